@@ -1,0 +1,96 @@
+/** Element types of a tensor, with PyTorch's names. */
+export type DType =
+  | 'float64'
+  | 'float32'
+  | 'float16'
+  | 'bfloat16'
+  | 'int64'
+  | 'int32'
+  | 'int16'
+  | 'int8'
+  | 'uint8'
+  | 'bool';
+
+export type TensorData =
+  | Float64Array
+  | Float32Array
+  | Uint16Array
+  | BigInt64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array;
+
+/**
+ * A dense, contiguous, row-major tensor in this machine's (little-endian) byte order.
+ * `float16` and `bfloat16` are kept as their bit patterns in a `Uint16Array`, `bool` as bytes 0 and 1.
+ */
+export interface Tensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly data: TensorData;
+}
+
+/** A PyTorch state dict: parameters and buffers by their dotted module path, in file order. */
+export type StateDict = Map<string, Tensor>;
+
+const arrays = {
+  float64: Float64Array,
+  float32: Float32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+} as const;
+
+/** Bytes of one element. */
+export function bytesPerElement(dtype: DType): number {
+  return arrays[dtype].BYTES_PER_ELEMENT;
+}
+
+/** Number of elements of a shape; 1 for a scalar's empty shape. */
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** Views bytes as the elements of `dtype`, copying them only where their alignment forces it. */
+export function viewAs(dtype: DType, bytes: Uint8Array): TensorData {
+  const type = arrays[dtype];
+  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  return new type(
+    aligned.buffer as ArrayBuffer,
+    aligned.byteOffset,
+    bytes.byteLength / type.BYTES_PER_ELEMENT,
+  );
+}
+
+/** The tensor's values as float32, whatever its element type; the data itself where it is float32 already. */
+export function toFloat32(tensor: Tensor): Float32Array {
+  const { dtype, data } = tensor;
+  switch (dtype) {
+    case 'float32':
+      return data as Float32Array;
+    case 'bfloat16':
+      return new Float32Array(Uint32Array.from(data as Uint16Array, (bits) => bits << 16).buffer);
+    case 'float16':
+      return Float32Array.from(data as Uint16Array, float16ToNumber);
+    case 'int64':
+      return Float32Array.from(data as BigInt64Array, Number);
+    default:
+      return Float32Array.from(data as Float64Array);
+  }
+}
+
+/** IEEE 754 binary16 bits to the number that they stand for. */
+function float16ToNumber(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const fraction = bits & 0x3ff;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
