@@ -1,10 +1,25 @@
+/** What a worker thread is started with. */
+export interface WorkerSource {
+  readonly url: URL;
+  readonly execArgv: string[];
+}
+
 /**
- * The file of a worker that lies beside the module asking for it: TypeScript when run from source
- * (the loader is inherited through `execArgv`), JavaScript when built.
+ * The worker that lies beside the module asking for it: JavaScript when built, TypeScript when run from source. There
+ * the thread needs the TypeScript loader too, which it does not inherit from the main thread.
  *
  * @param module the asking module's `import.meta.url`
- * @param name the worker's file name without its extension, for instance `./session.worker`
+ * @param name the worker's file name without its extension, for instance `./graph-session.worker`
  */
-export function workerUrl(module: string, name: string): URL {
-  return new URL(name + module.slice(module.lastIndexOf('.')), module);
+export function workerSource(module: string, name: string): WorkerSource {
+  const extension = module.slice(module.lastIndexOf('.'));
+  return {
+    url: new URL(name + extension, module),
+    execArgv: extension === '.ts' ? ['--import', typescriptLoader()] : [],
+  };
+}
+
+function typescriptLoader(): string {
+  const api = JSON.stringify(import.meta.resolve('tsx/esm/api'));
+  return `data:text/javascript,${encodeURIComponent(`import { register } from ${api}; register();`)}`;
 }

@@ -1,73 +1,95 @@
 /**
  * The ONNX messages that this project reads and writes, as plain objects.
- * Field names are those of the ONNX IR specification in camel case; absent fields are absent, repeated ones are
- * arrays. Fields that this table does not know travel along unseen (see `read.ts`).
+ * Field names are those of the ONNX IR specification in camel case. Absent fields are absent (ONNX tells them from
+ * empty ones), repeated ones are arrays. A copy made with `{ ...message }` is a whole copy: fields that `schema.ts`
+ * does not know travel along in `$unknowns`.
  */
-export interface ModelProto {
+export interface Message {
+  /** Fields newer than the schema, as they stood in the file: tag and content. */
+  $unknowns?: Uint8Array[];
+}
+
+/** A 64-bit integer: a number where it is a safe one, else a bigint (`Slice` ends at 2^63-1). */
+export type Int64 = number | bigint;
+
+export interface ModelProto extends Message {
   irVersion: number;
   opsetImport: OperatorSetId[];
   producerName?: string;
   producerVersion?: string;
   domain?: string;
-  modelVersion?: number;
+  modelVersion?: Int64;
   docString?: string;
   graph: GraphProto;
   metadataProps: StringEntry[];
   functions: FunctionProto[];
+  trainingInfo?: TrainingInfo[];
+  configuration?: Message[];
 }
 
-export interface OperatorSetId {
-  domain: string;
+export interface OperatorSetId extends Message {
+  /** Absent or empty: ONNX's own operators. */
+  domain?: string;
   version: number;
 }
 
-export interface StringEntry {
+export interface StringEntry extends Message {
   key: string;
   value: string;
 }
 
-export interface GraphProto {
+export interface GraphProto extends Message {
   name: string;
   node: NodeProto[];
   initializer: TensorProto[];
+  sparseInitializer?: SparseTensorProto[];
   input: ValueInfo[];
   output: ValueInfo[];
   valueInfo: ValueInfo[];
   docString?: string;
+  quantizationAnnotation?: Message[];
   metadataProps: StringEntry[];
 }
 
-export interface NodeProto {
-  name: string;
+export interface NodeProto extends Message {
+  name?: string;
   opType: string;
-  domain: string;
+  /** Absent or empty: ONNX's own operators. */
+  domain?: string;
+  overload?: string;
   /** Empty strings stand for optional inputs that are left out. */
   input: string[];
   output: string[];
   attribute: AttributeProto[];
   docString?: string;
   metadataProps: StringEntry[];
+  deviceConfigurations?: Message[];
 }
 
-export interface AttributeProto {
+export interface AttributeProto extends Message {
   name: string;
-  /** One of `AttributeType`. */
-  type: number;
+  /** One of `AttributeType`; some writers of old left it out. */
+  type?: number;
   f?: number;
-  i?: number;
+  i?: Int64;
   s?: Uint8Array;
   t?: TensorProto;
   g?: GraphProto;
+  tp?: TypeProto;
+  sparseTensor?: SparseTensorProto;
   floats: number[];
-  ints: number[];
+  ints: Int64[];
   strings: Uint8Array[];
   tensors: TensorProto[];
   graphs: GraphProto[];
+  sparseTensors?: SparseTensorProto[];
+  typeProtos?: TypeProto[];
+  /** In a function's body: the function's attribute that gives the value. */
   refAttrName?: string;
   docString?: string;
 }
 
-export interface TensorProto {
+export interface TensorProto extends Message {
   name: string;
   dims: number[];
   /** One of `ElementType`. */
@@ -75,45 +97,87 @@ export interface TensorProto {
   rawData?: Uint8Array;
   floatData: number[];
   int32Data: number[];
-  int64Data: number[];
+  int64Data: Int64[];
   doubleData: number[];
-  uint64Data: number[];
+  uint64Data: Int64[];
   stringData: Uint8Array[];
   externalData: StringEntry[];
-  /** 1 where the data lies in another file, named by `externalData`. */
+  /** One of `DataLocation`; external data lie in the file that `externalData` names. */
   dataLocation?: number;
+  /** Where `readModel` found the external data. Not a field of the format: it is not written. */
+  fileRange?: FileRange;
   docString?: string;
+  metadataProps?: StringEntry[];
 }
 
-export interface ValueInfo {
+/** Bytes in a file. */
+export interface FileRange {
+  readonly path: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface SparseTensorProto extends Message {
+  values?: TensorProto;
+  indices?: TensorProto;
+  dims: number[];
+}
+
+export interface ValueInfo extends Message {
   name: string;
   type?: TypeProto;
   docString?: string;
+  metadataProps?: StringEntry[];
 }
 
-export interface TypeProto {
-  tensorType?: { elemType: number; shape?: { dim: Dimension[] } };
+/** One of the five kinds of type is there; `opaqueType` is a sixth that nobody writes. */
+export interface TypeProto extends Message {
+  tensorType?: TensorType;
+  sequenceType?: { elemType?: TypeProto } & Message;
+  mapType?: { keyType?: number; valueType?: TypeProto } & Message;
+  optionalType?: { elemType?: TypeProto } & Message;
+  sparseTensorType?: TensorType;
+  opaqueType?: { domain?: string; name?: string } & Message;
   denotation?: string;
 }
 
-/** A size, a symbol, or neither: unknown. */
-export interface Dimension {
-  dimValue?: number;
-  dimParam?: string;
+export interface TensorType extends Message {
+  /** One of `ElementType`. */
+  elemType: number;
+  /** Absent: not even the number of dimensions is known. */
+  shape?: { dim: Dimension[] } & Message;
 }
 
-export interface FunctionProto {
+/** A size, a symbol, or neither: unknown. */
+export interface Dimension extends Message {
+  dimValue?: number;
+  dimParam?: string;
+  denotation?: string;
+}
+
+export interface FunctionProto extends Message {
   name: string;
   domain: string;
   overload?: string;
   input: string[];
   output: string[];
   attribute: string[];
+  attributeProto?: AttributeProto[];
   node: NodeProto[];
   opsetImport: OperatorSetId[];
+  valueInfo?: ValueInfo[];
+  docString?: string;
+  metadataProps?: StringEntry[];
 }
 
-/** TensorProto.DataType */
+export interface TrainingInfo extends Message {
+  initialization?: GraphProto;
+  algorithm?: GraphProto;
+  initializationBinding: StringEntry[];
+  updateBinding: StringEntry[];
+}
+
+/** TensorProto.DataType; from 17 on there are kinds of 8 bits and fewer, which this project passes through unread. */
 export const ElementType = {
   float: 1,
   uint8: 2,
@@ -144,3 +208,6 @@ export const AttributeType = {
   tensors: 9,
   graphs: 10,
 } as const;
+
+/** TensorProto.DataLocation */
+export const DataLocation = { default: 0, external: 1 } as const;

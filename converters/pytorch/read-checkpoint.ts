@@ -1,0 +1,63 @@
+import { CheckpointError } from '../../src/common/errors.ts';
+import { printable } from '../../src/common/printable.ts';
+import type { StateDict } from '../../src/common/tensor.ts';
+import type { CheckpointContents } from './contents.ts';
+import { CheckpointFile } from './file.ts';
+import { readLegacyFormat } from './legacy-format.ts';
+import { recogniseFormat } from './recognise.ts';
+import { type FoundStateDict, findStateDict, type TensorTable } from './state-dict.ts';
+import { TensorReader } from './tensors.ts';
+import { UnreadableTensor } from './torch-pickle.ts';
+import { checkUsable } from './usable.ts';
+import { readZipFormat } from './zip-format.ts';
+
+/** The weights of a PyTorch checkpoint, and how they were found in it. */
+export interface Checkpoint extends Omit<FoundStateDict, 'tensors'> {
+  readonly stateDict: StateDict;
+  /** `zip`: since PyTorch 1.6; `legacy`: before. */
+  readonly format: 'zip' | 'legacy';
+}
+
+export interface ReadCheckpointOptions {
+  /** The key to look under, where a checkpoint holds several sets of weights: `ema`. */
+  readonly wrapper?: string;
+  /** Reads weights with NaN, infinities or negative variances too, for looking at them. */
+  readonly allowUnusable?: boolean;
+}
+
+/**
+ * Reads the state dict of a checkpoint made by `torch.save`, whatever the file is called, and executes nothing in it.
+ * The tensors are bit-identical to PyTorch's, contiguous, in the file's order; tied ones share their data.
+ *
+ * @throws CheckpointError on whatever is damaged, hostile, unsupported or not a checkpoint, and by default on weights
+ *   with NaN, infinities or negative running variances
+ */
+export async function readCheckpoint(path: string, options: ReadCheckpointOptions = {}): Promise<Checkpoint> {
+  const file = await CheckpointFile.open(path);
+  try {
+    const format = await recogniseFormat(file);
+    const contents = await (format === 'zip' ? readZipFormat(file) : readLegacyFormat(file));
+    const fail = (problem: string, remedy?: string) => file.fail(problem, remedy);
+    const { tensors, ...found } = findStateDict(contents.root, fail, options.wrapper);
+    const stateDict = await readTensors(tensors, contents, path);
+    if (!options.allowUnusable) checkUsable(stateDict, path);
+    return { stateDict, format, ...found };
+  } finally {
+    await file.close();
+  }
+}
+
+async function readTensors(
+  tensors: TensorTable,
+  { readStorage }: CheckpointContents,
+  path: string,
+): Promise<StateDict> {
+  const reader = new TensorReader(readStorage);
+  const stateDict: StateDict = new Map();
+  for (const [key, tensor] of tensors) {
+    const where = `${path}: ${printable(key)}`;
+    if (tensor instanceof UnreadableTensor) throw new CheckpointError(where, tensor.problem, tensor.remedy);
+    stateDict.set(key, await reader.read(tensor, where));
+  }
+  return stateDict;
+}

@@ -1,0 +1,36 @@
+/** Height and width in pixels. */
+export interface ImageSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** One decoded image: `height × width × 3` RGB bytes, row by row. */
+export interface Image extends ImageSize {
+  readonly pixels: Uint8Array;
+}
+
+/**
+ * A sized, seekable source of uint8 RGB images: what every command reads, whatever the images come from.
+ * The order is fixed, and the same on every machine.
+ */
+export interface ImageSet {
+  /** A short name that is fit for a file name: `cifar10_test`. */
+  readonly name: string;
+  /** Number of images. */
+  readonly length: number;
+  /** Class names by label, where the set has classes. */
+  readonly classes?: readonly string[];
+  /** The class of image `index`, undefined where the set has none. */
+  label(index: number): number | undefined;
+  /** What to call image `index` in a message or a table: its path inside the set, or its number. */
+  imageName(index: number): string;
+  /** Hex SHA-256 that changes when the images do; for the manifest, and to know whether work can be resumed. */
+  fingerprint(): Promise<string>;
+  /**
+   * Images `start … start + count - 1` as `count × height × width × 3` bytes (NHWC). Images of another size are
+   * stretched to exactly `size` with Pillow's Lanczos filter, aspect not kept, as the original does.
+   *
+   * @throws DataError that names the image which cannot be decoded
+   */
+  read(start: number, count: number, size: ImageSize): Promise<Uint8Array>;
+}

@@ -1,0 +1,74 @@
+import type { Initialisation } from './initial.ts';
+import { Network, type Value } from './network.ts';
+
+/** Mean and standard deviation of each channel, of pixels in [0, 1]. */
+export interface Normalisation {
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+}
+
+/** What the original and `pytorch_resnet_cifar10` train with: ImageNet's. */
+export const imagenetNormalisation: Normalisation = {
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+};
+
+/** What tells one backbone from another. Everything else follows from it. */
+export interface Description {
+  readonly name: string;
+  /** The normalisation its weights are trained with, where nobody says another. */
+  readonly defaultNormalisation: Normalisation;
+  /** Whether the logits, too, get a detector. */
+  readonly detectorOnLogits: boolean;
+  /** How its weights are drawn before training. */
+  readonly initialisation: Initialisation;
+  /** Runs the layers from the image to the logits. */
+  forward(network: Network, image: Value, classes: number): void;
+}
+
+/** A backbone for N × 3 × 32 × 32 float32 images and any number of classes. */
+export class Architecture {
+  readonly name: string;
+  readonly defaultNormalisation: Normalisation;
+  readonly initialisation: Initialisation;
+  /** Names of the values that are exposed, in execution order; the last is `logits`. */
+  readonly taps: readonly string[];
+  /** The taps that get a detector. */
+  readonly detectorTaps: readonly string[];
+  /** Module path of the last linear layer, whose output are the logits. */
+  readonly head: string;
+  readonly #description: Description;
+
+  constructor(description: Description) {
+    this.#description = description;
+    this.name = description.name;
+    this.defaultNormalisation = description.defaultNormalisation;
+    this.initialisation = description.initialisation;
+    const { taps, parameters } = this.network(1);
+    this.taps = taps;
+    this.detectorTaps = description.detectorOnLogits ? taps : taps.slice(0, -1);
+    this.head = [...parameters.keys()].at(-1)!.replace(/\.bias$/, '');
+  }
+
+  /** State-dict key → shape, in PyTorch's order; BatchNorm's `num_batches_tracked` (int64 scalars) included. */
+  parameters(classes: number): ReadonlyMap<string, readonly number[]> {
+    return this.network(classes).parameters;
+  }
+
+  /** The graph without its weights. */
+  network(classes: number): Network {
+    const network = new Network(this.name);
+    this.#description.forward(network, network.image(3, 32), classes);
+    return network;
+  }
+}
+
+/** Backbones that differ in their sizes only. */
+export interface Family {
+  /** The names worth listing; `named` may know more. */
+  readonly names: readonly string[];
+  /** The architecture of this name, where it is one of this family. */
+  named(name: string): Architecture | undefined;
+  /** The name of the member that a state dict's shapes point to, for the caller to check key by key. */
+  recognise(shapes: ReadonlyMap<string, readonly number[]>): string | undefined;
+}

@@ -1,0 +1,88 @@
+import { GraphError } from '../src/common/errors.ts';
+import { type StateDict, type Tensor, toFloat32 } from '../src/common/tensor.ts';
+import type { ModelProto } from '../src/graph/onnx.ts';
+import { tensorFromProto } from '../src/graph/tensor.ts';
+import type { Architecture, Normalisation } from './architecture.ts';
+import { backboneMetadata, encodeBackboneMetadata } from './metadata.ts';
+import { architectureNamed } from './registry.ts';
+import { type CheckOptions, checkWeights, isCounter } from './weights.ts';
+
+export interface BackboneOptions extends CheckOptions {
+  /** What the weights were trained with, where it is not the architecture's default. */
+  normalisation?: Normalisation;
+}
+
+/**
+ * A backbone as an ONNX model: input `input` (batch × 3 × 32 × 32 float32, normalised), output `logits` (batch ×
+ * classes). Initializers have the state dict's keys, tapped values the PyTorch modules' paths, and `metadata_props`
+ * holds what `backboneMetadata` reads.
+ *
+ * Weights of other element types are converted to float32.
+ * @throws CheckpointError where the weights are not those of this architecture (see `checkWeights`)
+ */
+export function buildBackbone(
+  architecture: Architecture,
+  weights: StateDict,
+  options: BackboneOptions = {},
+): ModelProto {
+  const { mean, std } = options.normalisation ?? architecture.defaultNormalisation;
+  const classCount = checkWeights(architecture, weights, options);
+  const { graph, parameters } = architecture.network(classCount);
+  const counters: [string, string][] = [];
+  for (const key of parameters.keys()) {
+    const tensor = weights.get(key);
+    if (!tensor) continue; // only a counter can be absent
+    if (isCounter(key)) counters.push([key, decimal(tensor)]);
+    else graph.initializer(key, asFloat32(tensor));
+  }
+  const metadata = encodeBackboneMetadata({
+    architecture: architecture.name,
+    classCount,
+    taps: architecture.taps,
+    detectorTaps: architecture.detectorTaps,
+    mean,
+    std,
+    numBatchesTracked: Object.fromEntries(counters),
+  });
+  return graph.build({ metadata });
+}
+
+/**
+ * The state dict of a model that `buildBackbone` made, or that was trained since, in PyTorch's order and bit by bit.
+ *
+ * Counters that the imported checkpoint lacked are lacking again. `load_state_dict(strict=True)` takes both: where a
+ * state dict carries no version (`_metadata`), PyTorch fills them in itself.
+ * @param where how errors name the model: its path
+ * @throws GraphError where the model names no architecture, or lacks a weight of it
+ */
+export function stateDictOf(model: ModelProto, where = 'model'): StateDict {
+  const { architecture, classCount, numBatchesTracked = {} } = backboneMetadata(model, where);
+  if (!architecture || !classCount)
+    throw new GraphError(
+      where,
+      'does not say its architecture',
+      'only backbones of la-ood have a state dict',
+    );
+  const initializers = new Map(model.graph.initializer.map((proto) => [proto.name, proto]));
+  const weights: StateDict = new Map();
+  for (const key of architectureNamed(architecture).parameters(classCount).keys()) {
+    const proto = initializers.get(key);
+    if (proto) weights.set(key, tensorFromProto(proto, where));
+    else if (!isCounter(key)) throw new GraphError(where, `has no initializer ${key}`);
+    else if (Object.hasOwn(numBatchesTracked, key)) weights.set(key, int64(numBatchesTracked[key]));
+  }
+  return weights;
+}
+
+function asFloat32(tensor: Tensor): Tensor {
+  return { dtype: 'float32', shape: tensor.shape, data: toFloat32(tensor) };
+}
+
+/** Where a whole state dict was converted to half floats, its counters were too. */
+function decimal(counter: Tensor): string {
+  return String(counter.dtype === 'int64' ? counter.data[0] : Math.round(toFloat32(counter)[0]));
+}
+
+function int64(decimal: string): Tensor {
+  return { dtype: 'int64', shape: [], data: BigInt64Array.of(BigInt(decimal)) };
+}

@@ -1,0 +1,72 @@
+import { z } from 'zod';
+import { GraphError } from '../src/common/errors.ts';
+import type { ModelProto } from '../src/graph/onnx.ts';
+
+/** What a backbone's ONNX file says about itself, in `metadata_props`. A foreign classifier has none or part of it. */
+export interface BackboneMetadata {
+  /** A name that `architectureNamed` knows. */
+  readonly architecture: string;
+  readonly classCount: number;
+  /** Names of the exposed values in execution order; `logits` is the last. */
+  readonly taps: readonly string[];
+  readonly detectorTaps: readonly string[];
+  /** The normalisation that the input is expected in, of pixels in [0, 1]. */
+  readonly mean: readonly number[];
+  readonly std: readonly number[];
+  /** BatchNorm's counters by state-dict key: int64 as decimal strings, since JSON numbers end at 2^53. */
+  readonly numBatchesTracked: Readonly<Record<string, string>>;
+}
+
+type Field = keyof BackboneMetadata;
+
+/** The property of each field, and what it holds: text as it is, everything else as JSON. */
+const properties: { readonly [F in Field]: { key: string; schema: z.ZodType<BackboneMetadata[F]> } } = {
+  architecture: { key: 'la_ood.architecture', schema: z.string() },
+  classCount: { key: 'la_ood.class_count', schema: z.int().positive() },
+  taps: { key: 'la_ood.taps', schema: z.array(z.string()) },
+  detectorTaps: { key: 'la_ood.detector_taps', schema: z.array(z.string()) },
+  mean: { key: 'la_ood.mean', schema: z.array(z.number()) },
+  std: { key: 'la_ood.std', schema: z.array(z.number().positive()) },
+  numBatchesTracked: {
+    key: 'la_ood.num_batches_tracked',
+    schema: z.record(z.string(), z.string().regex(/^-?\d{1,19}$/)),
+  },
+};
+
+const fields = Object.keys(properties) as Field[];
+
+/** The `metadata_props` that say this. */
+export function encodeBackboneMetadata(metadata: Partial<BackboneMetadata>): Record<string, string> {
+  const encode = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));
+  const given = fields.filter((field) => metadata[field] !== undefined);
+  return Object.fromEntries(given.map((field) => [properties[field].key, encode(metadata[field])]));
+}
+
+/**
+ * What a model says about itself; fields that it does not mention are absent.
+ * @param where how errors name the model: its path
+ * @throws GraphError where a property does not hold what it should
+ */
+export function backboneMetadata(model: ModelProto, where = 'model'): Partial<BackboneMetadata> {
+  const texts = new Map(model.metadataProps.map(({ key, value }) => [key, value]));
+  const metadata: Partial<Record<Field, unknown>> = {};
+  for (const field of fields) {
+    const { key, schema } = properties[field];
+    const text = texts.get(key);
+    if (text === undefined) continue;
+    const { data, error } = schema.safeParse(field === 'architecture' ? text : parseJson(text));
+    if (error)
+      throw new GraphError(`${where}: metadata ${key}`, z.prettifyError(error).replaceAll('\n', ' '));
+    metadata[field] = data;
+  }
+  return metadata as Partial<BackboneMetadata>;
+}
+
+/** The value that the text stands for; undefined, which no schema takes, where it is no JSON. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,64 @@
+import { CheckpointError, UsageError } from '../src/common/errors.ts';
+import { nearestName } from '../src/common/suggest.ts';
+import type { StateDict } from '../src/common/tensor.ts';
+import type { Architecture, Family } from './architecture.ts';
+import { cifarResnet } from './cifar-resnet.ts';
+import { densenet } from './densenet.ts';
+import { resnet } from './resnet.ts';
+import { vgg } from './vgg.ts';
+import { classCount, countMisfits, describeMisfits, shapesOf } from './weights.ts';
+
+const families: readonly Family[] = [vgg, resnet, cifarResnet, densenet];
+
+/** The names worth listing; DenseNets of other sizes have names too (see `densenet.ts`). */
+export const architectureNames: readonly string[] = families.flatMap(({ names }) => names);
+
+/** @throws UsageError where no architecture has this name */
+export function architectureNamed(name: string): Architecture {
+  for (const family of families) {
+    const architecture = family.named(name);
+    if (architecture) return architecture;
+  }
+  const nearest = nearestName(name, architectureNames);
+  throw new UsageError(
+    `architecture ${name}`,
+    'unknown',
+    nearest ? `did you mean ${nearest}?` : `known are ${architectureNames.join(', ')}`,
+  );
+}
+
+/**
+ * Finds the architecture whose keys and shapes a state dict has.
+ * @param where how the error names the weights: the checkpoint's path
+ * @throws CheckpointError naming the architectures that come nearest, and what does not fit them
+ */
+export function recogniseArchitecture(
+  weights: StateDict,
+  where = 'weights',
+): { architecture: Architecture; classes: number } {
+  const shapes = shapesOf(weights);
+  const pointedTo = families.flatMap((family) => family.recognise(shapes) ?? []);
+  const expectedOf = (architecture: Architecture) =>
+    architecture.parameters(classCount(architecture, weights) ?? 1);
+
+  for (const name of pointedTo) {
+    const architecture = architectureNamed(name);
+    if (countMisfits(expectedOf(architecture), shapes) === 0)
+      return { architecture, classes: classCount(architecture, weights)! };
+  }
+
+  const nearest = [...new Set([...pointedTo, ...architectureNames])]
+    .map((name) => architectureNamed(name))
+    .map((architecture) => ({ architecture, misfits: countMisfits(expectedOf(architecture), shapes) }))
+    .sort((a, b) => a.misfits - b.misfits)
+    .slice(0, 2);
+  const reasons = nearest.map(
+    ({ architecture }) =>
+      `${architecture.name} (${describeMisfits(expectedOf(architecture), shapes).join('; ')})`,
+  );
+  throw new CheckpointError(
+    where,
+    `its ${weights.size} keys fit no known architecture; the nearest are ${reasons.join(' and ')}`,
+    'name another with --arch, or export the network to ONNX yourself',
+  );
+}

@@ -1,0 +1,153 @@
+import { DetectorError } from '../common/errors.ts';
+import { type Tensor, toFloat32 } from '../common/tensor.ts';
+import { float, GraphBuilder } from '../graph/builder.ts';
+import { ElementType, type ModelProto } from '../graph/onnx.ts';
+import { tensorFromProto } from '../graph/tensor.ts';
+import type { FitReport, LayerDetector } from './fit-layer.ts';
+
+/** Metadata key that marks a file of detectors, and says how each was fitted. */
+const DETECTORS_KEY = 'la_ood.detectors';
+
+/** Metadata key of the hash of the backbone whose features the detectors were fitted on. */
+export const BACKBONE_KEY = 'la_ood.backbone_sha256';
+
+/** What the metadata say of a layer; its arrays are initializers. */
+interface DetectorRecord {
+  readonly tap: string;
+  readonly nu: number;
+  readonly gamma: number;
+  readonly fit: FitReport;
+}
+
+/**
+ * Fitted detectors as one ONNX model, so that whatever runs ONNX can score.
+ *
+ * Inputs: the pooled value of each layer, float32 `[batch, width]`, named by its tap. Outputs: `layer_scores`
+ * `[batch, layers]`, `ood_score` `[batch]` (LA-OOD's maximum over the layers), and `ood_layer` `[batch]` int64, the
+ * layer that has it, the first on ties. A layer's score is rho − Σ_j alpha_j exp(−γ|sv_j − z|²) of the standardised
+ * value z: positive outside.
+ *
+ * The kernel is one MatMul and one Exp of augmented vectors, as in `RbfKernel`; onnxruntime's own `SVMRegressor` is a
+ * scalar loop, and some twenty times slower.
+ *
+ * @param metadata further entries, for instance what the detectors were fitted on
+ */
+export function detectorsModel(
+  detectors: readonly LayerDetector[],
+  metadata: Readonly<Record<string, string>> = {},
+): ModelProto {
+  const graph = new GraphBuilder('la_ood_detectors');
+  const scores = detectors.map((detector) => {
+    graph.input(detector.tap, ElementType.float, ['batch', detector.width]);
+    return addScore(graph, detector, detector.tap);
+  });
+  graph.node('Concat', scores, { name: 'layer_scores', attributes: { axis: 1 } });
+  graph.int64s('layer_axis', [1]);
+  graph.node('ReduceMax', ['layer_scores', 'layer_axis'], { name: 'ood_score', attributes: { keepdims: 0 } });
+  graph.node('ArgMax', ['layer_scores'], { name: 'ood_layer', attributes: { axis: 1, keepdims: 0 } });
+  graph.output('layer_scores', ElementType.float, ['batch', detectors.length]);
+  graph.output('ood_score', ElementType.float, ['batch']);
+  graph.output('ood_layer', ElementType.int64, ['batch']);
+  const records = detectors.map(({ tap, nu, gamma, fit }): DetectorRecord => ({ tap, nu, gamma, fit }));
+  return graph.build({ metadata: { ...metadata, [DETECTORS_KEY]: JSON.stringify(records) } });
+}
+
+/**
+ * The detectors of a model that `detectorsModel` made.
+ *
+ * @param where the file, for errors
+ * @throws DetectorError where the model holds none, or lacks a part of one
+ */
+export function detectorsOfModel(model: ModelProto, where: string): LayerDetector[] {
+  const entry = model.metadataProps.find(({ key }) => key === DETECTORS_KEY);
+  if (!entry)
+    throw new DetectorError(
+      where,
+      'is no file of detectors',
+      'give the detectors.onnx that la-ood fit wrote',
+    );
+  const tensors = new Map(model.graph.initializer.map((proto) => [proto.name, proto]));
+  return (JSON.parse(entry.value) as DetectorRecord[]).map(({ tap, nu, gamma, fit }) => {
+    const values = (part: string): Tensor => {
+      const proto = tensors.get(`${tap}/${part}`);
+      if (!proto)
+        throw new DetectorError(`${where}: layer ${tap}`, `its ${part} are missing`, 'fit it again');
+      return tensorFromProto(proto, `${where}: ${tap}/${part}`);
+    };
+    const mean = values('mean').data as Float64Array;
+    const width = mean.length;
+    const rows = toFloat32(values('rows'));
+    return {
+      tap,
+      width,
+      nu,
+      gamma,
+      fit,
+      scaler: { mean, scale: values('scale').data as Float64Array },
+      supportVectors: supportVectorsOf(rows, width, gamma),
+      alpha: toFloat32(values('alpha')),
+      rho: toFloat32(values('rho'))[0],
+    };
+  });
+}
+
+/** Adds the nodes that score one layer. Gives the name of its score, `[batch, 1]`. */
+function addScore(graph: GraphBuilder, detector: LayerDetector, features: string): string {
+  const { tap, width, scaler, alpha, rho } = detector;
+  const count = alpha.length;
+  const constant = (part: string, tensor: Tensor) => graph.initializer(`${tap}/${part}`, tensor);
+  const node = (opType: string, inputs: string[], name: string, attributes = {}) =>
+    graph.node(opType, inputs, { name: `${tap}/${name}`, attributes });
+
+  // Standardised in float64: a feature whose mean is large against its spread would lose its digits in float32.
+  const double = node('Cast', [features], 'double', { to: ElementType.double });
+  const centred = node('Sub', [double, constant('mean', float64([width], scaler.mean))], 'centred');
+  const scaled = node('Div', [centred, constant('scale', float64([width], scaler.scale))], 'scaled');
+  const z = node('Cast', [scaled], 'standardised', { to: ElementType.float });
+
+  const norm = node('ReduceSumSquare', [z, constant('axis', int64([1]))], 'norm', { keepdims: 1 });
+  const one = node('ConstantOfShape', [node('Shape', [norm], 'norm_shape')], 'one', {
+    value: float32([1], Float32Array.of(1)),
+  });
+  const point = node('Concat', [z, norm, one], 'point', { axis: 1 });
+  const rows = constant('rows', float32([count, width + 2], kernelRows(detector)));
+  const kernel = node('Exp', [node('Gemm', [point, rows], 'exponent', { transB: 1 })], 'kernel');
+  const weights = constant('alpha', float32([count, 1], alpha));
+  const offset = constant('rho', float32([1], Float32Array.of(rho)));
+  return node('Gemm', [kernel, weights, offset], 'score', { alpha: float(-1) });
+}
+
+/** `[2γ sv, −γ, −γ|sv|²]` for every support vector. */
+function kernelRows({ supportVectors, width, gamma }: LayerDetector): Float32Array {
+  const stride = width + 2;
+  const count = supportVectors.length / width;
+  const rows = new Float32Array(count * stride);
+  for (let i = 0; i < count; i++) {
+    let norm = 0;
+    for (let j = 0; j < width; j++) {
+      const value = supportVectors[i * width + j];
+      rows[i * stride + j] = 2 * gamma * value;
+      norm += value * value;
+    }
+    rows[i * stride + width] = -gamma;
+    rows[i * stride + width + 1] = -gamma * norm;
+  }
+  return rows;
+}
+
+function supportVectorsOf(rows: Float32Array, width: number, gamma: number): Float32Array {
+  const stride = width + 2;
+  const count = rows.length / stride;
+  const vectors = new Float32Array(count * width);
+  for (let i = 0; i < count; i++)
+    for (let j = 0; j < width; j++) vectors[i * width + j] = rows[i * stride + j] / (2 * gamma);
+  return vectors;
+}
+
+const float32 = (shape: number[], data: Float32Array): Tensor => ({ dtype: 'float32', shape, data });
+const float64 = (shape: number[], data: Float64Array): Tensor => ({ dtype: 'float64', shape, data });
+const int64 = (values: number[]): Tensor => ({
+  dtype: 'int64',
+  shape: [values.length],
+  data: BigInt64Array.from(values, BigInt),
+});

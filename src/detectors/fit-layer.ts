@@ -1,0 +1,214 @@
+import { DetectorError } from '../common/errors.ts';
+import { NeighbourSearch } from './neighbours.ts';
+import { decisionFunction, fitOneClassSvm } from './ocsvm/one-class-svm.ts';
+import { type Points, RbfKernel } from './ocsvm/rbf-kernel.ts';
+import { shiftEdges } from './self-adaptive-shifting.ts';
+import { splitValidation } from './split.ts';
+import { fitStandardScaler, type StandardScaler, standardise } from './standard-scaler.ts';
+
+/** How a layer's detector is fitted; the defaults are the original's. */
+export interface FitOptions {
+  /** ν of the one-class SVM, (0, 1]. */
+  readonly nu: number;
+  /** Candidates for γ, tried in this order. */
+  readonly gammas: readonly number[];
+  /** Share of the samples that are held out to choose γ, (0, 1). */
+  readonly validationShare: number;
+  /** Edge threshold of self-adaptive shifting. */
+  readonly threshold: number;
+  /** Weight of the pseudo outliers' error in a candidate's error, [0, 1]; the validation samples' has the rest. */
+  readonly errorRate: number;
+  /** Seed of the split. */
+  readonly seed: number;
+  /** Stopping tolerance of the one-class SVM. */
+  readonly tolerance: number;
+  /** Follow the original where its code departs from its method. */
+  readonly compat?: 'original';
+}
+
+export const defaultFitOptions: FitOptions = {
+  nu: 0.001,
+  gammas: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1],
+  validationShare: 0.3,
+  threshold: 0.01,
+  errorRate: 0.5,
+  seed: 42,
+  tolerance: 1e-3,
+};
+
+/** One candidate for γ. */
+export interface GammaTrial {
+  readonly gamma: number;
+  readonly supportVectors: number;
+  /** Share of the pseudo outliers that are predicted inside. */
+  readonly errorOod: number;
+  /** Share of the validation samples that are predicted outside. */
+  readonly errorInd: number;
+  readonly error: number;
+}
+
+/** A layer's detector: the one-class SVM of its standardised pooled features, and how it was chosen. */
+export interface LayerDetector {
+  /** The tap whose pooled value it judges. */
+  readonly tap: string;
+  /** Channels of that value. */
+  readonly width: number;
+  readonly scaler: StandardScaler;
+  readonly nu: number;
+  readonly gamma: number;
+  /** Support vectors, standardised: m × width, row-major. */
+  readonly supportVectors: Float32Array;
+  /** Their multipliers, in (0, 1]. */
+  readonly alpha: Float32Array;
+  readonly rho: number;
+  readonly fit: FitReport;
+}
+
+export interface FitReport {
+  /** Training samples of the final fit. */
+  readonly samples: number;
+  readonly edgePoints: number;
+  readonly trials: readonly GammaTrial[];
+  /** The chosen trial's error. */
+  readonly error: number;
+  readonly seconds: { readonly shifting: number; readonly grid: number; readonly refit: number };
+}
+
+/** Fits layers one after the other, on one thread; its onnxruntime sessions serve them all. */
+export class LayerFitter {
+  readonly #kernel: RbfKernel;
+  readonly #search: NeighbourSearch;
+
+  private constructor(kernel: RbfKernel, search: NeighbourSearch) {
+    this.#kernel = kernel;
+    this.#search = search;
+  }
+
+  static async open(): Promise<LayerFitter> {
+    return new LayerFitter(await RbfKernel.open(), await NeighbourSearch.open());
+  }
+
+  /**
+   * Fits one layer's detector as LA-OOD does: standardise, hold out a part, make pseudo outliers of it by self-adaptive
+   * shifting, take the γ that confuses the two least (the first on ties), and refit with it on all samples.
+   *
+   * @param tap the layer's name, for the detector and for errors
+   * @param features n × width pooled InD features, row-major
+   * @throws DetectorError where the features are unusable (not finite, too few, no edge, no γ better than chance)
+   */
+  async fit(tap: string, features: Float32Array, width: number, options: FitOptions): Promise<LayerDetector> {
+    checkFinite(tap, features, width);
+    const kernel = this.#kernel;
+    const scaler = fitStandardScaler(features, width);
+    const split = splitValidation(features.length / width, options.validationShare, options.seed);
+    const clock = stopwatch();
+
+    const held = standardise(scaler, features, split.validation);
+    const outliers = await shiftEdges(this.#search, held, width, options);
+    const shifting = clock();
+
+    const train = kernel.points(standardise(scaler, features, split.train), width);
+    const judged = { ind: kernel.points(held, width), ood: kernel.points(outliers.features, width) };
+    const { trials, best, alpha } = await this.#tryGammas(train, judged, options);
+    const grid = clock();
+
+    const { nu, gamma, error } = best ?? fallback(tap, train, options.compat);
+    const all = kernel.points(standardise(scaler, features), width);
+    const start = best && scatter(alpha, split.train, all.count);
+    const svm = await fitOneClassSvm(kernel, all, { nu, gamma, tolerance: options.tolerance }, start);
+    return {
+      tap,
+      width,
+      scaler,
+      nu,
+      gamma,
+      supportVectors: withoutAugmentation(svm.supportVectors),
+      alpha: Float32Array.from(svm.alpha),
+      rho: svm.rho,
+      fit: {
+        samples: all.count,
+        edgePoints: outliers.edges.length,
+        trials,
+        error,
+        seconds: { shifting, grid, refit: clock() },
+      },
+    };
+  }
+
+  /** Fits every γ, each from the solution of the one before, and judges it. */
+  async #tryGammas(train: Points, judged: { ind: Points; ood: Points }, options: FitOptions) {
+    const { nu, tolerance, errorRate } = options;
+    const trials: GammaTrial[] = [];
+    let best: { nu: number; gamma: number; error: number } | undefined;
+    let bestAlpha: Float64Array | undefined;
+    let start: Float64Array | undefined;
+    for (const gamma of options.gammas) {
+      const svm = await fitOneClassSvm(this.#kernel, train, { nu, gamma, tolerance }, start);
+      start = svm.dual.alpha;
+      const errorOod = share(await decisionFunction(this.#kernel, svm, judged.ood), (f) => f > 0);
+      const errorInd = share(await decisionFunction(this.#kernel, svm, judged.ind), (f) => f <= 0);
+      const error = errorRate * errorOod + (1 - errorRate) * errorInd;
+      trials.push({ gamma, supportVectors: svm.alpha.length, errorOod, errorInd, error });
+      if (error < (best?.error ?? 1)) {
+        best = { nu, gamma, error };
+        bestAlpha = start;
+      }
+    }
+    return { trials, best, alpha: bestAlpha };
+  }
+}
+
+/** What the original does where no candidate is better than chance; otherwise such a layer is no use. */
+function fallback(tap: string, train: Points, compat?: 'original') {
+  if (compat !== 'original')
+    throw new DetectorError(
+      `layer ${tap}`,
+      'no gamma separates its samples from pseudo outliers at all',
+      'leave it out',
+    );
+  return { nu: 0.5, gamma: 1 / (train.width * deviation(withoutAugmentation(train))), error: 1 };
+}
+
+function checkFinite(tap: string, features: Float32Array, width: number): void {
+  const bad = features.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0)
+    throw new DetectorError(
+      `layer ${tap}`,
+      `feature ${bad % width} of sample ${Math.floor(bad / width)} is ${features[bad]}`,
+      'look for images or weights that are not finite',
+    );
+}
+
+/** Puts the multipliers of the training part back at their samples' places. */
+function scatter(alpha: Float64Array | undefined, indices: Uint32Array, count: number) {
+  const all = new Float64Array(count);
+  for (let i = 0; i < indices.length; i++) all[indices[i]] = alpha![i];
+  return all;
+}
+
+function withoutAugmentation({ values, count, width }: Points): Float32Array {
+  const features = new Float32Array(count * width);
+  for (let i = 0; i < count; i++)
+    features.set(values.subarray(i * (width + 2), i * (width + 2) + width), i * width);
+  return features;
+}
+
+function deviation(values: Float32Array): number {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+}
+
+function share(values: Float64Array, holds: (value: number) => boolean): number {
+  return values.reduce((count, value) => count + (holds(value) ? 1 : 0), 0) / values.length;
+}
+
+/** A function that tells the seconds since it was last called. */
+function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const seconds = (now - last) / 1000;
+    last = now;
+    return seconds;
+  };
+}

@@ -1,0 +1,137 @@
+import * as ort from 'onnxruntime-node';
+import { GraphBuilder } from '../graph/builder.ts';
+import { ElementType } from '../graph/onnx.ts';
+import { encodeModel } from '../graph/write.ts';
+
+/** For each of n points its k nearest others, nearest first: row-major n × k. */
+export interface Neighbours {
+  readonly k: number;
+  readonly indices: Uint32Array;
+  /** Euclidean distances. */
+  readonly distances: Float64Array;
+}
+
+/** Float32 products may mistake the order of nearly equal distances: so many more candidates are ranked exactly. */
+const MARGIN = 8;
+
+/** Query points of one graph run. */
+const BLOCK = 256;
+
+/**
+ * Exact Euclidean nearest neighbours by blocked matrix multiplication and top-k on onnxruntime: float32 products find
+ * the candidates, their distances are computed anew in float64 and rank them.
+ */
+export class NeighbourSearch {
+  readonly #session: ort.InferenceSession;
+
+  private constructor(session: ort.InferenceSession) {
+    this.#session = session;
+  }
+
+  /** Opens the search graph: once a thread, as sessions leak a little when they are released. */
+  static async open(threads = 1): Promise<NeighbourSearch> {
+    const options = { intraOpNumThreads: threads, interOpNumThreads: 1 };
+    return new NeighbourSearch(await ort.InferenceSession.create(encodeModel(searchGraph()), options));
+  }
+
+  /**
+   * @param features n × width, row-major, centred (see `RbfKernel` on cancellation)
+   * @param k neighbours of a point, itself not counted; below n
+   */
+  async nearest(features: Float64Array, width: number, k: number): Promise<Neighbours> {
+    const count = features.length / width;
+    const { queries, points } = augment(features, width);
+    const candidates = Math.min(k + 1 + MARGIN, count);
+    const kTensor = new ort.Tensor('int64', [BigInt(candidates)], [1]);
+    const pointTensor = new ort.Tensor('float32', points, [count, width + 1]);
+    const indices = new Uint32Array(count * k);
+    const distances = new Float64Array(count * k);
+    for (let start = 0; start < count; start += BLOCK) {
+      const end = Math.min(start + BLOCK, count);
+      const block = queries.subarray(start * (width + 1), end * (width + 1));
+      const { index } = await this.#session.run({
+        queries: new ort.Tensor('float32', block, [end - start, width + 1]),
+        points: pointTensor,
+        k: kTensor,
+      });
+      const found = index.data as BigInt64Array;
+      for (let i = start; i < end; i++) {
+        const row = found.subarray((i - start) * candidates, (i - start + 1) * candidates);
+        rank(features, width, i, row, k, indices, distances);
+      }
+    }
+    return { k, indices, distances };
+  }
+}
+
+/** query · point = 2ab − |b|²: the larger, the nearer b is to a. */
+function augment(features: Float64Array, width: number) {
+  const count = features.length / width;
+  const queries = new Float32Array(count * (width + 1));
+  const points = new Float32Array(count * (width + 1));
+  for (let i = 0, from = 0, to = 0; i < count; i++, to++) {
+    let norm = 0;
+    for (let j = 0; j < width; j++, from++, to++) {
+      const value = features[from];
+      queries[to] = 2 * value;
+      points[to] = value;
+      norm += value * value;
+    }
+    queries[to] = -1;
+    points[to] = norm;
+  }
+  return { queries, points };
+}
+
+/** Writes the k nearest of point i's candidates, by float64 distance, the lower index first on ties. */
+function rank(
+  features: Float64Array,
+  width: number,
+  i: number,
+  candidates: BigInt64Array,
+  k: number,
+  indices: Uint32Array,
+  distances: Float64Array,
+): void {
+  let kept = 0;
+  const base = i * k;
+  for (const candidate of candidates) {
+    const other = Number(candidate);
+    if (other === i) continue;
+    let square = 0;
+    for (let j = 0; j < width; j++) {
+      const difference = features[i * width + j] - features[other * width + j];
+      square += difference * difference;
+    }
+    const distance = Math.sqrt(square);
+    let at = Math.min(kept, k);
+    while (at > 0 && isNearer(distance, other, distances[base + at - 1], indices[base + at - 1])) {
+      if (at < k) {
+        distances[base + at] = distances[base + at - 1];
+        indices[base + at] = indices[base + at - 1];
+      }
+      at--;
+    }
+    if (at < k) {
+      distances[base + at] = distance;
+      indices[base + at] = other;
+      if (kept < k) kept++;
+    }
+  }
+}
+
+function isNearer(distance: number, index: number, thanDistance: number, thanIndex: number): boolean {
+  return distance < thanDistance || (distance === thanDistance && index < thanIndex);
+}
+
+/** queries [q, e], points [n, e], k [1] → index [q, k] of the largest products, in no order */
+function searchGraph() {
+  const graph = new GraphBuilder('nearest_neighbours');
+  graph.input('queries', ElementType.float, ['queries', 'augmented']);
+  graph.input('points', ElementType.float, ['points', 'augmented']);
+  graph.input('k', ElementType.int64, [1]);
+  graph.node('Gemm', ['queries', 'points'], { name: 'nearness', attributes: { transB: 1 } });
+  graph.node('TopK', ['nearness', 'k'], { outputs: ['largest', 'index'], attributes: { sorted: 0 } });
+  graph.output('index', ElementType.int64, ['queries', 'k']);
+  return graph.build();
+}

@@ -1,0 +1,82 @@
+import { DetectorError } from '../../common/errors.ts';
+import { type DualSolution, feasibleStart, solveDual, supportIndices } from './dual.ts';
+import type { Points, RbfKernel } from './rbf-kernel.ts';
+
+export interface OneClassSvmOptions {
+  /** Upper bound on the share of training points outside, lower bound on the share of support vectors; (0, 1]. */
+  readonly nu: number;
+  /** Width of the RBF kernel exp(−γ|a − b|²); positive. */
+  readonly gamma: number;
+  /** Largest violation of the optimality conditions, as LIBSVM's `tol`; 1e-3 there. */
+  readonly tolerance: number;
+}
+
+/** A fitted one-class SVM: f(x) = Σ_j alpha_j K(sv_j, x) − rho; f > 0 is inside. */
+export interface OneClassSvm {
+  readonly gamma: number;
+  /** Support vectors as kernel points. */
+  readonly supportVectors: Points;
+  /** Their multipliers, in (0, 1]. */
+  readonly alpha: Float64Array;
+  readonly rho: number;
+  /** ½ a'Ka. */
+  readonly objective: number;
+  /** The dual solution over all training points: a start for the next fit. */
+  readonly dual: DualSolution;
+}
+
+/**
+ * Fits a one-class SVM with an RBF kernel (Schölkopf et al. 2001), to LIBSVM's stopping criterion.
+ *
+ * @param points n training points of `kernel.points`
+ * @param start multipliers of an earlier fit to the same points in the same order, or to their first few
+ * @throws DetectorError for ν or γ out of range, no points, or features that are not finite
+ */
+export async function fitOneClassSvm(
+  kernel: RbfKernel,
+  points: Points,
+  { nu, gamma, tolerance }: OneClassSvmOptions,
+  start?: Float64Array,
+): Promise<OneClassSvm> {
+  if (!(nu > 0 && nu <= 1)) throw new DetectorError('one-class SVM', `nu is ${nu}`, 'it lies in (0, 1]');
+  if (!(gamma > 0)) throw new DetectorError('one-class SVM', `gamma is ${gamma}`, 'it is positive');
+  if (points.count === 0) throw new DetectorError('one-class SVM', 'no training points');
+  if (!points.values.every(Number.isFinite))
+    throw new DetectorError('one-class SVM', 'a training feature is not a finite number');
+  const dual = await solveDual(kernel, points, gamma, feasibleStart(points.count, nu, start), tolerance);
+  const support = supportIndices(dual.alpha);
+  const alpha = Float64Array.from(support, (i) => dual.alpha[i]);
+  let objective = 0;
+  for (const i of support) objective += 0.5 * dual.alpha[i] * dual.gradient[i];
+  return { gamma, supportVectors: kernel.gather(points, support), alpha, rho: offset(dual), objective, dual };
+}
+
+/** f at each point: positive inside, zero or negative outside. */
+export async function decisionFunction(
+  kernel: RbfKernel,
+  { supportVectors, alpha, rho, gamma }: OneClassSvm,
+  points: Points,
+): Promise<Float64Array> {
+  const values = new Float64Array(points.count).fill(-rho);
+  await kernel.addExpansion(values, points, supportVectors, alpha, gamma);
+  return values;
+}
+
+/** rho as LIBSVM: the mean gradient of the free multipliers, else the middle of what the bounded ones allow. */
+function offset({ alpha, gradient }: DualSolution): number {
+  let free = 0;
+  let sum = 0;
+  let below = Number.NEGATIVE_INFINITY;
+  let above = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < alpha.length; i++) {
+    if (alpha[i] > 0 && alpha[i] < 1) {
+      free++;
+      sum += gradient[i];
+    } else if (alpha[i] === 0) above = Math.min(above, gradient[i]);
+    else below = Math.max(below, gradient[i]);
+  }
+  if (free > 0) return sum / free;
+  if (below === Number.NEGATIVE_INFINITY) return above;
+  if (above === Number.POSITIVE_INFINITY) return below;
+  return (below + above) / 2;
+}

@@ -1,0 +1,171 @@
+import * as ort from 'onnxruntime-node';
+import type { DType } from '../../common/tensor.ts';
+import { GraphBuilder } from '../../graph/builder.ts';
+import { ElementType } from '../../graph/onnx.ts';
+import { encodeModel } from '../../graph/write.ts';
+
+export type Precision = 'float32' | 'float64';
+export type FloatArray = Float32Array | Float64Array;
+
+/** Points per onnxruntime call: a block of 512 × 512 kernel values fits the second-level cache. */
+const BLOCK = 512;
+
+/**
+ * The RBF kernel exp(−γ|a − b|²) by matrix multiplication on onnxruntime.
+ *
+ * The exponent is one dot product of two augmented vectors, so that no elementwise pass follows the multiplication:
+ * `row(a) = [2γa, −γ, −γ|a|²]`, `point(b) = [b, |b|², 1]`, `row · point = −γ|a − b|²`. Points do not depend on γ: they
+ * are augmented once and serve every γ of the grid. In float32 the sum cancels where |a|² and |b|² are large against
+ * |a − b|²: centre the features first (the standard scaler does).
+ */
+export class RbfKernel {
+  readonly precision: Precision;
+  readonly #expansion: ort.InferenceSession;
+  readonly #matrix: ort.InferenceSession;
+
+  private constructor(precision: Precision, expansion: ort.InferenceSession, matrix: ort.InferenceSession) {
+    this.precision = precision;
+    this.#expansion = expansion;
+    this.#matrix = matrix;
+  }
+
+  /**
+   * Opens the kernel's graphs. Sessions leak a little when they are released: open one kernel a thread, and keep it.
+   *
+   * @param precision float32 suffices down to a tolerance of 1e-4; below it take float64
+   * @param threads onnxruntime threads of one call
+   */
+  static async open(precision: Precision = 'float32', threads = 1): Promise<RbfKernel> {
+    const options = { intraOpNumThreads: threads, interOpNumThreads: 1 };
+    return new RbfKernel(
+      precision,
+      await ort.InferenceSession.create(encodeModel(expansionGraph(precision)), options),
+      await ort.InferenceSession.create(encodeModel(matrixGraph(precision)), options),
+    );
+  }
+
+  /** Augments n × d features to n × (d + 2) points. */
+  points(features: FloatArray, width: number): Points {
+    const count = features.length / width;
+    const stride = width + 2;
+    const values = this.#array(count * stride);
+    for (let i = 0, from = 0, to = 0; i < count; i++, to += 2) {
+      let norm = 0;
+      for (let j = 0; j < width; j++) {
+        const value = features[from++];
+        values[to++] = value;
+        norm += value * value;
+      }
+      values[to] = norm;
+      values[to + 1] = 1;
+    }
+    return { values, count, width };
+  }
+
+  /** The points of the given indices, copied together. */
+  gather({ values, width }: Points, indices: ArrayLike<number>): Points {
+    const stride = width + 2;
+    const gathered = this.#array(indices.length * stride);
+    for (let i = 0; i < indices.length; i++)
+      gathered.set(values.subarray(indices[i] * stride, (indices[i] + 1) * stride), i * stride);
+    return { values: gathered, count: indices.length, width };
+  }
+
+  /** The full kernel matrix of a few points, `count × count`, row-major. */
+  async matrix(points: Points, gamma: number): Promise<FloatArray> {
+    const rows = this.#rows(points, gamma);
+    const { kernel } = await this.#matrix.run({
+      rows,
+      points: this.#tensor(points.values, [points.count, points.width + 2]),
+    });
+    return kernel.data as FloatArray;
+  }
+
+  /**
+   * Adds Σ_j weights[j] K(centres_j, point_i) to `sums[i]` for every point i. The kernel values are never kept: a
+   * block of them is made, weighted and forgotten inside one graph run.
+   */
+  async addExpansion(
+    sums: Float64Array,
+    points: Points,
+    centres: Points,
+    weights: Float64Array,
+    gamma: number,
+  ): Promise<void> {
+    const stride = points.width + 2;
+    for (let first = 0; first < centres.count; first += BLOCK) {
+      const last = Math.min(first + BLOCK, centres.count);
+      const block = {
+        values: centres.values.subarray(first * stride, last * stride),
+        count: last - first,
+        width: centres.width,
+      };
+      const rows = this.#rows(block, gamma);
+      const blockWeights = this.#array(last - first);
+      blockWeights.set(weights.subarray(first, last));
+      const weightTensor = this.#tensor(blockWeights, [1, last - first]);
+      for (let start = 0; start < points.count; start += BLOCK) {
+        const end = Math.min(start + BLOCK, points.count);
+        const { sum } = await this.#expansion.run({
+          rows,
+          weights: weightTensor,
+          points: this.#tensor(points.values.subarray(start * stride, end * stride), [end - start, stride]),
+        });
+        const data = sum.data as FloatArray;
+        for (let i = start; i < end; i++) sums[i] += data[i - start];
+      }
+    }
+  }
+
+  #rows({ values, count, width }: Points, gamma: number): ort.Tensor {
+    const stride = width + 2;
+    const rows = this.#array(count * stride);
+    for (let at = 0; at < rows.length; at += stride) {
+      for (let j = 0; j < width; j++) rows[at + j] = 2 * gamma * values[at + j];
+      rows[at + width] = -gamma;
+      rows[at + width + 1] = -gamma * values[at + width];
+    }
+    return this.#tensor(rows, [count, stride]);
+  }
+
+  #array(length: number): FloatArray {
+    return this.precision === 'float32' ? new Float32Array(length) : new Float64Array(length);
+  }
+
+  #tensor(values: FloatArray, shape: number[]): ort.Tensor {
+    return new ort.Tensor(this.precision, values, shape);
+  }
+}
+
+/** Features augmented for the kernel: row-major `count × (width + 2)`, each row `[x, |x|², 1]`. */
+export interface Points {
+  readonly values: FloatArray;
+  readonly count: number;
+  readonly width: number;
+}
+
+/** rows [q, e], points [c, e], weights [1, q] → sum [1, c] */
+function expansionGraph(precision: Precision) {
+  const { graph, type } = kernelGraph('kernel_expansion', precision);
+  graph.input('weights', type, [1, 'rows']);
+  graph.node('MatMul', ['weights', 'kernel'], { name: 'sum' });
+  graph.output('sum', type, [1, 'points']);
+  return graph.build();
+}
+
+/** rows [q, e], points [c, e] → kernel [q, c] */
+function matrixGraph(precision: Precision) {
+  const { graph, type } = kernelGraph('kernel_matrix', precision);
+  graph.output('kernel', type, ['rows', 'points']);
+  return graph.build();
+}
+
+function kernelGraph(name: string, precision: DType) {
+  const type = precision === 'float32' ? ElementType.float : ElementType.double;
+  const graph = new GraphBuilder(name);
+  graph.input('rows', type, ['rows', 'augmented']);
+  graph.input('points', type, ['points', 'augmented']);
+  graph.node('Gemm', ['rows', 'points'], { name: 'exponent', attributes: { transB: 1 } });
+  graph.node('Exp', ['exponent'], { name: 'kernel' });
+  return { graph, type };
+}

@@ -1,0 +1,109 @@
+import { DetectorError } from '../common/errors.ts';
+import type { NeighbourSearch, Neighbours } from './neighbours.ts';
+
+export interface ShiftingOptions {
+  /** A point is an edge point when more than a share of 1 − threshold of its neighbours lie on its inner side. */
+  readonly threshold: number;
+  /** `original` takes the shift length as the original's code does, slicing the distance matrix along its wrong axis. */
+  readonly compat?: 'original';
+}
+
+export interface PseudoOutliers {
+  /** Indices of the edge points, ascending. */
+  readonly edges: Uint32Array;
+  /** One outlier for each edge point: edges × width, row-major. */
+  readonly features: Float64Array;
+  /** How far each edge point was shifted along its normal. */
+  readonly length: number;
+}
+
+/** Keeps the directions of coinciding points finite; the value is the original's. */
+const EPSILON = 1e-8;
+
+/**
+ * Self-adaptive data shifting (Wang et al., "Hyperparameter selection of one-class support vector machine by
+ * self-adaptive data shifting", Pattern Recognition 2018), as LA-OOD uses it: points on the edge of the data are
+ * shifted outward along their normals, and stand in for OOD samples when γ is chosen.
+ *
+ * With k = ⌈5 log10 n⌉ nearest neighbours x_ij of x_i and v_ij the unit vectors from x_ij to x_i, the normal is
+ * n_i = Σ_j v_ij; x_i is an edge point when the share of j with v_ij · n_i ≥ 0 exceeds 1 − threshold. The shift length
+ * is the mean distance of the edge points to their neighbours.
+ *
+ * @param features n × width standardised validation features, row-major
+ * @throws DetectorError for fewer than k + 1 points, and where no point lies on the edge
+ */
+export async function shiftEdges(
+  search: NeighbourSearch,
+  features: Float64Array,
+  width: number,
+  options: ShiftingOptions,
+): Promise<PseudoOutliers> {
+  const count = features.length / width;
+  const k = Math.ceil(5 * Math.log10(count));
+  if (!(count > k))
+    throw new DetectorError(
+      'self-adaptive shifting',
+      `${count} validation samples are fewer than the ${k + 1} that ${k} neighbours need`,
+      'use more training images',
+    );
+  const neighbours = await search.nearest(features, width, k);
+  const normals = edgeNormals(features, width, neighbours, options.threshold);
+  const edges = Uint32Array.from(normals.keys());
+  // The original means to drop the first column of the distances, each point's distance to itself, but drops the
+  // first row: one edge point is left out of the mean, and the zeros stay in it.
+  const counted = options.compat === 'original' ? edges.subarray(1) : edges;
+  if (counted.length === 0)
+    throw new DetectorError(
+      'self-adaptive shifting',
+      'no sample lies on the edge of the data, so there are no pseudo outliers to choose gamma by',
+      'raise --threshold',
+    );
+  const length = meanDistance(neighbours, counted, options.compat === 'original' ? k + 1 : k);
+  const shifted = new Float64Array(edges.length * width);
+  for (let e = 0; e < edges.length; e++) {
+    const normal = normals.get(edges[e])!;
+    const scale = length / (Math.hypot(...normal) + EPSILON);
+    for (let j = 0; j < width; j++)
+      shifted[e * width + j] = features[edges[e] * width + j] + normal[j] * scale;
+  }
+  return { edges, features: shifted, length };
+}
+
+/** The normals of the points on the edge, by index. */
+function edgeNormals(
+  features: Float64Array,
+  width: number,
+  { k, indices, distances }: Neighbours,
+  threshold: number,
+): Map<number, Float64Array> {
+  const normals = new Map<number, Float64Array>();
+  const directions = new Float64Array(k * width);
+  const normal = new Float64Array(width);
+  for (let i = 0; i < features.length / width; i++) {
+    normal.fill(0);
+    for (let t = 0; t < k; t++) {
+      const other = indices[i * k + t] * width;
+      const scale = 1 / (distances[i * k + t] + EPSILON);
+      for (let j = 0; j < width; j++) {
+        const component = (features[i * width + j] - features[other + j]) * scale;
+        directions[t * width + j] = component;
+        normal[j] += component;
+      }
+    }
+    let behind = 0;
+    for (let t = 0; t < k; t++) {
+      let product = 0;
+      for (let j = 0; j < width; j++) product += directions[t * width + j] * normal[j];
+      if (product >= 0) behind++;
+    }
+    if (behind / k > 1 - threshold) normals.set(i, normal.slice());
+  }
+  return normals;
+}
+
+/** The mean neighbour distance of some points, the sum of each point's distances divided by `columns`. */
+function meanDistance({ k, distances }: Neighbours, points: Uint32Array, columns: number): number {
+  let sum = 0;
+  for (const i of points) for (let t = 0; t < k; t++) sum += distances[i * k + t];
+  return sum / (points.length * columns);
+}

@@ -1,0 +1,174 @@
+import { UsageError } from '../common/errors.ts';
+import { type BootstrapOptions, bootstrapIntervals, type MetricIntervals } from './bootstrap.ts';
+import { computeMetrics, type Metrics } from './metrics.ts';
+import type { Scores } from './operating-points.ts';
+import {
+  checkSet,
+  firstOf,
+  joined,
+  type Layer,
+  type ScoredSet,
+  type Selection,
+  selectOf,
+} from './scored-set.ts';
+
+export interface EvaluateOptions {
+  /** OOD sets above this size are reduced to as many images, chosen at random; 10,000 where nothing is said. */
+  readonly maxOod?: number;
+  /** Seed of that choice; 0 where nothing is said. */
+  readonly seed?: number;
+  /** Adds bootstrap intervals to the LA-OOD and baseline rows. */
+  readonly bootstrap?: BootstrapOptions;
+}
+
+/** How well one score finds one OOD set. */
+export interface MethodResult {
+  readonly name: string;
+  readonly metrics: Metrics;
+  readonly intervals?: MetricIntervals;
+}
+
+/** A score with a decision of its own: a sample is accepted where its score is below 0. */
+export interface DetectorResult extends MethodResult {
+  /** Number of InD images accepted. */
+  readonly indAccepted: number;
+  /** Number of OOD images rejected. */
+  readonly oodRejected: number;
+}
+
+export interface LayerResult extends DetectorResult {
+  /** Place among the backbone's taps, from 0. */
+  readonly index: number;
+  /** Number of InD and of OOD images whose highest score is this layer's (the first of those tied). */
+  readonly indMaxima: number;
+  readonly oodMaxima: number;
+}
+
+/** One OOD set against the InD set. */
+export interface SetResult {
+  readonly ood: string;
+  /** Images compared: as many of each, except for `combined`. */
+  readonly indCount: number;
+  readonly oodCount: number;
+  /** Present where the OOD set was too large. */
+  readonly selection?: Selection;
+  readonly layers: readonly LayerResult[];
+  /** The single layer with the highest AUROC, known only after the fact. */
+  readonly best: LayerResult;
+  /** The maximum over all layers. */
+  readonly laOod: DetectorResult;
+  readonly baselines: readonly MethodResult[];
+}
+
+export interface Evaluation {
+  readonly ind: string;
+  readonly sets: readonly SetResult[];
+}
+
+/** The name under which all OOD sets are joined. */
+export const COMBINED = 'combined';
+
+/**
+ * Measures how well the layers' detectors, their maximum (LA-OOD) and the baselines tell each OOD set from the InD set
+ * (Wang et al., "Layer adaptive deep neural networks for out-of-distribution detection", PAKDD 2022).
+ *
+ * Each OOD set meets as many InD images: the first min(n_ind, n_ood) of both. Where there is more than one OOD set,
+ * `combined` joins them all and meets the whole InD set, unbalanced.
+ *
+ * @throws FeatureError where scores are missing or not finite; UsageError where an OOD set is named `combined`
+ */
+export function evaluate(
+  layers: readonly Layer[],
+  ind: ScoredSet,
+  oodSets: readonly ScoredSet[],
+  options: EvaluateOptions = {},
+): Evaluation {
+  const { maxOod = 10_000, seed = 0 } = options;
+  if (layers.length === 0) throw new UsageError('layers', 'there is none to evaluate');
+  const baselines = Object.keys(ind.baselines ?? {});
+  for (const set of [ind, ...oodSets]) checkSet(set, layers, baselines);
+  if (oodSets.some((set) => set.name === COMBINED))
+    throw new UsageError(COMBINED, 'is the name for all OOD sets joined', 'give this OOD set another name');
+
+  const limited = oodSets.map((set) => (set.count > maxOod ? selectOf(set, maxOod, seed) : set));
+  const sets = limited.map((ood, s): SetResult => {
+    const count = Math.min(ind.count, ood.count);
+    const result = compare(layers, firstOf(ind, count), firstOf(ood, count), options.bootstrap);
+    const from = oodSets[s].count;
+    return from > maxOod ? { ...result, selection: { from, kept: maxOod, seed } } : result;
+  });
+  if (limited.length > 1) sets.push(compare(layers, ind, joined(COMBINED, limited), options.bootstrap));
+  return { ind: ind.name, sets };
+}
+
+function compare(
+  layers: readonly Layer[],
+  ind: ScoredSet,
+  ood: ScoredSet,
+  bootstrap: BootstrapOptions | undefined,
+): SetResult {
+  const indMaximum = maximumOverLayers(ind);
+  const oodMaximum = maximumOverLayers(ood);
+  const layerResults = layers.map(
+    ({ name, index }, l): LayerResult => ({
+      index,
+      ...detectorResult(name, ind.layers[l], ood.layers[l]),
+      indMaxima: indMaximum.byLayer[l],
+      oodMaxima: oodMaximum.byLayer[l],
+    }),
+  );
+  return {
+    ood: ood.name,
+    indCount: ind.count,
+    oodCount: ood.count,
+    layers: layerResults,
+    best: layerResults.reduce((best, layer) => (layer.metrics.auroc > best.metrics.auroc ? layer : best)),
+    laOod: detectorResult('LA-OOD', indMaximum.scores, oodMaximum.scores, bootstrap),
+    baselines: Object.entries(ind.baselines ?? {}).map(([name, scores]) =>
+      methodResult(name, scores, ood.baselines![name], bootstrap),
+    ),
+  };
+}
+
+/** For each sample the highest of its layers' scores, and for each layer how many samples have theirs there. */
+function maximumOverLayers(set: ScoredSet): { scores: Float64Array; byLayer: Uint32Array } {
+  const scores = Float64Array.from(set.layers[0]);
+  const layerOf = new Uint32Array(set.count);
+  for (let l = 1; l < set.layers.length; l++) {
+    const layer = set.layers[l];
+    for (let sample = 0; sample < set.count; sample++) {
+      if (layer[sample] > scores[sample]) {
+        scores[sample] = layer[sample];
+        layerOf[sample] = l;
+      }
+    }
+  }
+  const byLayer = new Uint32Array(set.layers.length);
+  for (const l of layerOf) byLayer[l]++;
+  return { scores, byLayer };
+}
+
+function detectorResult(
+  name: string,
+  ind: Scores,
+  ood: Scores,
+  bootstrap?: BootstrapOptions,
+): DetectorResult {
+  return {
+    ...methodResult(name, ind, ood, bootstrap),
+    indAccepted: countAccepted(ind),
+    oodRejected: ood.length - countAccepted(ood),
+  };
+}
+
+function methodResult(name: string, ind: Scores, ood: Scores, bootstrap?: BootstrapOptions): MethodResult {
+  const result = { name, metrics: computeMetrics(ind, ood) };
+  return bootstrap ? { ...result, intervals: bootstrapIntervals(ind, ood, bootstrap) } : result;
+}
+
+/** A decision value of exactly 0 counts as an outlier, as scikit-learn predicts. */
+function countAccepted(scores: Scores): number {
+  let accepted = 0;
+  for (const score of scores) if (score < 0) accepted++;
+  return accepted;
+}

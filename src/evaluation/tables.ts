@@ -1,0 +1,129 @@
+import Table from 'cli-table3';
+import { toCsv } from '../common/csv.ts';
+import type { Interval } from './bootstrap.ts';
+import type { Evaluation, LayerResult, MethodResult, SetResult } from './evaluate.ts';
+import type { Metrics } from './metrics.ts';
+
+/** What the two columns of false positive rates mean; goes with every table that shows them. */
+export const FPR95_CONVENTION = [
+  'FPR95: false positive rate at 95 % true positive rate.',
+  'OOD pos.: OOD is the positive class (LA-OOD); InD images flagged where 95 % of the OOD images are found.',
+  'InD pos.: InD is the positive class (ODIN, Energy); OOD images passed where 95 % of the InD images are.',
+] as const;
+
+/**
+ * The table of one OOD set, in the original's columns: layers numbered from 1, metrics in percent with two decimals
+ * (FPR with OOD as the positive class), InD-correct and OOD-correct as numbers of images. Below the layers stand the
+ * best of them, LA-OOD, and the baselines.
+ */
+export function layerCsv(set: SetResult): string {
+  const metrics = ({ metrics: m }: MethodResult) => [m.fprAt95Tpr, m.auroc, m.auprOut, m.auprIn].map(percent);
+  const layerRow = (layer: LayerResult) => [
+    layer.index + 1,
+    ...metrics(layer),
+    layer.indAccepted,
+    layer.oodRejected,
+    `${layer.indMaxima}/${layer.oodMaxima}`,
+  ];
+  return toCsv([
+    [
+      'Layer',
+      'FPR-at-95%-TPR',
+      'AUROC',
+      'AUPR-out',
+      'AUPR-in',
+      'InD-correct',
+      'OOD-correct',
+      'Max-score-counts(ID/OOD)',
+    ],
+    ...set.layers.map(layerRow),
+    ['Best layer:'],
+    layerRow(set.best),
+    ...[set.laOod, ...set.baselines].map((method) => [method.name, ...metrics(method)]),
+  ]);
+}
+
+/** One row for each OOD set and method; percent with two decimals. Interval columns appear where there are any. */
+export function summaryCsv(evaluation: Evaluation): string {
+  const withIntervals = evaluation.sets.some((set) => set.laOod.intervals);
+  return toCsv([
+    [
+      'InD',
+      'OOD',
+      'InD images',
+      'OOD images',
+      'Method',
+      ...columns.map((column) => column.csv),
+      ...(withIntervals ? columns.flatMap((column) => [`${column.csv} low`, `${column.csv} high`]) : []),
+    ],
+    ...evaluation.sets.flatMap((set) =>
+      methods(set).map(({ name, metrics, intervals }) => [
+        evaluation.ind,
+        set.ood,
+        set.indCount,
+        set.oodCount,
+        name,
+        ...columns.map(({ key }) => percent(metrics[key])),
+        ...(withIntervals ? columns.flatMap(({ key }) => bounds(intervals?.[key])) : []),
+      ]),
+    ),
+  ]);
+}
+
+/** Everything in full precision: metrics as shares between 0 and 1, layers by name and by index from 0. */
+export function summaryJson(evaluation: Evaluation): string {
+  return `${JSON.stringify({ fpr95: FPR95_CONVENTION.join(' '), ...evaluation }, null, 2)}\n`;
+}
+
+/** The summary for a terminal, about 90 columns wide, in percent. */
+export function summaryTable(evaluation: Evaluation): string {
+  const table = new Table({
+    head: ['OOD set\nInD : OOD', 'score', ...columns.map((column) => column.terminal)],
+    colAligns: ['left', 'left', ...columns.map(() => 'right' as const)],
+    style: { head: [], border: [] },
+  });
+  for (const set of evaluation.sets) {
+    // One row of the table with a line for each method: cli-table3 cuts off what a spanning cell holds below its first line.
+    const lines = methods(set).flatMap((method) => methodLines(method));
+    table.push([
+      `${set.ood}\n${set.indCount} : ${set.oodCount}`,
+      ...lines[0].map((_, column) => lines.map((line) => line[column]).join('\n')),
+    ]);
+  }
+  return [
+    `InD ${evaluation.ind}; all numbers in %.`,
+    ...FPR95_CONVENTION,
+    table.toString(),
+    ...evaluation.sets.flatMap(({ ood, selection: chosen }) =>
+      chosen
+        ? [`${ood}: ${chosen.kept} of ${chosen.from} images, chosen at random (seed ${chosen.seed}).`]
+        : [],
+    ),
+  ].join('\n');
+}
+
+const columns: readonly { key: keyof Metrics; csv: string; terminal: string }[] = [
+  { key: 'fprAt95Tpr', csv: 'FPR-at-95%-TPR (OOD positive)', terminal: 'FPR95\nOOD pos.' },
+  { key: 'fprAt95TprIndPositive', csv: 'FPR-at-95%-TPR (InD positive)', terminal: 'FPR95\nInD pos.' },
+  { key: 'auroc', csv: 'AUROC', terminal: 'AUROC' },
+  { key: 'auprOut', csv: 'AUPR-out', terminal: 'AUPR-out' },
+  { key: 'auprIn', csv: 'AUPR-in', terminal: 'AUPR-in' },
+];
+
+function methods(set: SetResult): MethodResult[] {
+  return [set.laOod, { ...set.best, name: `best layer: ${set.best.name}` }, ...set.baselines];
+}
+
+/** The method's name and metrics, and below them their intervals where there are any. */
+function methodLines({ name, metrics, intervals }: MethodResult): string[][] {
+  const line = [name, ...columns.map(({ key }) => percent(metrics[key]))];
+  return intervals ? [line, ['', ...columns.map(({ key }) => bounds(intervals[key]).join('–'))]] : [line];
+}
+
+function percent(share: number): string {
+  return (100 * share).toFixed(2);
+}
+
+function bounds(interval: Interval | undefined): string[] {
+  return interval ? [percent(interval.low), percent(interval.high)] : ['', ''];
+}

@@ -1,0 +1,147 @@
+import { attribute, intAttribute } from './attributes.ts';
+import { ElementType, type ModelProto, type NodeProto, type TensorProto, type TypeProto } from './onnx.ts';
+import type { Dim, Shape } from './shape-arithmetic.ts';
+import { type Operands, shapeRules } from './shape-rules.ts';
+import { tensorFromProto } from './tensor.ts';
+import { sortNodes } from './topology.ts';
+
+export type { Dim, Shape } from './shape-arithmetic.ts';
+
+/** What is known of a value before the graph runs. */
+export interface ValueType {
+  /** One of `ElementType`. */
+  readonly elemType?: number;
+  /** Undefined where not even the number of dimensions is known. */
+  readonly shape?: Shape;
+}
+
+/** Tensors of more elements are no shapes, axes or pads. */
+const LONGEST_CONTENT = 64;
+
+/**
+ * Element types and shapes of all values of a graph, from those of its inputs and from what the model itself declares.
+ * What comes out of an operator that `shape-rules.ts` does not know is left open.
+ *
+ * @throws GraphError where the graph has a cycle
+ */
+export function inferShapes({ graph }: ModelProto): Map<string, ValueType> {
+  const types = new Map<string, ValueType>();
+  const contents = new Map<string, Shape>();
+  const know = (name: string, content: Shape | undefined) => content && contents.set(name, content);
+  for (const { name, type } of [...graph.valueInfo, ...graph.output, ...graph.input])
+    types.set(name, declaredType(type));
+  for (const tensor of graph.initializer) {
+    types.set(tensor.name, { elemType: tensor.dataType, shape: tensor.dims });
+    know(tensor.name, integersOf(tensor));
+  }
+
+  for (const node of sortNodes(graph, `graph ${graph.name}`)) {
+    const operands: Operands = {
+      node,
+      shapes: node.input.map((name) => types.get(name)?.shape),
+      contents: node.input.map((name) => contents.get(name)),
+    };
+    const elemTypes = node.input.map((name) => types.get(name)?.elemType);
+    node.output.forEach((name, index) => {
+      const declared = types.get(name) ?? {};
+      const rule = node.domain ? undefined : shapeRules[node.opType];
+      if (rule)
+        types.set(name, {
+          elemType: elemTypeOf(node, elemTypes, index) ?? declared.elemType,
+          shape: refined(rule(operands, index), declared.shape),
+        });
+    });
+    if (!node.domain) know(node.output[0], contentOf(operands));
+  }
+  return types;
+}
+
+function declaredType(type: TypeProto | undefined): ValueType {
+  const tensor = type?.tensorType;
+  return {
+    elemType: tensor?.elemType,
+    shape: tensor?.shape?.dim.map(({ dimValue, dimParam }) => dimValue ?? (dimParam || undefined)),
+  };
+}
+
+/** Fills what was inferred from what the model declares, where the two are of one rank. */
+function refined(inferred: Shape | undefined, declared: Shape | undefined): Shape | undefined {
+  if (!inferred) return declared;
+  return inferred.length === declared?.length
+    ? inferred.map((size, axis) => size ?? declared[axis])
+    : inferred;
+}
+
+/** The element type of an output: that of the first input, but for these operators. */
+function elemTypeOf(
+  node: NodeProto,
+  inputs: readonly (number | undefined)[],
+  index: number,
+): number | undefined {
+  switch (node.opType) {
+    case 'Cast':
+      return intAttribute(node, 'to');
+    case 'Constant':
+      return constantTensor(node)?.dataType;
+    case 'ConstantOfShape':
+      return constantTensor(node)?.dataType ?? ElementType.float;
+    case 'Shape':
+    case 'ArgMax':
+    case 'ArgMin':
+      return ElementType.int64;
+    case 'Equal':
+    case 'Greater':
+    case 'GreaterOrEqual':
+    case 'Less':
+    case 'LessOrEqual':
+      return ElementType.bool;
+    case 'Where':
+    case 'DequantizeLinear':
+      return inputs[1];
+    case 'QuantizeLinear':
+      return inputs[2] ?? ElementType.uint8;
+    case 'MaxPool':
+      return index === 0 ? inputs[0] : ElementType.int64;
+    case 'Dropout':
+      return index === 0 ? inputs[0] : ElementType.bool;
+    default:
+      return inputs[0];
+  }
+}
+
+/**
+ * What a node yields, where that is a short list of integers: shapes are computed in the graph itself
+ * (`x.view(x.size(0), -1)` is exported as Shape, Gather, Unsqueeze, Concat, Reshape).
+ */
+function contentOf({ node, shapes, contents }: Operands): Shape | undefined {
+  const [first, second] = contents;
+  switch (node.opType) {
+    case 'Constant': {
+      const tensor = constantTensor(node);
+      return tensor && integersOf(tensor);
+    }
+    case 'Shape':
+      return shapes[0]?.slice(intAttribute(node, 'start') ?? 0, intAttribute(node, 'end'));
+    case 'Gather':
+      return first && second?.map((at) => (typeof at === 'number' ? first.at(at) : undefined));
+    case 'Concat':
+      return contents.every((content) => content !== undefined) ? contents.flat() : undefined;
+    case 'Cast':
+    case 'Identity':
+    case 'Squeeze':
+    case 'Unsqueeze':
+      return first;
+    default:
+      return undefined;
+  }
+}
+
+function constantTensor(node: NodeProto): TensorProto | undefined {
+  return attribute(node, 'value')?.t;
+}
+
+function integersOf(tensor: TensorProto): readonly Dim[] | undefined {
+  const integer = tensor.dataType === ElementType.int64 || tensor.dataType === ElementType.int32;
+  if (!integer || tensor.dims.length > 1 || (tensor.dims[0] ?? 1) > LONGEST_CONTENT) return undefined;
+  return Array.from(tensorFromProto(tensor, 'shape inference').data as ArrayLike<number | bigint>, Number);
+}

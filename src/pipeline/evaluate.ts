@@ -1,0 +1,183 @@
+import { readFile, stat } from 'node:fs/promises';
+import { type FeatureFile, openFeatures } from '../../converters/hdf5/features.ts';
+import { RunError } from '../common/errors.ts';
+import { sha256File, writeAtomically } from '../common/files.ts';
+import type { OnProgress } from '../common/progress.ts';
+import type { Tensor } from '../common/tensor.ts';
+import { BACKBONE_KEY, detectorsOfModel } from '../detectors/detectors-model.ts';
+import { baselineScores } from '../evaluation/baselines.ts';
+import { type EvaluateOptions, type Evaluation, evaluate } from '../evaluation/evaluate.ts';
+import type { ScoredSet } from '../evaluation/scored-set.ts';
+import { layerCsv, summaryCsv, summaryJson } from '../evaluation/tables.ts';
+import { decodeModel } from '../graph/read.ts';
+import { getMetadata } from '../graph/rewrite.ts';
+import type { DeviceName } from '../runtime/device.ts';
+import { GraphSession } from '../runtime/graph-session.ts';
+import { type FeatureLayer, featureFile, featureLayers, featureSets } from './feature-files.ts';
+import type { RunFolder } from './run-folder.ts';
+
+export interface EvaluateRunOptions extends EvaluateOptions {
+  /** Name of the InD set; the one whose test features the run folder has, where absent. */
+  readonly ind?: string;
+  /** Names of the OOD sets; all that the run folder has test features of, where absent. */
+  readonly ood?: readonly string[];
+  readonly device?: DeviceName;
+  readonly onProgress?: OnProgress;
+}
+
+export interface EvaluateRunReport {
+  readonly evaluation: Evaluation;
+  /** The files written, relative to the run folder. */
+  readonly files: readonly string[];
+  readonly seconds: number;
+}
+
+/** Samples scored in one graph run. */
+const ROWS = 1000;
+
+/**
+ * Scores the InD test features and those of each OOD set with the run's detectors, and writes a table for each set and
+ * a summary into `results/`.
+ *
+ * @throws RunError where detectors or features are missing, or belong to different backbones
+ */
+export async function evaluateRun(
+  run: RunFolder,
+  options: EvaluateRunOptions = {},
+): Promise<EvaluateRunReport> {
+  const { ind: indName, ood: oodNames, device, onProgress, ...evaluation } = options;
+  const path = run.file('detectors.onnx');
+  if (!(await stat(path).catch(() => undefined)))
+    throw new RunError(path, 'is missing', `run la-ood fit --run ${run.path} first`);
+  const model = decodeModel(await readFile(path), path);
+  const detectors = detectorsOfModel(model, path);
+  const backbone = getMetadata(model)[BACKBONE_KEY];
+
+  const ind = await featureFile(run, 'test', indName);
+  const oods = await oodFiles(run, ind, oodNames);
+  const inputs: Record<string, string> = { detectors: await sha256File(path) };
+  for (const file of [ind, ...oods]) inputs[setName(file)] = await sha256File(file);
+
+  let result: Evaluation | undefined;
+  const { record } = await run.do({
+    name: 'evaluate',
+    settings: { ...evaluation },
+    // Scores are not kept, so that an evaluation is always made anew: it takes seconds.
+    inputs: { ...inputs, at: new Date().toISOString() },
+    run: async () => {
+      const session = await GraphSession.open(model, { device });
+      try {
+        const layers = detectors.map(({ tap }) => tap);
+        const score = (file: string) => scoreFile(session, layers, file, backbone, onProgress);
+        const indScores = await score(ind);
+        const oodScores: ScoredSet[] = [];
+        for (const file of oods) oodScores.push((await score(file)).scores);
+        const named = indScores.layers.map(({ tap, index }) => ({ name: tap, index }));
+        result = evaluate(named, indScores.scores, oodScores, evaluation);
+        return { outputs: await writeTables(run, result), device: session.device };
+      } finally {
+        await session.close();
+      }
+    },
+  });
+  return { evaluation: result!, files: Object.keys(record.outputs), seconds: record.seconds };
+}
+
+async function oodFiles(run: RunFolder, ind: string, names?: readonly string[]): Promise<string[]> {
+  const tests = (await featureSets(run))
+    .filter((file) => file.endsWith('_test.hdf5'))
+    .map((file) => run.file('features', file))
+    .filter((file) => file !== ind);
+  const chosen = names ? names.map((name) => run.file('features', `${name}_test.hdf5`)) : tests;
+  const missing = chosen.find((file) => !tests.includes(file));
+  if (missing)
+    throw new RunError(
+      missing,
+      'there are no such features',
+      `OOD sets here: ${tests.map(setName).join(', ') || 'none'}`,
+    );
+  if (chosen.length === 0)
+    throw new RunError(run.file('features'), 'holds no OOD set', 'la-ood features --ood NAME=PATH adds one');
+  return chosen;
+}
+
+/** Scores a feature file, block by block. */
+async function scoreFile(
+  session: GraphSession,
+  taps: readonly string[],
+  path: string,
+  backbone: string | undefined,
+  onProgress?: OnProgress,
+): Promise<{ scores: ScoredSet; layers: FeatureLayer[] }> {
+  const name = setName(path);
+  const features = await openFeatures(path);
+  try {
+    const layers = layersOf(features, taps, path, backbone);
+    const { count } = features;
+    const scores = taps.map(() => new Float32Array(count));
+    for (let start = 0; start < count; start += ROWS) {
+      const rows = Math.min(ROWS, count - start);
+      const feeds = Object.fromEntries(
+        layers.map(({ tap, index, width }): [string, Tensor] => [
+          tap,
+          { dtype: 'float32', shape: [rows, width], data: features.readLayerRows(index, start, rows) },
+        ]),
+      );
+      const { layer_scores } = await session.run(feeds, ['layer_scores']);
+      const values = layer_scores.data as Float32Array;
+      for (let i = 0; i < rows; i++)
+        for (let l = 0; l < taps.length; l++) scores[l][start + i] = values[i * taps.length + l];
+      onProgress?.({ task: `score ${name}`, done: start + rows, total: count, unit: 'images' });
+    }
+    return { scores: { name, count, layers: scores, baselines: baselines(features) }, layers };
+  } finally {
+    features.close();
+  }
+}
+
+/** The file's layers that the detectors judge. */
+function layersOf(
+  features: FeatureFile,
+  taps: readonly string[],
+  path: string,
+  backbone: string | undefined,
+): FeatureLayer[] {
+  const { backbone_sha256: own } = features.attributes;
+  if (own && backbone && own !== backbone)
+    throw new RunError(
+      path,
+      'was made by another backbone than the detectors were fitted on',
+      'run la-ood features and la-ood fit again, with one backbone',
+    );
+  const layers = featureLayers(features);
+  return taps.map((tap) => {
+    const layer = layers.find((candidate) => candidate.tap === tap);
+    if (!layer) throw new RunError(path, `has no layer ${tap}, which has a detector`, 'run la-ood fit again');
+    return layer;
+  });
+}
+
+/** MSP, maximum logit and energy, where the file says which layer the logits are. */
+function baselines(features: FeatureFile): ScoredSet['baselines'] {
+  const layer = featureLayers(features).find(({ tap }) => tap === features.attributes.logits);
+  if (!layer) return undefined;
+  return { ...baselineScores(features.readLayer(layer.index), layer.width) };
+}
+
+async function writeTables(run: RunFolder, evaluation: Evaluation): Promise<string[]> {
+  const tables: [string, string][] = [
+    ...evaluation.sets.map((set): [string, string] => [
+      `results/${evaluation.ind}-vs-${set.ood}.csv`,
+      layerCsv(set),
+    ]),
+    ['results/summary.csv', summaryCsv(evaluation)],
+    ['results/summary.json', summaryJson(evaluation)],
+  ];
+  for (const [file, text] of tables) await writeAtomically(run.file(file), text);
+  return tables.map(([file]) => file);
+}
+
+/** `runs/x/features/svhn_test.hdf5` holds the set `svhn`. */
+function setName(path: string): string {
+  return path.replace(/^.*[\\/]/, '').replace(/_test\.hdf5$/, '');
+}

@@ -1,0 +1,233 @@
+import { stat } from 'node:fs/promises';
+import { writeFeatures } from '../../converters/hdf5/write-features.ts';
+import { batches } from '../../data/batches.ts';
+import type { ImageSet } from '../../data/image-set.ts';
+import { openImageSet } from '../../data/open.ts';
+import { RunError } from '../common/errors.ts';
+import { sha256File } from '../common/files.ts';
+import type { OnProgress } from '../common/progress.ts';
+import type { Tensor } from '../common/tensor.ts';
+import { readModel } from '../graph/read.ts';
+import { fastestBatchSize } from '../runtime/batch-size.ts';
+import type { DeviceName } from '../runtime/device.ts';
+import { GraphSession } from '../runtime/graph-session.ts';
+import { FeatureBlocks } from './feature-blocks.ts';
+import { type FeatureGraph, featureGraph } from './feature-graph.ts';
+import type { RunFolder } from './run-folder.ts';
+
+/** A set of images: its name, and what to open (see `openImageSet`). */
+export interface NamedSet {
+  readonly name: string;
+  readonly source: string;
+}
+
+export interface FeatureOptions {
+  /** The InD set that detectors are fitted on. */
+  readonly train?: NamedSet;
+  /** The InD set that they are tested on. */
+  readonly test?: NamedSet;
+  readonly ood?: readonly NamedSet[];
+  readonly device?: DeviceName;
+  /** Images a run; the fastest number on this machine where absent. */
+  readonly batch?: number;
+  /** Seed of generated sets. */
+  readonly seed?: number;
+  /** `original` stores float64, as the original does, and follows it where its sets differ. */
+  readonly compat?: 'original';
+  readonly onProgress?: OnProgress;
+}
+
+/** What a set is for. */
+export type Role = 'train' | 'test' | 'ood';
+
+export interface FeatureReport {
+  /** Name of the feature file without its ending: `cifar10_train`. */
+  readonly set: string;
+  readonly images: number;
+  /** Share of the images that the backbone classifies right, where the set's classes can be the backbone's. */
+  readonly accuracy?: number;
+  readonly device?: string;
+  readonly seconds: number;
+  readonly done: 'now' | 'before';
+}
+
+/**
+ * Runs the backbone of a run folder over sets of images, and writes the pooled value of every tap into
+ * `features/<set>_train.hdf5` and `features/<set>_test.hdf5`, in the original's layout.
+ *
+ * Work that was cut off goes on where it was: the features of each block of images are kept until the set is done.
+ *
+ * @throws RunError where the folder has no backbone; GraphError, DataError where backbone or images are unusable
+ */
+export async function extractFeatures(run: RunFolder, options: FeatureOptions): Promise<FeatureReport[]> {
+  const { train, test, ood = [] } = options;
+  const sets: [NamedSet, Role][] = ood.map((set) => [set, 'ood']);
+  if (test) sets.unshift([test, 'test']);
+  if (train) sets.unshift([train, 'train']);
+  const backbone = await Backbone.open(run, options);
+  try {
+    const reports: FeatureReport[] = [];
+    for (const [set, role] of sets) reports.push(await extractSet(run, backbone, set, role, options));
+    return reports;
+  } finally {
+    await backbone.close();
+  }
+}
+
+async function extractSet(
+  run: RunFolder,
+  backbone: Backbone,
+  { name, source }: NamedSet,
+  role: Role,
+  { compat, seed = 0, onProgress }: FeatureOptions,
+): Promise<FeatureReport> {
+  const set = `${name}_${role === 'train' ? 'train' : 'test'}`;
+  const images = await openImageSet(source, { name: set, seed, compat });
+  const { taps, detectorTaps, widths, logits } = backbone.graph;
+  const logitsLayer = taps.indexOf(logits);
+  const output = `features/${set}.hdf5`;
+  const precision = compat === 'original' ? 'float64' : 'float32';
+  const attributes = {
+    detector_taps: JSON.stringify(detectorTaps),
+    logits,
+    backbone_sha256: backbone.sha256,
+    dataset: set,
+  };
+  const { record, done } = await run.do({
+    name: `features/${set}`,
+    settings: { taps, precision },
+    inputs: { backbone: backbone.sha256, images: await images.fingerprint() },
+    run: async (key) => {
+      const blocks = new FeatureBlocks(
+        run.file(`features/.${set}.${key.slice(0, 8)}`),
+        widths,
+        images.length,
+      );
+      await computeBlocks(blocks, backbone, images, onProgress);
+      let correct = 0;
+      await writeFeatures(
+        run.file(output),
+        { widths, count: images.length, taps, precision, attributes },
+        async (append) => {
+          for (const { start, end } of blocks.ranges()) {
+            const layers = await blocks.read(start, end);
+            correct += countCorrect(images, layers[logitsLayer], start, end);
+            append(layers);
+          }
+        },
+      );
+      await blocks.remove();
+      const comparable = images.classes?.length === widths[logitsLayer];
+      return {
+        outputs: [output],
+        results: {
+          role,
+          images: images.length,
+          source,
+          ...(comparable && { accuracy: correct / images.length }),
+        },
+        device: await backbone.device(),
+      };
+    },
+  });
+  const { accuracy } = record.results as { accuracy?: number };
+  return { set, images: images.length, accuracy, device: record.device, seconds: record.seconds, done };
+}
+
+/** Computes the blocks that are not there yet. */
+async function computeBlocks(
+  blocks: FeatureBlocks,
+  backbone: Backbone,
+  images: ImageSet,
+  onProgress?: OnProgress,
+): Promise<void> {
+  const { size, taps, widths } = backbone.graph;
+  const tell = (done: number) =>
+    onProgress?.({ task: `features ${images.name}`, done, total: images.length, unit: 'images' });
+  for (const { start, end } of blocks.ranges()) {
+    if (await blocks.has(start, end)) {
+      tell(end);
+      continue;
+    }
+    const layers = widths.map((width) => new Float32Array((end - start) * width));
+    const batch = await backbone.batchSize(images);
+    for await (const { start: first, count, pixels } of batches(images, { batch, size, start, end })) {
+      const outputs = await backbone.run(pixels, count);
+      taps.forEach((tap, l) => {
+        layers[l].set(outputs[tap].data as Float32Array, (first - start) * widths[l]);
+      });
+      tell(first + count);
+    }
+    await blocks.write(start, layers);
+  }
+}
+
+function countCorrect(images: ImageSet, logits: Float32Array, start: number, end: number): number {
+  const classes = logits.length / (end - start);
+  let correct = 0;
+  for (let i = start; i < end; i++) {
+    const row = logits.subarray((i - start) * classes, (i - start + 1) * classes);
+    let top = 0;
+    for (let c = 1; c < classes; c++) if (row[c] > row[top]) top = c;
+    if (top === images.label(i)) correct++;
+  }
+  return correct;
+}
+
+/** A run's backbone; its session is opened when the first image needs it. */
+class Backbone {
+  readonly graph: FeatureGraph;
+  readonly sha256: string;
+  readonly #options: FeatureOptions;
+  #session: Promise<GraphSession> | undefined;
+  #batch: Promise<number> | undefined;
+
+  private constructor(graph: FeatureGraph, sha256: string, options: FeatureOptions) {
+    this.graph = graph;
+    this.sha256 = sha256;
+    this.#options = options;
+  }
+
+  static async open(run: RunFolder, options: FeatureOptions): Promise<Backbone> {
+    const path = run.file('backbone.onnx');
+    if (!(await stat(path).catch(() => undefined)))
+      throw new RunError(path, 'is missing', `make it: la-ood import CHECKPOINT ${path}`);
+    return new Backbone(featureGraph(await readModel(path), path), await sha256File(path), options);
+  }
+
+  async run(pixels: Uint8Array, count: number) {
+    return (await this.#open()).run({ pixels: this.#tensor(pixels, count) }, this.graph.taps);
+  }
+
+  /** The batch size asked for, or the fastest one, measured on the set's first image. */
+  batchSize(images: ImageSet): Promise<number> {
+    this.#batch ??= this.#options.batch
+      ? Promise.resolve(this.#options.batch)
+      : this.#open().then(async (session) => {
+          const image = await images.read(0, 1, this.graph.size);
+          const copies = (count: number) =>
+            new Uint8Array(count * image.length).map((_, i) => image[i % image.length]);
+          return fastestBatchSize(session, (count) => ({ pixels: this.#tensor(copies(count), count) }));
+        });
+    return this.#batch;
+  }
+
+  /** The device that it ran on; undefined where nothing had to run. */
+  async device(): Promise<string | undefined> {
+    return (await this.#session)?.device;
+  }
+
+  async close(): Promise<void> {
+    await (await this.#session)?.close();
+  }
+
+  #open(): Promise<GraphSession> {
+    this.#session ??= GraphSession.open(this.graph.model, { device: this.#options.device });
+    return this.#session;
+  }
+
+  #tensor(pixels: Uint8Array, count: number): Tensor {
+    const { height, width } = this.graph.size;
+    return { dtype: 'uint8', shape: [count, height, width, 3], data: pixels };
+  }
+}

@@ -1,0 +1,202 @@
+import { type FileHandle, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { RunError } from '../common/errors.ts';
+import { sha256, sha256File, writeAtomically } from '../common/files.ts';
+import { programVersion, versions } from './versions.ts';
+
+/** What the manifest says of a step that was finished. */
+const stepSchema = z.object({
+  /** Hash of everything that the step's outputs depend on. */
+  key: z.string(),
+  settings: z.record(z.string(), z.unknown()),
+  /** SHA-256 or fingerprint of each input, by name. */
+  inputs: z.record(z.string(), z.string()),
+  /** SHA-256 of each file written, by its path in the run folder. */
+  outputs: z.record(z.string(), z.string()),
+  /** What the step found, for people and for later steps. */
+  results: z.record(z.string(), z.unknown()),
+  /** Where its graphs ran. */
+  device: z.string().optional(),
+  seconds: z.number(),
+  finished: z.string(),
+  versions: z.record(z.string(), z.string()),
+});
+
+const manifestSchema = z.object({
+  format: z.literal(1, { error: 'was written by another version of la-ood' }),
+  program: z.string(),
+  steps: z.record(z.string(), stepSchema),
+});
+
+export type StepRecord = z.infer<typeof stepSchema>;
+type Manifest = z.infer<typeof manifestSchema>;
+
+/** A step of the pipeline: what it depends on, and how it is done. */
+export interface Step {
+  /** Its name in the manifest: `fit`, `features/cifar10_test`. */
+  readonly name: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly inputs: Readonly<Record<string, string>>;
+  /**
+   * Does the work. Gets the step's key, to name unfinished work by.
+   *
+   * @returns the files written, relative to the run folder
+   */
+  run(key: string): Promise<{
+    outputs: readonly string[];
+    results?: Record<string, unknown>;
+    device?: string;
+  }>;
+}
+
+/**
+ * A folder that holds everything of one run, and a manifest of how each file came to be. A step that was finished with
+ * the same inputs and settings, and whose files are as it left them, is not done again.
+ */
+export class RunFolder {
+  readonly path: string;
+  readonly #lock: FileHandle;
+  readonly #manifest: Manifest;
+
+  private constructor(path: string, lock: FileHandle, manifest: Manifest) {
+    this.path = path;
+    this.#lock = lock;
+    this.#manifest = manifest;
+  }
+
+  /**
+   * Opens a run folder, and makes it where it is not there. No other process may use it until `close`.
+   *
+   * @throws RunError where another process uses it, or its manifest cannot be read
+   */
+  static async open(path: string): Promise<RunFolder> {
+    await mkdir(path, { recursive: true });
+    const lock = await takeLock(join(path, '.lock'));
+    try {
+      return new RunFolder(path, lock, await readManifest(join(path, 'manifest.json')));
+    } catch (error) {
+      await releaseLock(lock, path);
+      throw error;
+    }
+  }
+
+  /** Opens the folder, and closes it whatever happens. */
+  static async use<T>(path: string, work: (run: RunFolder) => Promise<T>): Promise<T> {
+    const run = await RunFolder.open(path);
+    try {
+      return await work(run);
+    } finally {
+      await run.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await releaseLock(this.#lock, this.path);
+  }
+
+  /** The path of a file in this folder. */
+  file(...name: string[]): string {
+    return join(this.path, ...name);
+  }
+
+  /** What the manifest says of a step, where it was finished. */
+  record(step: string): StepRecord | undefined {
+    return this.#manifest.steps[step];
+  }
+
+  /** Does a step, or finds that it is done already. */
+  async do(step: Step): Promise<{ record: StepRecord; done: 'now' | 'before' }> {
+    const { name, settings, inputs } = step;
+    const key = sha256(Buffer.from(JSON.stringify([name, sorted(settings), sorted(inputs)])));
+    const before = this.record(name);
+    if (before?.key === key && (await this.#isIntact(before))) return { record: before, done: 'before' };
+
+    const start = performance.now();
+    const { outputs, results = {}, device } = await step.run(key);
+    const record: StepRecord = {
+      key,
+      settings: { ...settings },
+      inputs: { ...inputs },
+      outputs: {},
+      results,
+      device,
+      seconds: (performance.now() - start) / 1000,
+      finished: new Date().toISOString(),
+      versions: versions(),
+    };
+    for (const output of outputs) record.outputs[output] = await sha256File(this.file(output));
+    this.#manifest.steps[name] = record;
+    await writeAtomically(this.file('manifest.json'), `${JSON.stringify(this.#manifest, null, 2)}\n`);
+    return { record, done: 'now' };
+  }
+
+  async #isIntact({ outputs }: StepRecord): Promise<boolean> {
+    for (const [output, hash] of Object.entries(outputs)) {
+      const path = this.file(output);
+      if (!(await exists(path)) || (await sha256File(path)) !== hash) return false;
+    }
+    return true;
+  }
+}
+
+async function readManifest(path: string): Promise<Manifest> {
+  if (!(await exists(path))) return { format: 1, program: `la-ood ${programVersion}`, steps: {} };
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, 'utf8'));
+  } catch {
+    throw new RunError(path, 'is not JSON', 'move it away: its steps will be done again');
+  }
+  const manifest = manifestSchema.safeParse(json);
+  if (manifest.success) return manifest.data;
+  const [{ path: place, message }] = manifest.error.issues;
+  throw new RunError(`${path}: ${place.join('.')}`, message, 'use that version, or another run folder');
+}
+
+/** A file that exists as long as a process uses the folder, and holds the process's number. */
+async function takeLock(path: string): Promise<FileHandle> {
+  for (;;) {
+    const lock = await open(path, 'wx').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return undefined;
+      throw error;
+    });
+    if (lock) {
+      await lock.writeFile(String(process.pid));
+      return lock;
+    }
+    const owner = Number(await readFile(path, 'utf8').catch(() => ''));
+    if (owner && isAlive(owner))
+      throw new RunError(
+        path,
+        `process ${owner} is using this run folder`,
+        'wait for it, or use another --run',
+      );
+    await rm(path, { force: true });
+  }
+}
+
+async function releaseLock(lock: FileHandle, folder: string): Promise<void> {
+  await lock.close();
+  await rm(join(folder, '.lock'), { force: true });
+}
+
+function isAlive(process_: number): boolean {
+  try {
+    return process.kill(process_, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Entries in the order of their names, so that equal settings have equal hashes. */
+function sorted(record: Readonly<Record<string, unknown>>): [string, unknown][] {
+  return Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
+}

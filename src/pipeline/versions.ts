@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import * as ort from 'onnxruntime-node';
+import { packageRoot } from '../common/package-root.ts';
+
+/** This program's version, from its package.json. */
+export const programVersion: string = JSON.parse(
+  readFileSync(new URL('package.json', packageRoot), 'utf8'),
+).version;
+
+/** Versions of everything that results may depend on. */
+export function versions(): Record<string, string> {
+  return {
+    'la-ood': programVersion,
+    node: process.versions.node,
+    onnxruntime: ort.env.versions.node ?? ort.env.versions.common,
+    platform: `${process.platform}-${process.arch}`,
+  };
+}

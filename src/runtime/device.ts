@@ -1,0 +1,60 @@
+import * as ort from 'onnxruntime-node';
+import { DeviceError } from '../common/errors.ts';
+
+// A provider that cannot be loaded is said once, by an error or by falling back; not on standard error besides.
+ort.env.logLevel = 'fatal';
+
+/** Where graphs run; `auto` takes CUDA where it works, else the CPU. */
+export const deviceNames = ['auto', 'cpu', 'cuda', 'webgpu', 'dml', 'coreml'] as const;
+export type DeviceName = (typeof deviceNames)[number];
+export type Device = Exclude<DeviceName, 'auto'>;
+
+/**
+ * Opens a session on the device that was asked for, and says which one it got. Only `auto` falls back, to the CPU;
+ * onnxruntime itself places operators that a device lacks on the CPU, node by node.
+ *
+ * @param model an encoded model, or the path of its file (which external data need)
+ * @param threads onnxruntime threads; as many as there are cores where absent
+ * @throws DeviceError where a named device is not there
+ */
+export async function openOnDevice(
+  model: Uint8Array | string,
+  wanted: DeviceName,
+  threads?: number,
+): Promise<{ session: ort.InferenceSession; device: Device }> {
+  const open = async (device: Device) => {
+    const options: ort.InferenceSession.SessionOptions = {
+      executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
+      ...(threads ? { intraOpNumThreads: threads } : {}),
+      logSeverityLevel: 3,
+    };
+    const session =
+      typeof model === 'string'
+        ? await ort.InferenceSession.create(model, options)
+        : await ort.InferenceSession.create(model, options);
+    return { session, device };
+  };
+  if (wanted === 'auto') {
+    if (!hasProvider('cuda')) return open('cpu');
+    return open('cuda').catch(() => open('cpu'));
+  }
+  if (wanted !== 'cpu' && !hasProvider(wanted))
+    throw new DeviceError(
+      `--device ${wanted}`,
+      'this onnxruntime was built without it',
+      'la-ood doctor lists what is there',
+    );
+  if (wanted === 'cpu') return open(wanted);
+  return open(wanted).catch((error: Error) => {
+    throw new DeviceError(
+      `--device ${wanted}`,
+      error.message.split('\n')[0],
+      'la-ood doctor tells what is missing; --device auto takes what works',
+    );
+  });
+}
+
+/** The execution providers that this onnxruntime build knows, whether or not their libraries and devices are there. */
+export function hasProvider(device: Device): boolean {
+  return ort.listSupportedBackends().some(({ name }) => name === device);
+}

@@ -1,0 +1,82 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import * as ort from 'onnxruntime-node';
+import { DeviceError } from '../common/errors.ts';
+import { type DType, type Tensor, viewAs } from '../common/tensor.ts';
+import { type Device, type DeviceName, openOnDevice } from './device.ts';
+
+/** The thread behind a `GraphSession`: opens one session, then answers runs. */
+
+export interface SessionSetup {
+  readonly model: Uint8Array;
+  readonly device: DeviceName;
+  readonly threads?: number;
+}
+
+export interface ToSession {
+  readonly id: number;
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  readonly outputs?: readonly string[];
+}
+
+export type FromSession =
+  | { readonly ready: true; readonly device: Device }
+  | { readonly failed: true; readonly error: string; readonly mendable?: Mendable }
+  | { readonly id: number; readonly outputs: Readonly<Record<string, Tensor>> }
+  | { readonly id: number; readonly error: string };
+
+/** A `DeviceError`, in the form that passes between threads. */
+type Mendable = Pick<DeviceError, 'where' | 'problem' | 'remedy'>;
+
+const port = parentPort!;
+const { model, device: wanted, threads } = workerData as SessionSetup;
+const send = (message: FromSession, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+
+try {
+  const { session, device } = await openOnDevice(model, wanted, threads);
+  port.on('message', ({ id, feeds, outputs }: ToSession) => {
+    run(session, feeds, outputs).then(
+      (results) => send({ id, outputs: results }, buffersOf(results)),
+      (error: Error) => send({ id, error: error.message }),
+    );
+  });
+  send({ ready: true, device });
+} catch (error) {
+  const { message } = error as Error;
+  if (error instanceof DeviceError) {
+    const { where, problem, remedy } = error;
+    send({ failed: true, error: message, mendable: { where, problem, remedy } });
+  } else send({ failed: true, error: message });
+}
+
+async function run(
+  session: ort.InferenceSession,
+  feeds: Readonly<Record<string, Tensor>>,
+  outputs?: readonly string[],
+): Promise<Record<string, Tensor>> {
+  const tensors = Object.fromEntries(
+    Object.entries(feeds).map(([name, { dtype, shape, data }]) => [
+      name,
+      new ort.Tensor(dtype as 'float32', data as Float32Array, shape),
+    ]),
+  );
+  const results = outputs ? await session.run(tensors, outputs) : await session.run(tensors);
+  return Object.fromEntries(
+    Object.entries(results).map(([name, { type, dims, data }]) => [
+      name,
+      { dtype: type as DType, shape: dims, data: ownBuffer(type as DType, data as Uint8Array) },
+    ]),
+  );
+}
+
+/** Each output in a buffer of its own, so that it can be handed over without a copy. */
+function ownBuffer(dtype: DType, data: Uint8Array): Tensor['data'] {
+  const { buffer, byteOffset, byteLength } = data;
+  const whole = byteOffset === 0 && byteLength === buffer.byteLength;
+  return whole
+    ? (data as Tensor['data'])
+    : viewAs(dtype, new Uint8Array(buffer, byteOffset, byteLength).slice());
+}
+
+function buffersOf(outputs: Readonly<Record<string, Tensor>>): ArrayBuffer[] {
+  return [...new Set(Object.values(outputs).map(({ data }) => data.buffer as ArrayBuffer))];
+}

@@ -1,0 +1,156 @@
+import { expect } from 'chai';
+import { GraphError } from '../../src/common/errors.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import { checkModel } from '../../src/graph/check.ts';
+import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
+import { exposeTaps, getMetadata, pruneUnused, setMetadata } from '../../src/graph/rewrite.ts';
+import { branching, images, largestDifference, numbers, runModel, smallNet } from './models.ts';
+
+describe('exposeTaps', () => {
+  /** Every tap as ONNX Runtime yields it when it is an output as it is, averaged here. */
+  async function expected(model: ModelProto, value: string, feeds: Parameters<typeof runModel>[1]) {
+    const output = [...model.graph.output, { name: value }];
+    const yielded = (await runModel({ ...model, graph: { ...model.graph, output } }, feeds))[value];
+    const data = yielded.data as Float32Array;
+    const [n, c, ...rest] = yielded.dims;
+    const size = rest.reduce((all, one) => all * one, 1);
+    return Array.from({ length: n * c }, (_, i) => {
+      const plane = data.subarray(i * size, (i + 1) * size);
+      return plane.reduce((sum, x) => sum + x, 0) / size;
+    });
+  }
+
+  for (const opset of [7, 9, 11, 13, 17, 18, 21, 23, 26])
+    it(`yields pooled values and logits under their own names at opset ${opset}`, async () => {
+      const model = smallNet({ opset });
+      const taps = ['conv1', 'conv2', 'features', 'flat', 'logits'];
+      const tapped = exposeTaps(model, taps, 'small.onnx');
+      checkModel(tapped, 'small.onnx');
+      expect(tapped.graph.output.map(({ name }) => name)).to.deep.equal([
+        'logits',
+        'conv1',
+        'conv2',
+        'features',
+        'flat',
+      ]);
+
+      const feeds = { image: images(3) };
+      const yielded = await runModel(tapped, feeds);
+      const logits = await runModel(model, feeds);
+      expect(yielded.logits.data).to.deep.equal(logits.logits.data);
+      for (const [tap, value] of [
+        ['conv1', 'conv1'],
+        ['conv2', 'features'],
+        ['features', 'features'],
+        ['flat', 'flat'],
+      ]) {
+        const wanted = await expected(model, value, feeds);
+        expect(yielded[tap].dims).to.deep.equal([3, wanted.length / 3]);
+        expect(largestDifference(yielded[tap].data as Float32Array, wanted)).to.be.below(1e-6);
+      }
+    });
+
+  it('leaves the model that it is given as it was, and shares its weights', () => {
+    const model = smallNet();
+    const before = structuredClone(model);
+    const tapped = exposeTaps(model, ['conv1'], 'small.onnx');
+    expect(model).to.deep.equal(before);
+    expect(tapped.graph.initializer[0].rawData).to.equal(model.graph.initializer[0].rawData);
+  });
+
+  it('finds free names beside those that it would have taken', async () => {
+    const model = smallNet();
+    const crowded = { ...model.graph.node[1], name: 'conv1_unpooled', output: ['conv1_pooled'] };
+    const { graph } = model;
+    const tapped = exposeTaps(
+      { ...model, graph: { ...graph, node: [...graph.node, crowded] } },
+      ['conv1'],
+      'small.onnx',
+    );
+    checkModel(tapped, 'small.onnx');
+    expect((await runModel(tapped, { image: images(1) })).conv1.dims).to.deep.equal([1, 6]);
+  });
+
+  it('puts the pooled value in the place of an output of four dimensions', async () => {
+    const model = smallNet();
+    const output = [{ name: 'features' }, ...model.graph.output];
+    const tapped = exposeTaps({ ...model, graph: { ...model.graph, output } }, ['features'], 'small.onnx');
+    expect(tapped.graph.output.map(({ name }) => name)).to.deep.equal(['logits', 'features']);
+    expect((await runModel(tapped, { image: images(2) })).features.dims).to.deep.equal([2, 4]);
+  });
+
+  it('renames a tapped value inside the branches that use it', async () => {
+    const tapped = exposeTaps(branching(), ['a'], 'branching.onnx');
+    checkModel(tapped, 'branching.onnx');
+    const { y, a } = await runModel(tapped, { x: { data: numbers(8), dims: [1, 2, 2, 2] } });
+    expect(y.dims).to.deep.equal([1, 2, 2, 2]);
+    expect(a.dims).to.deep.equal([1, 2]);
+  });
+
+  it('suggests the nearest name for a tap that does not exist', () => {
+    expect(() => exposeTaps(smallNet(), ['featurs'], 'small.onnx'))
+      .to.throw(GraphError)
+      .with.property(
+        'message',
+        'small.onnx: there is no value or node named featurs; did you mean features?',
+      );
+  });
+
+  it('refuses a value that is neither N×C nor N×C×H×W', () => {
+    const graph = new GraphBuilder('g');
+    graph.input('x', ElementType.float, ['n', 3, 4]);
+    graph.node('Relu', ['x'], { name: 'y' });
+    graph.output('y', ElementType.float, ['n', 3, 4]);
+    expect(() => exposeTaps(graph.build(), ['y'], 'g.onnx')).to.throw(
+      GraphError,
+      'g.onnx: y has 3 dimensions; a tap has 2 (N×C) or 4 (N×C×H×W)',
+    );
+  });
+
+  it('refuses an opset in which the operators that it adds are not there', () => {
+    expect(() => exposeTaps(smallNet({ opset: 6 }), ['conv1'], 'small.onnx')).to.throw(
+      GraphError,
+      'its opset 6',
+    );
+  });
+});
+
+describe('pruneUnused', () => {
+  it('drops what no output needs, and nothing else', async () => {
+    const tapped = exposeTaps(smallNet(), ['conv1'], 'small.onnx');
+    const output = tapped.graph.output.filter(({ name }) => name === 'conv1');
+    const pruned = pruneUnused({ ...tapped, graph: { ...tapped.graph, output } });
+    expect(pruned.graph.node.map(({ opType }) => opType)).to.deep.equal([
+      'Conv',
+      'GlobalAveragePool',
+      'Flatten',
+    ]);
+    expect(pruned.graph.initializer.map(({ name }) => name)).to.deep.equal(['conv1.weight']);
+    checkModel(pruned, 'small.onnx');
+    const feeds = { image: images(2) };
+    expect((await runModel(pruned, feeds)).conv1.data).to.deep.equal(
+      (await runModel(tapped, feeds)).conv1.data,
+    );
+  });
+
+  it('keeps what only a branch needs', () => {
+    const model = branching();
+    expect(pruneUnused(model).graph.node).to.deep.equal(model.graph.node);
+  });
+
+  it('drops the inputs that only named a constant that is gone', () => {
+    const model = smallNet();
+    const { graph } = model;
+    const input = [...graph.input, ...graph.initializer.map(({ name }) => ({ name }))];
+    const output = [{ name: 'relu1' }];
+    const pruned = pruneUnused({ ...model, graph: { ...graph, input, output } });
+    expect(pruned.graph.input.map(({ name }) => name)).to.deep.equal(['image', 'conv1.weight']);
+  });
+});
+
+describe('metadata', () => {
+  it('adds and replaces notes and keeps the others', () => {
+    const model = setMetadata(setMetadata(smallNet(), { mean: '0.5', arch: 'vgg16' }), { mean: '0.4' });
+    expect(getMetadata(model)).to.deep.equal({ arch: 'vgg16', mean: '0.4' });
+  });
+});

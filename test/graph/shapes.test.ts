@@ -1,0 +1,228 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { elementCount } from '../../src/common/tensor.ts';
+import { type Attribute, float, GraphBuilder } from '../../src/graph/builder.ts';
+import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
+import { shapeRules } from '../../src/graph/shape-rules.ts';
+import { inferShapes } from '../../src/graph/shapes.ts';
+import { numbers, runModel, smallNet } from './models.ts';
+
+/** What stands for the free size `n` when a model is run. */
+const N = 2;
+
+interface Case {
+  readonly op: string;
+  readonly attributes?: Record<string, Attribute>;
+  /** Float inputs by their shapes; lists of int64 by their contents; undefined is left out. The first is `x`. */
+  readonly inputs: readonly (Floats | Ints | undefined)[];
+  readonly outputs?: number;
+  readonly opset?: number;
+}
+interface Floats {
+  readonly floats: readonly (number | string)[];
+}
+interface Ints {
+  readonly ints: readonly number[];
+}
+const x = (...floats: (number | string)[]): Floats => ({ floats });
+const ints = (...ints: number[]): Ints => ({ ints });
+const image = x('n', 6, 9, 8);
+const matrix = x('n', 6);
+
+const on = (
+  op: string,
+  inputs: Case['inputs'],
+  attributes: Case['attributes'] = {},
+  more: Pick<Case, 'outputs' | 'opset'> = {},
+): Case => ({ op, inputs, attributes, ...more });
+
+const unary =
+  'Abs Ceil Clip Elu Erf Exp Floor HardSigmoid HardSwish Identity LeakyRelu Log LogSoftmax Mish Neg Reciprocal Relu ' +
+  'Round Selu Shape Sigmoid Sign Softmax Softplus Softsign Sqrt Tanh ThresholdedRelu Transpose Flatten ' +
+  'GlobalAveragePool GlobalMaxPool';
+const cases: Case[] = [
+  ...unary.split(' ').map((op) => on(op, [image])),
+  ...['Add', 'Sub', 'Mul', 'Div', 'Max', 'Min', 'Pow', 'Sum', 'Mean', 'PRelu'].flatMap((op) => [
+    on(op, [image, x(6, 1, 1)]),
+    on(op, [image, x()]),
+  ]),
+  on('Add', [x('n', 1), x(3, 1, 4)]),
+  on('Greater', [image, x(8)]),
+  on('Cast', [image], { to: ElementType.int32 }),
+  on('Dropout', [image], {}, { outputs: 2 }),
+  on('BatchNormalization', [image, x(6), x(6), x(6), x(6)]),
+  on('InstanceNormalization', [image, x(6), x(6)]),
+  on('LayerNormalization', [image, x(8)]),
+  on('LRN', [image], { size: 3 }),
+  on('Conv', [image, x(4, 6, 3, 3)]),
+  on('Conv', [image, x(4, 3, 3, 2), x(4)], { group: 2, strides: [2, 3], pads: [0, 1, 2, 1] }),
+  on('Conv', [image, x(4, 6, 3, 3)], { dilations: [2, 3] }),
+  on('Conv', [image, x(4, 6, 3, 3)], { auto_pad: 'SAME_UPPER', strides: [2, 3] }),
+  on('Conv', [image, x(4, 6, 3, 3)], { auto_pad: 'VALID' }),
+  on('MaxPool', [image], { kernel_shape: [2, 2], strides: [2, 2] }, { outputs: 2 }),
+  ...['MaxPool', 'AveragePool'].flatMap((op) =>
+    [1, 2, 3, 4].flatMap((stride) =>
+      [0, 1].map((pad) =>
+        on(op, [image], {
+          ceil_mode: 1,
+          kernel_shape: [2, 3],
+          strides: [stride, stride],
+          pads: [pad, pad, pad, pad],
+        }),
+      ),
+    ),
+  ),
+  on('Gemm', [matrix, x(4, 6)], { transB: 1 }),
+  on('Gemm', [x(6, 'n'), x(6, 4)], { transA: 1, alpha: float(2) }),
+  on('MatMul', [matrix, x(6, 4)]),
+  on('MatMul', [image, x(8, 4)]),
+  on('MatMul', [image, x(8)]),
+  on('MatMul', [x(9), image]),
+  on('MatMul', [x('n', 1, 3, 4), x(5, 4, 2)]),
+  on('Concat', [image, image], { axis: 1 }),
+  on('Concat', [image, image], { axis: -1 }),
+  ...[0, 2, 4, -1].map((axis) => on('Flatten', [x(2, 3, 4, 5)], { axis })),
+  on('Reshape', [image, ints(0, -1)]),
+  on('Reshape', [image, ints(-1, 432)]),
+  on('Reshape', [image, ints(0, 2, 3, 0, -1)]),
+  on('Reshape', [image, ints(0, 0, -1)]),
+  on('Reshape', [x('n', 6, 1, 1), ints(-1, 6)]),
+  on('Reshape', [x(0, 6), ints(6, 0)], { allowzero: 1 }),
+  on('Transpose', [image], { perm: [0, 2, 3, 1] }),
+  on('Pad', [image, ints(0, 0, 1, 2, 0, 0, 3, 4)]),
+  on('Pad', [image, ints(1, 2, 3, 4), undefined, ints(-1, 2)]),
+  on('Slice', [image, ints(1, 0), ints(Number.MAX_SAFE_INTEGER, 5), ints(2, -1)]),
+  on('Slice', [image, ints(-1), ints(-Number.MAX_SAFE_INTEGER), ints(1), ints(-2)]),
+  on('Split', [image], { axis: 1, num_outputs: 3 }, { outputs: 3 }),
+  on('Split', [image], { axis: 3, num_outputs: 3 }, { outputs: 3 }),
+  on('Split', [image, ints(2, 4)], { axis: -3 }, { outputs: 2 }),
+  on('Gather', [image, ints(3, 1)], { axis: 1 }),
+  on('Unsqueeze', [image, ints(0, -1)]),
+  on('Squeeze', [x('n', 6, 1, 1), ints(2, -1)]),
+  on('Squeeze', [x(3, 1, 2, 1)]),
+  on('Expand', [x('n', 1), ints(3, 1, 4)]),
+  on('ArgMax', [image], { axis: 1 }),
+  on('ArgMax', [image], { axis: -1, keepdims: 0 }),
+  ...['ReduceMean', 'ReduceMax', 'ReduceSum', 'ReduceL2'].flatMap((op) => [
+    on(op, [image, ints(2, -1)]),
+    on(op, [image, ints(2, 3)], { keepdims: 0 }),
+    on(op, [image]),
+    on(op, [image], { noop_with_empty_axes: 1 }),
+  ]),
+  on('ReduceMean', [image], { axes: [2, 3], keepdims: 0 }, { opset: 13 }),
+  on('Squeeze', [x('n', 6, 1, 1)], { axes: [2, 3] }, { opset: 11 }),
+  on('Unsqueeze', [image], { axes: [1] }, { opset: 11 }),
+  on('Pad', [image], { pads: [0, 0, 1, 2, 0, 0, 3, 4] }, { opset: 10 }),
+  on('Slice', [image], { starts: [1], ends: [-1], axes: [2] }, { opset: 9 }),
+  on('Split', [image], { axis: 1, split: [1, 5] }, { outputs: 2, opset: 11 }),
+];
+
+describe('inferShapes', () => {
+  for (const one of cases)
+    it(`says what onnxruntime finds for ${title(one)}`, async () => {
+      const { model, feeds } = build(one);
+      const types = inferShapes(model);
+      const yielded = await runModel(model, feeds);
+      for (const { name } of model.graph.output) {
+        const { elemType, shape } = types.get(name)!;
+        expect(shape?.map((size) => (size === 'n' ? N : size))).to.deep.equal([...yielded[name].dims]);
+        expect(elemType).to.equal(ortTypes[yielded[name].type]);
+      }
+    });
+
+  it('follows a shape that the graph computes, as PyTorch exports x.view(x.size(0), -1)', () => {
+    const graph = new GraphBuilder('view');
+    graph.input('x', ElementType.float, ['n', 6, 9, 8]);
+    graph.node('Shape', ['x'], { name: 'shape' });
+    graph.initializer('zero', { dtype: 'int64', shape: [], data: BigInt64Array.of(0n) });
+    graph.node('Gather', ['shape', 'zero'], { name: 'size' });
+    graph.node('Unsqueeze', ['size', graph.int64s('axes', [0])], { name: 'rows' });
+    graph.node('Concat', ['rows', graph.int64s('rest', [-1])], { name: 'target', attributes: { axis: 0 } });
+    graph.node('Reshape', ['x', 'target'], { name: 'flat' });
+    graph.output('flat', ElementType.float, ['n', 'm']);
+    expect(inferShapes(graph.build()).get('flat')).to.deep.equal({
+      elemType: ElementType.float,
+      shape: ['n', 432],
+    });
+  });
+
+  it('takes what the model says of operators that it does not know', () => {
+    const model = smallNet();
+    const [conv, ...others] = model.graph.node;
+    const strange = { ...conv, opType: 'FusedConv', domain: 'com.microsoft' };
+    const unknown: ModelProto = { ...model, graph: { ...model.graph, node: [strange, ...others] } };
+    expect(inferShapes(unknown).get('relu1')).to.deep.equal({ elemType: undefined, shape: undefined });
+    expect(inferShapes(unknown).get('logits')?.shape).to.deep.equal(['batch', 5]);
+
+    const dim = [{ dimParam: 'batch' }, { dimValue: 6 }, { dimValue: 8 }, {}];
+    const valueInfo = [
+      { name: 'conv1', type: { tensorType: { elemType: ElementType.float, shape: { dim } } } },
+    ];
+    const told = inferShapes({ ...unknown, graph: { ...unknown.graph, valueInfo } });
+    expect(told.get('relu1')?.shape).to.deep.equal(['batch', 6, 8, undefined]);
+  });
+
+  it('never fails, whatever is put together', () => {
+    const dim = fc.constantFrom(0, 1, 2, 7, 'n');
+    const input = fc.oneof(
+      fc.record({ floats: fc.array(dim, { maxLength: 4 }) }),
+      fc.record({ ints: fc.array(fc.integer({ min: -5, max: 5 }), { maxLength: 4 }) }),
+      fc.constant(undefined),
+    );
+    const integers = fc.array(fc.integer({ min: -5, max: 5 }), { maxLength: 4 });
+    const attributes = fc.dictionary(
+      fc.constantFrom('axis', 'keepdims', 'transA', 'allowzero', 'to', 'start', 'ceil_mode'),
+      fc.integer({ min: -5, max: 5 }),
+    );
+    const lists = fc.dictionary(
+      fc.constantFrom('axes', 'perm', 'pads', 'strides', 'kernel_shape', 'split', 'starts', 'ends'),
+      integers,
+    );
+    const op = fc.constantFrom(...Object.keys(shapeRules));
+    const outputs = fc.integer({ min: 1, max: 3 });
+    fc.assert(
+      fc.property(
+        op,
+        fc.array(input, { maxLength: 5 }),
+        attributes,
+        lists,
+        outputs,
+        (op, inputs, one, more, outputs) => {
+          inferShapes(build({ op, inputs, outputs, attributes: { ...one, ...more } }).model);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+const ortTypes: Record<string, number> = {
+  float32: ElementType.float,
+  int32: ElementType.int32,
+  int64: ElementType.int64,
+  bool: ElementType.bool,
+};
+
+function title({ op, inputs, attributes = {}, opset }: Case): string {
+  const operands = inputs.map((input) => JSON.stringify(Object.values(input ?? {})[0] ?? null));
+  const settings = Object.keys(attributes).length > 0 ? ` ${JSON.stringify(attributes)}` : '';
+  return `${op}(${operands.join(', ')})${settings}${opset ? ` at opset ${opset}` : ''}`;
+}
+
+/** A model of one node whose outputs are `y0`, `y1`, …, and what to feed it. */
+function build({ op, inputs, attributes, outputs = 1, opset }: Case) {
+  const graph = new GraphBuilder(op);
+  const feeds: Parameters<typeof runModel>[1] = {};
+  const names = inputs.map((input, i) => {
+    if (!input) return '';
+    if ('ints' in input) return graph.int64s(`x${i}`, input.ints);
+    const dims = input.floats.map((size) => (typeof size === 'string' ? N : size));
+    feeds[`x${i}`] = { data: numbers(elementCount(dims)), dims };
+    return graph.input(`x${i}`, ElementType.float, input.floats);
+  });
+  const yielded = Array.from({ length: outputs }, (_, i) => `y${i}`);
+  graph.node(op, names, { name: op, outputs: yielded, attributes });
+  const model = graph.build({ opset });
+  const output = yielded.map((name) => ({ name }));
+  return { model: { ...model, graph: { ...model.graph, output } }, feeds };
+}

@@ -1,0 +1,93 @@
+"""What Pillow and NumPy make of images; each command prints JSON and leaves bytes in files."""
+
+import io
+import json
+import sys
+import tarfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def resize(folder: str, count: str) -> list:
+    """Random images resized between random sizes: `before` and `after` hold their pixels one after the other."""
+    random = np.random.RandomState(0)
+    sizes = []
+    with open(f"{folder}/before", "wb") as before, open(f"{folder}/after", "wb") as after:
+        for _ in range(int(count)):
+            # Mostly small, some large and some long and thin.
+            height, width, new_height, new_width = (int(x) for x in np.ceil(np.exp(random.uniform(0, 5.5, 4))))
+            pixels = random.randint(0, 256, (height, width, 3)).astype(np.uint8)
+            before.write(pixels.tobytes())
+            after.write(Image.fromarray(pixels).resize((new_width, new_height), Image.LANCZOS).tobytes())
+            sizes.append([height, width, new_height, new_width])
+    return sizes
+
+
+def formats(folder: str, height: str, width: str) -> list:
+    """Files of every kind of 8-bit image that Pillow writes, and `pixels`: what it reads from them, in sorted order."""
+    random = np.random.RandomState(1)
+    ramp = np.add.outer(np.arange(83), np.arange(101))
+    waves = np.stack([127 + 120 * np.sin(ramp * f + random.uniform(6)) for f in (0.07, 0.13, 0.29)], 2)
+    color = Image.fromarray((waves + random.uniform(-7, 7, waves.shape)).clip(0, 255).astype(np.uint8))
+    alpha = Image.fromarray(random.randint(0, 256, (83, 101)).astype(np.uint8))
+    grey = color.convert("L")
+    rotated = Image.Exif()
+    rotated[274] = 6
+    images = {
+        "420.jpg": (color, {"subsampling": 2}),
+        "422.jpeg": (color, {"subsampling": 1}),
+        "444.JPG": (color, {"subsampling": 0, "quality": 95}),
+        "progressive.jpg": (color, {"progressive": True}),
+        "rotated.jpg": (color, {"exif": rotated}),
+        "grey.jpg": (grey, {}),
+        "rgb.png": (color, {}),
+        "rgb_key.png": (color, {"transparency": (1, 2, 3)}),
+        "rgba.png": (Image.merge("RGBA", (*color.split(), alpha)), {}),
+        "grey.png": (grey, {}),
+        "grey_alpha.png": (Image.merge("LA", (grey, alpha)), {}),
+        "bits.png": (grey.convert("1"), {}),
+        "palette.png": (color.quantize(200), {}),
+        "palette_16.png": (color.quantize(13), {"bits": 4}),
+        "palette_key.png": (color.quantize(50), {"transparency": 7}),
+        "palette.gif": (color.quantize(100), {}),
+        "animated.gif": (color.quantize(60), {"save_all": True, "append_images": [color.rotate(90).quantize(60)]}),
+        "lossy.webp": (color, {}),
+        "lossless.webp": (color, {"lossless": True}),
+    }
+    Path(folder, "images").mkdir()
+    for name, (image, options) in images.items():
+        image.save(f"{folder}/images/{name}", **options)
+    with open(f"{folder}/pixels", "wb") as out:
+        for name in sorted(images):
+            image = Image.open(f"{folder}/images/{name}").convert("RGB")
+            out.write(image.resize((int(width), int(height)), Image.LANCZOS).tobytes())
+    return sorted(images)
+
+
+def archive(path: str, folder: str, count: str) -> list:
+    """`count` images spread over a tar archive, their pixels as they are (`whole`) and at 32 × 32 (`small`)."""
+    Path(folder, "images").mkdir()
+    with tarfile.open(path) as tar:
+        files = {Path(member.name).name: member for member in tar if member.isfile()}
+        chosen = sorted(files)[:: max(1, len(files) // int(count))][: int(count)]
+        with open(f"{folder}/whole", "wb") as whole, open(f"{folder}/small", "wb") as small:
+            for name in chosen:
+                content = tar.extractfile(files[name]).read()
+                Path(folder, "images", name).write_bytes(content)
+                image = Image.open(io.BytesIO(content)).convert("RGB")
+                whole.write(image.tobytes())
+                small.write(image.resize((32, 32), Image.LANCZOS).tobytes())
+    return chosen
+
+
+def colors(folder: str) -> int:
+    """The colours that the reference results' `pure` set has."""
+    drawn = np.random.RandomState(0).randint(0, 256, (10000, 1, 1, 3)).astype(np.uint8)
+    Path(folder, "colors").write_bytes(drawn.tobytes())
+    return len(drawn)
+
+
+commands = {"resize": resize, "formats": formats, "archive": archive, "colors": colors}
+print(json.dumps(commands[sys.argv[1]](*sys.argv[2:])))

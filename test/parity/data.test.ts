@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises';
+import { expect } from 'chai';
+import type { ImageSet, ImageSize } from '../../data/image-set.ts';
+import { openImageSet } from '../../data/open.ts';
+import { resize } from '../../data/resample.ts';
+import { temporaryFolder } from '../data/images.ts';
+import { reference } from '../reference.ts';
+import { python } from './python.ts';
+
+describe('Images beside Pillow', () => {
+  describe('resampling', () => {
+    const folder = temporaryFolder();
+
+    it('is byte-equal on 300 random pairs of sizes', async () => {
+      const sizes = await python<number[][]>('data.py', 'resize', folder.path, '300');
+      const before = await readFile(folder.at('before'));
+      const after = await readFile(folder.at('after'));
+      let [from, to] = [0, 0];
+      for (const [height, width, newHeight, newWidth] of sizes) {
+        const pixels = before.subarray(from, (from += 3 * height * width));
+        const expected = after.subarray(to, (to += 3 * newHeight * newWidth));
+        const resized = resize({ height, width, pixels }, { height: newHeight, width: newWidth });
+        expect(expected.equals(resized), `${height}×${width} to ${newHeight}×${newWidth}`).to.equal(true);
+      }
+      expect([from, to]).to.deep.equal([before.length, after.length]);
+    });
+  });
+
+  describe('formats', () => {
+    const folder = temporaryFolder();
+
+    it('are read as convert("RGB") reads them', async () => {
+      const names = await python<string[]>('data.py', 'formats', folder.path, '83', '101');
+      const set = await openImageSet(folder.at('images'));
+      expect(names.map((_, i) => set.imageName(i))).to.deep.equal(names);
+      await expectSame(set, await readFile(folder.at('pixels')), { height: 83, width: 101 });
+    });
+  });
+
+  describe('tiny-imagenet', () => {
+    const folder = temporaryFolder();
+
+    it('is decoded and resized byte for byte, 500 images of it', async function () {
+      const archive = reference(this, 'data', 'tiny-imagenet-test.tar.xz');
+      const names = await python<string[]>('data.py', 'archive', archive, folder.path, '500');
+      const set = await openImageSet(folder.at('images'));
+      expect(set.length).to.equal(500);
+      expect(names.map((_, i) => set.imageName(i))).to.deep.equal(names);
+      await expectSame(set, await readFile(folder.at('whole')), { height: 64, width: 64 });
+      await expectSame(set, await readFile(folder.at('small')), { height: 32, width: 32 });
+    });
+  });
+
+  describe('pure_color', () => {
+    const folder = temporaryFolder();
+
+    it("has NumPy's colours", async () => {
+      await python('data.py', 'colors', folder.path);
+      await expectSame(await openImageSet('pure_color'), await readFile(folder.at('colors')), {
+        height: 1,
+        width: 1,
+      });
+    });
+  });
+});
+
+/** Every image of the set has these bytes at this size; the first that has not is named. */
+async function expectSame(set: ImageSet, expected: Buffer, size: ImageSize): Promise<void> {
+  const pixels = await set.read(0, set.length, size);
+  const stride = 3 * size.height * size.width;
+  const image = (bytes: Uint8Array, index: number) => bytes.subarray(stride * index, stride * (index + 1));
+  const differing = Array.from({ length: set.length }, (_, i) => i)
+    .filter((i) => Buffer.compare(image(pixels, i), image(expected, i)) !== 0)
+    .map((i) => set.imageName(i));
+  expect(differing).to.deep.equal([]);
+  expect(pixels.length).to.equal(expected.length);
+}
