@@ -47,7 +47,11 @@ export async function openCifar(
   const layout = layouts.find(({ train, test }) => [...train, ...test].some((file) => present.has(file)));
   if (!layout) return undefined;
   if (!part)
-    throw new DataError(folder, 'holds CIFAR batches to train and to test on', `say ${folder}:train or :test`);
+    throw new DataError(
+      folder,
+      'holds CIFAR batches to train and to test on',
+      `say ${folder}:train or :test`,
+    );
   const missing = layout[part].find((file) => !present.has(file));
   if (missing) throw new DataError(folder, `lacks the CIFAR batch ${missing}`, 'unpack the whole archive');
   const files = layout[part].map((file) => join(folder, file));
@@ -118,7 +122,11 @@ async function readBytes(file: string, position: number, length: number): Promis
     const bytes = new Uint8Array(length);
     const { bytesRead } = await handle.read(bytes, 0, length, position);
     if (bytesRead < length)
-      throw new DataError(file, `ends at byte ${position + bytesRead}, it was longer before`, 'download it again');
+      throw new DataError(
+        file,
+        `ends at byte ${position + bytesRead}, it was longer before`,
+        'download it again',
+      );
     return bytes;
   } finally {
     await handle.close();

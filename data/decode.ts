@@ -23,13 +23,21 @@ export async function decodeImage(path: string): Promise<Image> {
     const bytes = await readFile(path);
     const samples = unsupportedSamples(bytes);
     if (samples) throw new Error(`its samples are ${samples}, not 8-bit grey or RGB`);
-    const { data, info } = await sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels })
+    const { data, info } = await sharp(bytes, {
+      ignoreIcc: true,
+      failOn: 'error',
+      limitInputPixels: maxPixels,
+    })
       .raw()
       .toBuffer({ resolveWithObject: true });
     return { height: info.height, width: info.width, pixels: toRgb(data, info.channels) };
   } catch (error) {
     const reason = (error as Error).message.trim().split('\n')[0];
-    throw new DataError(path, `cannot be decoded (${reason})`, 'replace the image, or take it out of the set');
+    throw new DataError(
+      path,
+      `cannot be decoded (${reason})`,
+      'replace the image, or take it out of the set',
+    );
   }
 }
 

@@ -36,7 +36,9 @@ export async function openFolder(folder: string, name: string): Promise<ImageSet
     classes.push(sub);
   }
   refuse(folder, loose, paths, classes);
-  return classes.length > 1 ? set(folder, name, paths, { classes, labels }) : set(folder, name, loose.concat(paths));
+  return classes.length > 1
+    ? set(folder, name, paths, { classes, labels })
+    : set(folder, name, loose.concat(paths));
 }
 
 function refuse(folder: string, loose: string[], paths: string[], classes: string[]): void {
@@ -114,7 +116,8 @@ async function list(folder: string, followLinks: boolean): Promise<{ files: stri
   const folders: string[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     if (entry.name.startsWith('.')) continue;
-    if (entry.isDirectory() || (followLinks && (await leadsToFolder(folder, entry)))) folders.push(entry.name);
+    if (entry.isDirectory() || (followLinks && (await leadsToFolder(folder, entry))))
+      folders.push(entry.name);
     else if (imageExtensions.includes(extname(entry.name).toLowerCase())) files.push(entry.name);
   }
   return { files: files.sort(), folders: folders.sort() };

@@ -1,11 +1,6 @@
+import type { Normalisation } from '../src/graph/preprocessing.ts';
 import type { Initialisation } from './initial.ts';
 import { Network, type Value } from './network.ts';
-
-/** Mean and standard deviation of each channel, of pixels in [0, 1]. */
-export interface Normalisation {
-  readonly mean: readonly number[];
-  readonly std: readonly number[];
-}
 
 /** What the original and `pytorch_resnet_cifar10` train with: ImageNet's. */
 export const imagenetNormalisation: Normalisation = {

@@ -1,8 +1,9 @@
 import { GraphError } from '../src/common/errors.ts';
 import { type StateDict, type Tensor, toFloat32 } from '../src/common/tensor.ts';
 import type { ModelProto } from '../src/graph/onnx.ts';
+import type { Normalisation } from '../src/graph/preprocessing.ts';
 import { tensorFromProto } from '../src/graph/tensor.ts';
-import type { Architecture, Normalisation } from './architecture.ts';
+import type { Architecture } from './architecture.ts';
 import { backboneMetadata, encodeBackboneMetadata } from './metadata.ts';
 import { architectureNamed } from './registry.ts';
 import { type CheckOptions, checkWeights, isCounter } from './weights.ts';

@@ -1,4 +1,6 @@
-import { existsSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Context } from 'mocha';
 
@@ -12,4 +14,20 @@ export function reference(test: Context, ...path: string[]): string {
   const file = join(root, ...path);
   if (!existsSync(file)) throw new Error(`LA_OOD_REFERENCE is set, and ${file} is missing`);
   return file;
+}
+
+let scratch: string | undefined;
+const unpacked = new Map<string, string>();
+
+/** A folder with the contents of an archive in the reference folder, unpacked once a process. */
+export function unpackedReference(test: Context, ...path: string[]): string {
+  const archive = reference(test, ...path);
+  const known = unpacked.get(archive);
+  if (known) return known;
+  scratch ??= mkdtempSync(join(tmpdir(), 'la-ood-reference-'));
+  const folder = join(scratch, String(unpacked.size));
+  mkdirSync(folder);
+  execFileSync('tar', ['-xf', archive, '-C', folder]);
+  unpacked.set(archive, folder);
+  return folder;
 }

@@ -53,7 +53,7 @@ export function demoSet(which: string, options: DemoOptions = {}): ImageSet {
   };
 }
 
-/** What there is to open: the two InD sets, then the OOD sets, easiest first. */
+/** What there is to open: the two InD sets, then the OOD sets. */
 export function demoSetNames(): DemoSetName[] {
   return Object.keys(recipes) as DemoSetName[];
 }

@@ -25,7 +25,8 @@ export const unknownShapes: Readonly<Record<string, Shape>> = {
   gear: (x, y) => Math.max(star(x, y, 8, 0.7), 0.3 - Math.hypot(x, y)),
   drop: (x, y) => Math.min(Math.hypot(x, y - 0.3) - 0.6, wedge(x, y)),
   half: (x, y) => Math.max(Math.hypot(x, y + 0.4) - 1, -(y + 0.4)),
-  horseshoe: (x, y) => Math.max(Math.abs(Math.hypot(x, y) - 0.7) - 0.25, 0.35 - Math.max(Math.abs(x), -y - 0.2)),
+  horseshoe: (x, y) =>
+    Math.max(Math.abs(Math.hypot(x, y) - 0.7) - 0.25, 0.35 - Math.max(Math.abs(x), -y - 0.2)),
   tee: (x, y) => Math.min(box(x, y + 0.6, 0.9, 0.26), box(x, y, 0.26, 0.86)),
   zigzag: (x, y) => Math.max(box(x, y, 1.05, 0.8), (Math.abs(y - 0.5 * zig(x)) - 0.28) * 0.7),
 };

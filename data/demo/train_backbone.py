@@ -1,4 +1,4 @@
-"""Trains the demo's backbone, a ResNet-20 for CIFAR-sized images, on the demo's own images, about eight minutes on two cores.
+"""Trains the demo's backbone, a ResNet-20 for CIFAR-sized images, on the demo's own images, about ten minutes on two cores.
 
     npx tsx data/demo/export-images.ts train 16000 train.pixels train.labels
     npx tsx data/demo/export-images.ts test 2000 test.pixels test.labels

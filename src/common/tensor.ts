@@ -60,7 +60,7 @@ export function elementCount(shape: readonly number[]): number {
 /** Views bytes as the elements of `dtype`, copying them only where their alignment forces it. */
 export function viewAs(dtype: DType, bytes: Uint8Array): TensorData {
   const type = arrays[dtype];
-  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % type.BYTES_PER_ELEMENT === 0 ? bytes : Uint8Array.from(bytes);
   return new type(
     aligned.buffer as ArrayBuffer,
     aligned.byteOffset,

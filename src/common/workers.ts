@@ -1,3 +1,6 @@
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+
 /** What a worker thread is started with. */
 export interface WorkerSource {
   readonly url: URL;
@@ -20,6 +23,10 @@ export function workerSource(module: string, name: string): WorkerSource {
 }
 
 function typescriptLoader(): string {
-  const api = JSON.stringify(import.meta.resolve('tsx/esm/api'));
-  return `data:text/javascript,${encodeURIComponent(`import { register } from ${api}; register();`)}`;
+  // Resolved as CommonJS does, which works in a test runner too; of the two files there, hooks need the ES module.
+  const api = createRequire(import.meta.url)
+    .resolve('tsx/esm/api')
+    .replace(/cjs$/, 'mjs');
+  const preload = `import { register } from '${pathToFileURL(api)}'; register();`;
+  return `data:text/javascript,${encodeURIComponent(preload)}`;
 }

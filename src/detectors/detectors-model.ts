@@ -52,6 +52,11 @@ export function detectorsModel(
   return graph.build({ metadata: { ...metadata, [DETECTORS_KEY]: JSON.stringify(records) } });
 }
 
+/** Whether a model is one that `detectorsModel` made. */
+export function holdsDetectors(model: ModelProto): boolean {
+  return model.metadataProps.some(({ key }) => key === DETECTORS_KEY);
+}
+
 /**
  * The detectors of a model that `detectorsModel` made.
  *

@@ -1,12 +1,9 @@
 import type { ModelProto, NodeProto, ValueInfo } from './onnx.ts';
 import { type MessageName, mapMessages } from './schema.ts';
 
-/** A name that no value and no node of the model has yet: `base`, or `base_1`, `base_2`, … */
-export function freshName(model: ModelProto, base: string): string {
-  return freshNames(model)(base);
-}
-
-/** As `freshName`, for many names: none is given out twice. */
+/**
+ * Finds names that no value and no node of the model has yet: `base`, or `base_1`, `base_2`, … None is given out twice.
+ */
 export function freshNames(model: ModelProto): (base: string) => string {
   const taken = new Set<string>();
   mapMessages(model.graph, 'GraphProto', (message, type) => {
@@ -36,8 +33,9 @@ export function renameValues(model: ModelProto, names: ReadonlyMap<string, strin
       return Object.assign(message, { input: input.map(renamed), output: output.map(renamed) });
     }
     const key = nameFields[type];
-    const name = key && (message as Record<string, unknown>)[key];
-    return typeof name === 'string' ? Object.assign(message, { [key!]: renamed(name) }) : message;
+    const named = message as Record<string, string | undefined>;
+    if (key && named[key] !== undefined) named[key] = renamed(named[key]);
+    return message;
   });
   return { ...model, graph };
 }

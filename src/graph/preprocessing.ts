@@ -11,7 +11,7 @@ import { requiredInputs } from './topology.ts';
 const PIXELS = 'pixels';
 
 /** Mean and standard deviation of each channel, of values between 0 and 1. */
-export interface Normalization {
+export interface Normalisation {
   readonly mean: readonly number[];
   readonly std: readonly number[];
 }
@@ -22,7 +22,7 @@ export interface Normalization {
  *
  * @throws GraphError where the model has not one input, of N×C×H×W floats with as many channels as `mean` and `std`
  */
-export function prependPreprocessing(model: ModelProto, { mean, std }: Normalization): ModelProto {
+export function prependPreprocessing(model: ModelProto, { mean, std }: Normalisation): ModelProto {
   const where = `graph ${model.graph.name}`;
   requireOpset(model, where);
   const image = imageInput(model, where);

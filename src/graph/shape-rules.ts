@@ -12,6 +12,9 @@ import {
   withoutAxes,
 } from './shape-arithmetic.ts';
 
+/** No tensor has more axes: a damaged model's list of sizes may be of any length. */
+const LARGEST_RANK = 64;
+
 /** What a rule is given of the node whose output's shape it says. */
 export interface Operands {
   readonly node: NodeProto;
@@ -142,7 +145,7 @@ function reduce({ node, shapes: [x], contents }: Operands): Shape | undefined {
 function reshape({ node, shapes: [x, list], contents: [, target] }: Operands): Shape | undefined {
   if (!target) {
     const rank = list?.[0];
-    return typeof rank === 'number' ? Array(rank).fill(undefined) : undefined;
+    return typeof rank === 'number' && rank <= LARGEST_RANK ? Array(rank).fill(undefined) : undefined;
   }
   const copies = !intAttribute(node, 'allowzero');
   const shape = target.map((size, axis) => (size === 0 && copies ? x?.[axis] : size));

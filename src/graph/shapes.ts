@@ -1,6 +1,6 @@
 import { attribute, intAttribute } from './attributes.ts';
 import { ElementType, type ModelProto, type NodeProto, type TensorProto, type TypeProto } from './onnx.ts';
-import type { Dim, Shape } from './shape-arithmetic.ts';
+import type { Shape } from './shape-arithmetic.ts';
 import { type Operands, shapeRules } from './shape-rules.ts';
 import { tensorFromProto } from './tensor.ts';
 import { sortNodes } from './topology.ts';
@@ -22,9 +22,10 @@ const LONGEST_CONTENT = 64;
  * Element types and shapes of all values of a graph, from those of its inputs and from what the model itself declares.
  * What comes out of an operator that `shape-rules.ts` does not know is left open.
  *
- * @throws GraphError where the graph has a cycle
+ * @throws GraphError where the graph has a cycle, or a constant is damaged
  */
 export function inferShapes({ graph }: ModelProto): Map<string, ValueType> {
+  const where = `graph ${graph.name}`;
   const types = new Map<string, ValueType>();
   const contents = new Map<string, Shape>();
   const know = (name: string, content: Shape | undefined) => content && contents.set(name, content);
@@ -32,10 +33,10 @@ export function inferShapes({ graph }: ModelProto): Map<string, ValueType> {
     types.set(name, declaredType(type));
   for (const tensor of graph.initializer) {
     types.set(tensor.name, { elemType: tensor.dataType, shape: tensor.dims });
-    know(tensor.name, integersOf(tensor));
+    know(tensor.name, integersOf(tensor, where));
   }
 
-  for (const node of sortNodes(graph, `graph ${graph.name}`)) {
+  for (const node of sortNodes(graph, where)) {
     const operands: Operands = {
       node,
       shapes: node.input.map((name) => types.get(name)?.shape),
@@ -51,7 +52,7 @@ export function inferShapes({ graph }: ModelProto): Map<string, ValueType> {
           shape: refined(rule(operands, index), declared.shape),
         });
     });
-    if (!node.domain) know(node.output[0], contentOf(operands));
+    if (!node.domain) know(node.output[0], contentOf(operands, where));
   }
   return types;
 }
@@ -113,12 +114,12 @@ function elemTypeOf(
  * What a node yields, where that is a short list of integers: shapes are computed in the graph itself
  * (`x.view(x.size(0), -1)` is exported as Shape, Gather, Unsqueeze, Concat, Reshape).
  */
-function contentOf({ node, shapes, contents }: Operands): Shape | undefined {
+function contentOf({ node, shapes, contents }: Operands, where: string): Shape | undefined {
   const [first, second] = contents;
   switch (node.opType) {
     case 'Constant': {
       const tensor = constantTensor(node);
-      return tensor && integersOf(tensor);
+      return tensor && integersOf(tensor, where);
     }
     case 'Shape':
       return shapes[0]?.slice(intAttribute(node, 'start') ?? 0, intAttribute(node, 'end'));
@@ -140,8 +141,8 @@ function constantTensor(node: NodeProto): TensorProto | undefined {
   return attribute(node, 'value')?.t;
 }
 
-function integersOf(tensor: TensorProto): readonly Dim[] | undefined {
+function integersOf(tensor: TensorProto, where: string): Shape | undefined {
   const integer = tensor.dataType === ElementType.int64 || tensor.dataType === ElementType.int32;
   if (!integer || tensor.dims.length > 1 || (tensor.dims[0] ?? 1) > LONGEST_CONTENT) return undefined;
-  return Array.from(tensorFromProto(tensor, 'shape inference').data as ArrayLike<number | bigint>, Number);
+  return Array.from(tensorFromProto(tensor, where).data as ArrayLike<number | bigint>, Number);
 }

@@ -23,11 +23,6 @@ const elementTypes: Record<DType, number> = {
   bool: ElementType.bool,
 };
 
-/** The number that ONNX has for an element type. */
-export function elementTypeOf(dtype: DType): number {
-  return elementTypes[dtype];
-}
-
 /** The element type that an ONNX number stands for; undefined where this project does not compute with it. */
 export function dtypeOf(elementType: number): DType | undefined {
   return (Object.keys(elementTypes) as DType[]).find((dtype) => elementTypes[dtype] === elementType);

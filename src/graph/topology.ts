@@ -8,9 +8,8 @@ export interface Body {
 
 /** A node in words, for errors: its name, or where it has none, its operator and what it yields. */
 export function nodeLabel({ name, opType, output }: NodeProto): string {
-  return name
-    ? `node ${JSON.stringify(name)}`
-    : `the ${opType} node that yields ${JSON.stringify(output[0])}`;
+  if (name) return `node ${JSON.stringify(name)}`;
+  return `the ${opType ? `${opType} node` : 'node'} that yields ${JSON.stringify(output[0])}`;
 }
 
 /** The inputs that must be fed: before IR version 4 initializers are listed among a graph's inputs too. */

@@ -6,6 +6,7 @@ import type { OnProgress } from '../common/progress.ts';
 import type { Tensor } from '../common/tensor.ts';
 import { BACKBONE_KEY, detectorsOfModel } from '../detectors/detectors-model.ts';
 import { baselineScores } from '../evaluation/baselines.ts';
+import { aurocChart } from '../evaluation/chart.ts';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../evaluation/evaluate.ts';
 import type { ScoredSet } from '../evaluation/scored-set.ts';
 import { layerCsv, summaryCsv, summaryJson } from '../evaluation/tables.ts';
@@ -172,6 +173,7 @@ async function writeTables(run: RunFolder, evaluation: Evaluation): Promise<stri
     ]),
     ['results/summary.csv', summaryCsv(evaluation)],
     ['results/summary.json', summaryJson(evaluation)],
+    ['results/auroc.svg', aurocChart(evaluation)],
   ];
   for (const [file, text] of tables) await writeAtomically(run.file(file), text);
   return tables.map(([file]) => file);

@@ -1,5 +1,7 @@
 import { writeCheckpoint } from '../../converters/pytorch/write-checkpoint.ts';
 import { stateDictOf } from '../../models/backbone.ts';
+import { GraphError } from '../common/errors.ts';
+import { isSameFile } from '../common/files.ts';
 import { readModel } from '../graph/read.ts';
 
 /**
@@ -9,9 +11,11 @@ import { readModel } from '../graph/read.ts';
  * @param source a backbone that this program built
  * @param target the `.pth` to write
  * @returns the number of tensors written
- * @throws GraphError where the model is no backbone of this program
+ * @throws GraphError where the model is no backbone of this program, or would be written over
  */
 export async function exportCheckpoint(source: string, target: string): Promise<{ tensors: number }> {
+  if (await isSameFile(source, target))
+    throw new GraphError(source, 'would be written over by its own export', 'name another output');
   const stateDict = stateDictOf(await readModel(source), source);
   await writeCheckpoint(target, stateDict);
   return { tensors: stateDict.size };

@@ -10,7 +10,7 @@ import type { Tensor } from '../common/tensor.ts';
 import { readModel } from '../graph/read.ts';
 import { fastestBatchSize } from '../runtime/batch-size.ts';
 import type { DeviceName } from '../runtime/device.ts';
-import { GraphSession } from '../runtime/graph-session.ts';
+import { SessionPool } from '../runtime/session-pool.ts';
 import { FeatureBlocks } from './feature-blocks.ts';
 import { type FeatureGraph, featureGraph } from './feature-graph.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -142,22 +142,33 @@ async function computeBlocks(
   onProgress?: OnProgress,
 ): Promise<void> {
   const { size, taps, widths } = backbone.graph;
-  const tell = (done: number) =>
+  let done = 0;
+  const tell = () =>
     onProgress?.({ task: `features ${images.name}`, done, total: images.length, unit: 'images' });
   for (const { start, end } of blocks.ranges()) {
     if (await blocks.has(start, end)) {
-      tell(end);
+      done += end - start;
+      tell();
       continue;
     }
     const layers = widths.map((width) => new Float32Array((end - start) * width));
     const batch = await backbone.batchSize(images);
+    const running = new Set<Promise<void>>();
     for await (const { start: first, count, pixels } of batches(images, { batch, size, start, end })) {
-      const outputs = await backbone.run(pixels, count);
-      taps.forEach((tap, l) => {
-        layers[l].set(outputs[tap].data as Float32Array, (first - start) * widths[l]);
+      const run = backbone.run(pixels, count).then((outputs) => {
+        taps.forEach((tap, l) => {
+          layers[l].set(outputs[tap].data as Float32Array, (first - start) * widths[l]);
+        });
+        done += count;
+        tell();
+        running.delete(run);
       });
-      tell(first + count);
+      // Whoever waits below hears of a failure; until then Node would take it for a crash.
+      run.catch(() => {});
+      running.add(run);
+      if (running.size >= 2 * (await backbone.parallelRuns())) await Promise.race(running);
     }
+    await Promise.all(running);
     await blocks.write(start, layers);
   }
 }
@@ -179,7 +190,7 @@ class Backbone {
   readonly graph: FeatureGraph;
   readonly sha256: string;
   readonly #options: FeatureOptions;
-  #session: Promise<GraphSession> | undefined;
+  #pool: Promise<SessionPool> | undefined;
   #batch: Promise<number> | undefined;
 
   private constructor(graph: FeatureGraph, sha256: string, options: FeatureOptions) {
@@ -203,27 +214,32 @@ class Backbone {
   batchSize(images: ImageSet): Promise<number> {
     this.#batch ??= this.#options.batch
       ? Promise.resolve(this.#options.batch)
-      : this.#open().then(async (session) => {
+      : this.#open().then(async (pool) => {
           const image = await images.read(0, 1, this.graph.size);
           const copies = (count: number) =>
             new Uint8Array(count * image.length).map((_, i) => image[i % image.length]);
-          return fastestBatchSize(session, (count) => ({ pixels: this.#tensor(copies(count), count) }));
+          return fastestBatchSize(pool, (count) => ({ pixels: this.#tensor(copies(count), count) }));
         });
     return this.#batch;
   }
 
+  /** Runs that go on at the same time. */
+  async parallelRuns(): Promise<number> {
+    return (await this.#open()).size;
+  }
+
   /** The device that it ran on; undefined where nothing had to run. */
   async device(): Promise<string | undefined> {
-    return (await this.#session)?.device;
+    return (await this.#pool)?.device;
   }
 
   async close(): Promise<void> {
-    await (await this.#session)?.close();
+    await (await this.#pool)?.close();
   }
 
-  #open(): Promise<GraphSession> {
-    this.#session ??= GraphSession.open(this.graph.model, { device: this.#options.device });
-    return this.#session;
+  #open(): Promise<SessionPool> {
+    this.#pool ??= SessionPool.open(this.graph.model, this.#options.device);
+    return this.#pool;
   }
 
   #tensor(pixels: Uint8Array, count: number): Tensor {

@@ -1,12 +1,13 @@
 import { basename } from 'node:path';
 import { readCheckpoint } from '../../converters/pytorch/read-checkpoint.ts';
-import type { Normalisation } from '../../models/architecture.ts';
 import { buildBackbone, stateDictOf } from '../../models/backbone.ts';
 import { architectureNamed, recogniseArchitecture } from '../../models/registry.ts';
-import { GraphError } from '../common/errors.ts';
-import { sha256File } from '../common/files.ts';
-import { elementCount, type StateDict, toFloat32 } from '../common/tensor.ts';
+import { isCounter } from '../../models/weights.ts';
+import { CheckpointError, GraphError } from '../common/errors.ts';
+import { isSameFile, sha256File } from '../common/files.ts';
+import { type DType, elementCount, type StateDict, toFloat32 } from '../common/tensor.ts';
 import { checkModel } from '../graph/check.ts';
+import type { Normalisation } from '../graph/preprocessing.ts';
 import { readModel } from '../graph/read.ts';
 import { setMetadata } from '../graph/rewrite.ts';
 import { writeModel } from '../graph/write.ts';
@@ -38,13 +39,15 @@ export interface Imported {
  *
  * @param source a file that `torch.save` wrote, of any name
  * @param target the `.onnx` to write
- * @throws CheckpointError where the checkpoint cannot be read, or is of no known architecture
+ * @throws CheckpointError where the checkpoint cannot be read, is of no known architecture, or would be written over
  */
 export async function importCheckpoint(
   source: string,
   target: string,
   options: ImportOptions = {},
 ): Promise<Imported> {
+  if (await isSameFile(source, target))
+    throw new CheckpointError(source, 'would be written over by its own import', 'name another output');
   const { stateDict, notes } = await readCheckpoint(source, { wrapper: options.wrapper });
   const architecture = options.arch
     ? architectureNamed(options.arch)
@@ -67,7 +70,7 @@ export async function importCheckpoint(
     parameters: countParameters(stateDict),
     taps: architecture.taps,
     normalisation,
-    notes,
+    notes: [...notes, ...conversions(stateDict)],
   };
 }
 
@@ -101,10 +104,18 @@ async function verify(path: string, stateDict: StateDict): Promise<number> {
   }
 }
 
+/** What had to be made float32: ONNX backbones hold no other weights. */
+function conversions(stateDict: StateDict): string[] {
+  const counts = new Map<DType, number>();
+  for (const [key, { dtype }] of stateDict)
+    if (dtype !== 'float32' && !isCounter(key)) counts.set(dtype, (counts.get(dtype) ?? 0) + 1);
+  return Array.from(counts, ([dtype, count]) => `${count} tensors converted from ${dtype} to float32`);
+}
+
 /** Weights and biases; not the running statistics and counters of batch normalisation. */
-function countParameters(stateDict: StateDict): number {
+export function countParameters(stateDict: StateDict): number {
   let count = 0;
   for (const [key, { shape }] of stateDict)
-    if (!/\.(running_mean|running_var|num_batches_tracked)$/.test(key)) count += elementCount(shape);
+    if (!isCounter(key) && !/\.running_(mean|var)$/.test(key)) count += elementCount(shape);
   return count;
 }

@@ -1,4 +1,5 @@
-import { type FileHandle, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { RunError } from '../common/errors.ts';
@@ -30,7 +31,8 @@ const manifestSchema = z.object({
 });
 
 export type StepRecord = z.infer<typeof stepSchema>;
-type Manifest = z.infer<typeof manifestSchema>;
+/** What a run folder says of itself. */
+export type Manifest = z.infer<typeof manifestSchema>;
 
 /** A step of the pipeline: what it depends on, and how it is done. */
 export interface Step {
@@ -56,10 +58,10 @@ export interface Step {
  */
 export class RunFolder {
   readonly path: string;
-  readonly #lock: FileHandle;
+  readonly #lock: Lock;
   readonly #manifest: Manifest;
 
-  private constructor(path: string, lock: FileHandle, manifest: Manifest) {
+  private constructor(path: string, lock: Lock, manifest: Manifest) {
     this.path = path;
     this.#lock = lock;
     this.#manifest = manifest;
@@ -74,9 +76,9 @@ export class RunFolder {
     await mkdir(path, { recursive: true });
     const lock = await takeLock(join(path, '.lock'));
     try {
-      return new RunFolder(path, lock, await readManifest(join(path, 'manifest.json')));
+      return new RunFolder(path, lock, await readManifest(path));
     } catch (error) {
-      await releaseLock(lock, path);
+      lock.release();
       throw error;
     }
   }
@@ -92,7 +94,7 @@ export class RunFolder {
   }
 
   async close(): Promise<void> {
-    await releaseLock(this.#lock, this.path);
+    this.#lock.release();
   }
 
   /** The path of a file in this folder. */
@@ -140,7 +142,13 @@ export class RunFolder {
   }
 }
 
-async function readManifest(path: string): Promise<Manifest> {
+/**
+ * The manifest of a run folder; one without steps where the folder has none.
+ *
+ * @throws RunError where it is damaged, or of another version
+ */
+export async function readManifest(folder: string): Promise<Manifest> {
+  const path = join(folder, 'manifest.json');
   if (!(await exists(path))) return { format: 1, program: `la-ood ${programVersion}`, steps: {} };
   let json: unknown;
   try {
@@ -154,8 +162,12 @@ async function readManifest(path: string): Promise<Manifest> {
   throw new RunError(`${path}: ${place.join('.')}`, message, 'use that version, or another run folder');
 }
 
+interface Lock {
+  release(): void;
+}
+
 /** A file that exists as long as a process uses the folder, and holds the process's number. */
-async function takeLock(path: string): Promise<FileHandle> {
+async function takeLock(path: string): Promise<Lock> {
   for (;;) {
     const lock = await open(path, 'wx').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'EEXIST') return undefined;
@@ -163,7 +175,15 @@ async function takeLock(path: string): Promise<FileHandle> {
     });
     if (lock) {
       await lock.writeFile(String(process.pid));
-      return lock;
+      await lock.close();
+      const remove = () => rmSync(path, { force: true });
+      process.once('exit', remove);
+      return {
+        release: () => {
+          process.off('exit', remove);
+          remove();
+        },
+      };
     }
     const owner = Number(await readFile(path, 'utf8').catch(() => ''));
     if (owner && isAlive(owner))
@@ -174,11 +194,6 @@ async function takeLock(path: string): Promise<FileHandle> {
       );
     await rm(path, { force: true });
   }
-}
-
-async function releaseLock(lock: FileHandle, folder: string): Promise<void> {
-  await lock.close();
-  await rm(join(folder, '.lock'), { force: true });
 }
 
 function isAlive(process_: number): boolean {

@@ -1,4 +1,5 @@
-import type { GraphSession, Tensors } from './graph-session.ts';
+import type { Tensors } from './graph-session.ts';
+import type { SessionPool } from './session-pool.ts';
 
 const CANDIDATES = [4, 8, 16, 32, 64, 128];
 
@@ -10,17 +11,18 @@ const CANDIDATES = [4, 8, 16, 32, 64, 128];
  * @param feedsOf inputs of the given number of samples
  */
 export async function fastestBatchSize(
-  session: GraphSession,
+  pool: SessionPool,
   feedsOf: (count: number) => Tensors,
 ): Promise<number> {
   let best = { size: CANDIDATES[0], rate: 0 };
   for (const size of CANDIDATES) {
     const feeds = feedsOf(size);
-    await session.run(feeds);
+    const runAll = () => Promise.all(Array.from({ length: pool.size }, () => pool.run(feeds)));
+    await runAll();
     let rate = 0;
     for (let round = 0; round < 3; round++) {
       const start = performance.now();
-      await session.run(feeds);
+      await runAll();
       rate = Math.max(rate, size / (performance.now() - start));
     }
     if (rate > best.rate) best = { size, rate };

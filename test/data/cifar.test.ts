@@ -34,7 +34,10 @@ describe('CIFAR binary batches', () => {
     await writeFile(folder.at('cifar-10/batches.meta.txt'), 'airplane\nautomobile\nbird\n\n');
     await mkdir(folder.at('cifar-100'));
     for (const part of ['train', 'test'])
-      await writeFile(folder.at(`cifar-100/${part}.bin`), Buffer.concat([record(0, [3, 42]), record(1, [4, 99])]));
+      await writeFile(
+        folder.at(`cifar-100/${part}.bin`),
+        Buffer.concat([record(0, [3, 42]), record(1, [4, 99])]),
+      );
   });
 
   it('are one set over the five files of CIFAR-10', async () => {
@@ -73,6 +76,8 @@ describe('CIFAR binary batches', () => {
       /data_batch_4\.bin: is cut short: 7146 bytes are not a whole number of 3073-byte records; download it again$/,
     );
     await rm(folder.at('cifar-10/data_batch_4.bin'));
-    expect((await rejection(open(), DataError)).message).to.match(/cifar-10: lacks the CIFAR batch data_batch_4\.bin/);
+    expect((await rejection(open(), DataError)).message).to.match(
+      /cifar-10: lacks the CIFAR batch data_batch_4\.bin/,
+    );
   });
 });

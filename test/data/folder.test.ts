@@ -27,13 +27,7 @@ describe('A folder of images', () => {
     it('is in the order of class and path, by character code', async () => {
       const set = await openImageSet(folder.at('set/train'));
       const names = Array.from({ length: set.length }, (_, i) => set.imageName(i));
-      expect(names).to.deep.equal([
-        'Cat/nested/a.png',
-        'Cat/z.png',
-        'dog/10.png',
-        'dog/2.png',
-        'dog/B.PNG',
-      ]);
+      expect(names).to.deep.equal(['Cat/nested/a.png', 'Cat/z.png', 'dog/10.png', 'dog/2.png', 'dog/B.PNG']);
       expect(set.classes).to.deep.equal(['Cat', 'dog']);
       expect(names.map((_, i) => set.label(i))).to.deep.equal([0, 0, 1, 1, 1]);
       expect(set.name).to.equal('set_train');
@@ -43,9 +37,11 @@ describe('A folder of images', () => {
       const set = await openImageSet(`${folder.at('set')}:train`);
       const pixels = await set.read(1, 3, size);
       expect(pixels).to.have.length(3 * 3072);
-      expect([...pixels.subarray(0, 3), ...pixels.subarray(3072, 3075), ...pixels.subarray(6144, 6147)]).to.deep.equal([
-        13, 14, 15, 4, 5, 6, 1, 2, 3,
-      ]);
+      expect([
+        ...pixels.subarray(0, 3),
+        ...pixels.subarray(3072, 3075),
+        ...pixels.subarray(6144, 6147),
+      ]).to.deep.equal([13, 14, 15, 4, 5, 6, 1, 2, 3]);
     });
 
     it('asks for the part where it has several', async () => {
@@ -67,7 +63,8 @@ describe('A folder of images', () => {
 
     it('follows links to class folders', async () => {
       await mkdir(folder.at('linked'));
-      for (const name of ['dog', 'Cat']) await symlink(folder.at('set/train', name), folder.at('linked', name));
+      for (const name of ['dog', 'Cat'])
+        await symlink(folder.at('set/train', name), folder.at('linked', name));
       expect((await openImageSet(folder.at('linked'))).length).to.equal(5);
     });
   });
@@ -91,7 +88,8 @@ describe('A folder of images', () => {
   });
 
   it('names the damaged image in the middle', async () => {
-    for (const name of ['a', 'b', 'c']) await writeImage(folder.at('damaged', `${name}.jpg`), [200, 10, 30], 400);
+    for (const name of ['a', 'b', 'c'])
+      await writeImage(folder.at('damaged', `${name}.jpg`), [200, 10, 30], 400);
     const set = await openImageSet(folder.at('damaged'));
     for (const damage of [
       (file: string) => truncate(file, 900),
@@ -101,7 +99,9 @@ describe('A folder of images', () => {
       await damage(folder.at('damaged/b.jpg'));
       const error = await rejection(set.read(0, 3, size), DataError);
       expect(error.where).to.equal(folder.at('damaged/b.jpg'));
-      expect(error.message).to.match(/b\.jpg: cannot be decoded \([^\n]+\); replace the image, or take it out of the set$/);
+      expect(error.message).to.match(
+        /b\.jpg: cannot be decoded \([^\n]+\); replace the image, or take it out of the set$/,
+      );
     }
   });
 

@@ -8,15 +8,22 @@ const side = fc.integer({ min: 1, max: 40 });
 describe('Lanczos resampling', () => {
   it('leaves an image of one colour as it is, whatever the sizes', () => {
     fc.assert(
-      fc.property(side, side, side, side, fc.integer({ max: 0xffffff, min: 0 }), (h, w, newH, newW, color) => {
-        const rgb = [color & 255, (color >> 8) & 255, color >> 16];
-        const paint = (count: number) => Uint8Array.from({ length: 3 * count }, (_, i) => rgb[i % 3]);
-        const resized = resize(
-          { height: h, width: w, pixels: paint(h * w) },
-          { height: newH, width: newW },
-        );
-        expect(resized).to.deep.equal(paint(newH * newW));
-      }),
+      fc.property(
+        side,
+        side,
+        side,
+        side,
+        fc.integer({ max: 0xffffff, min: 0 }),
+        (h, w, newH, newW, color) => {
+          const rgb = [color & 255, (color >> 8) & 255, color >> 16];
+          const paint = (count: number) => Uint8Array.from({ length: 3 * count }, (_, i) => rgb[i % 3]);
+          const resized = resize(
+            { height: h, width: w, pixels: paint(h * w) },
+            { height: newH, width: newW },
+          );
+          expect(resized).to.deep.equal(paint(newH * newW));
+        },
+      ),
     );
   });
 

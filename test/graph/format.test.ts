@@ -16,7 +16,7 @@ describe('The ONNX format', () => {
         expect(decoded).to.deep.equal(model);
         expect(Buffer.compare(encodeModel(decoded), bytes)).to.equal(0);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
@@ -27,7 +27,7 @@ describe('The ONNX format', () => {
         const known = onnxProto.onnx.ModelProto.toObject(decoded, { longs: String });
         expectSame(known, model);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 

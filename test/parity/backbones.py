@@ -146,23 +146,24 @@ CLASSES = 7
 
 
 def resnet(blocks, bottleneck=False):
-    return lambda: ResNet(blocks, [64, 128, 256, 512], bottleneck, False, CLASSES)
+    return lambda classes=CLASSES: ResNet(blocks, [64, 128, 256, 512], bottleneck, False, classes)
 
 
 def cifar_resnet(depth):
-    return lambda: ResNet([(depth - 2) // 6] * 3, [16, 32, 64], False, True, CLASSES)
+    return lambda classes=CLASSES: ResNet([(depth - 2) // 6] * 3, [16, 32, 64], False, True, classes)
 
 
+# By architecture; each takes the number of classes.
 NETWORKS = {
-    **{f"vgg{depth}": lambda depth=depth: Vgg(depth, CLASSES) for depth in Vgg.stages},
+    **{f"vgg{depth}": lambda classes=CLASSES, depth=depth: Vgg(depth, classes) for depth in Vgg.stages},
     "resnet18": resnet([2, 2, 2, 2]),
     "resnet34": resnet([3, 4, 6, 3]),
     "resnet50": resnet([3, 4, 6, 3], bottleneck=True),
     **{f"resnet{depth}": cifar_resnet(depth) for depth in (20, 32, 44, 56, 110)},
-    "densenet100": lambda: DenseNet(100, 12, 0.5, True, CLASSES),
-    "densenet40-plain": lambda: DenseNet(40, 12, 0.5, False, CLASSES),
-    "densenet22-k24-r1": lambda: DenseNet(22, 24, 1, True, CLASSES),
-    "densenet13-plain-k5-r0.3": lambda: DenseNet(13, 5, 0.3, False, CLASSES),
+    "densenet100": lambda classes=CLASSES: DenseNet(100, 12, 0.5, True, classes),
+    "densenet40-plain": lambda classes=CLASSES: DenseNet(40, 12, 0.5, False, classes),
+    "densenet22-k24-r1": lambda classes=CLASSES: DenseNet(22, 24, 1, True, classes),
+    "densenet13-plain-k5-r0.3": lambda classes=CLASSES: DenseNet(13, 5, 0.3, False, classes),
 }
 
 

@@ -1,0 +1,37 @@
+import { type DeviceExamination, examineMachine } from '../../index.ts';
+import { command } from '../command.ts';
+import { columns } from '../text.ts';
+
+export const doctorCommand = command({
+  name: 'doctor',
+  summary: 'Says what this machine can do: versions, memory, and the devices that graphs run on.',
+  examples: [['doctor', 'after an installation, or where --device fails']],
+  positionals: {},
+  options: {},
+  async run() {
+    const machine = await examineMachine();
+    const { devices, memory, cores, processor } = machine;
+    const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+    return {
+      result: machine,
+      text: [
+        ...Object.entries(machine.versions).map(([name, version]) => `${name.padEnd(11)}  ${version}`),
+        `processor    ${processor}, ${cores} cores for this process`,
+        `memory       ${gigabytes(memory.total)}, ${gigabytes(memory.free)} free`,
+        '',
+        columns(
+          ['device', ''],
+          devices.map((device) => [device.device, verdict(device)]),
+        ),
+      ].join('\n'),
+      failure: devices.some(({ works }) => works)
+        ? undefined
+        : 'onnxruntime: runs a graph on no device; install this package again',
+    };
+  },
+});
+
+function verdict({ built, works, problem }: DeviceExamination): string {
+  if (works) return 'works';
+  return built ? `does not work: ${problem}` : 'not part of this build of onnxruntime';
+}

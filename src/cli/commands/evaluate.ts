@@ -1,0 +1,46 @@
+import { evaluateRun, RunFolder, summaryTable } from '../../index.ts';
+import { command } from '../command.ts';
+import { atLeastOne, device, given, runOptions, runPath, seed } from '../options.ts';
+
+export const evaluateCommand = command({
+  name: 'evaluate',
+  summary: "Measures how well a run's detectors tell OOD images from InD images.",
+  examples: [
+    ['evaluate --run runs/resnet20-cifar10', 'against every OOD set that has features'],
+    [
+      'evaluate --model resnet20 --ind cifar10 --ood svhn tiny --bootstrap 1000',
+      'two sets, with 95 % intervals',
+    ],
+  ],
+  positionals: {},
+  options: {
+    ...runOptions,
+    ood: {
+      type: 'string',
+      array: true,
+      describe: 'names of the OOD sets; all that have features by default',
+    },
+    bootstrap: { type: 'number', describe: 'adds 95 % intervals from so many resamples', check: atLeastOne },
+    'max-ood': {
+      type: 'number',
+      default: 10_000,
+      describe: 'larger OOD sets are reduced to so many images, chosen at random',
+      check: atLeastOne,
+    },
+    seed: { type: 'number', default: 0, describe: 'seed of that choice and of the resamples', check: seed },
+    device,
+  },
+  async run(options, onProgress) {
+    const path = runPath(options);
+    const { ind, ood, bootstrap, maxOod, seed, device } = options;
+    const resampling = bootstrap === undefined ? undefined : { resamples: bootstrap, seed };
+    const { evaluation, files } = await RunFolder.use(path, (run) =>
+      evaluateRun(run, { ...given({ ind, ood, bootstrap: resampling }), maxOod, seed, device, onProgress }),
+    );
+    return {
+      result: { run: path, files, ...evaluation },
+      text: `${summaryTable(evaluation)}\nWrote ${files.map((file) => `${path}/${file}`).join(', ')}.`,
+      next: `Next: the CSV of each set has every layer, ${path}/results/summary.json full precision;\n      la-ood compare sets two runs' tables side by side.`,
+    };
+  },
+});

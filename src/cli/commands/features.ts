@@ -1,0 +1,71 @@
+import { extractFeatures, type FeatureReport, RunFolder, UsageError } from '../../index.ts';
+import { command } from '../command.ts';
+import { namedSet } from '../named-set.ts';
+import { atLeastOne, compat, device, given, runOptions, runPath, seed } from '../options.ts';
+import { columns, duration } from '../text.ts';
+
+export const featuresCommand = command({
+  name: 'features',
+  summary: "Computes the pooled values of every tap of a run's classifier over sets of images.",
+  examples: [
+    [
+      'features --run runs/resnet20-cifar10 --ind cifar10 --train cifar/train --test cifar/test --ood svhn=svhn/test',
+      'sets from folders',
+    ],
+    ['features --model resnet20 --ind cifar10 --ood pure_color ../tiny', 'two more OOD sets'],
+  ],
+  positionals: {},
+  options: {
+    ...runOptions,
+    train: { type: 'string', describe: 'InD images to fit detectors on: [NAME=]SET' },
+    test: { type: 'string', describe: 'InD images to test on: [NAME=]SET' },
+    ood: {
+      type: 'string',
+      array: true,
+      describe:
+        'OOD images: [NAME=]SET … A set is a folder of images or CIFAR batches, pure_color, or demo:NAME',
+    },
+    device,
+    batch: {
+      type: 'number',
+      describe: 'images a run; the fastest number where not given',
+      check: atLeastOne,
+    },
+    seed: { type: 'number', describe: 'seed of generated sets', default: 0, check: seed },
+    compat,
+  },
+  async run(options, onProgress) {
+    const { ind, train, test, ood = [], device, batch, seed, compat } = options;
+    const path = runPath(options);
+    if (!train && !test && ood.length === 0)
+      throw new UsageError('la-ood features', 'no set was given', 'name one with --train, --test or --ood');
+    const sets = given({
+      train: train === undefined ? train : await namedSet('--train', train, ind),
+      test: test === undefined ? test : await namedSet('--test', test, ind),
+      ood: await Promise.all(ood.map((set) => namedSet('--ood', set))),
+    });
+    const reports = await RunFolder.use(path, (run) =>
+      extractFeatures(run, { ...sets, ...given({ batch, compat }), device, seed, onProgress }),
+    );
+    return {
+      result: { run: path, sets: reports },
+      text: `${table(reports)}\nWrote ${reports.map(({ set }) => `${path}/features/${set}.hdf5`).join(', ')}.`,
+      next: train
+        ? `Next: la-ood fit --run ${path}`
+        : `Next: la-ood evaluate --run ${path}, once la-ood fit has fitted the detectors`,
+    };
+  },
+});
+
+function table(reports: readonly FeatureReport[]): string {
+  return columns(
+    ['set', 'images', 'accuracy', 'device', 'time'],
+    reports.map(({ set, images, accuracy, device, seconds, done }) => [
+      set,
+      images,
+      accuracy === undefined ? '' : `${(100 * accuracy).toFixed(2)} %`,
+      device ?? '',
+      done === 'now' ? duration(seconds) : 'done before',
+    ]),
+  );
+}

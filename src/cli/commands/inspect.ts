@@ -1,0 +1,165 @@
+import {
+  type CheckpointInspection,
+  type DetectorsInspection,
+  type FeaturesInspection,
+  type Inspection,
+  inspectFile,
+  type ModelInspection,
+  printable,
+  type RunInspection,
+} from '../../index.ts';
+import { command } from '../command.ts';
+import { columns, duration, shapeText, thousands } from '../text.ts';
+
+export const inspectCommand = command({
+  name: 'inspect',
+  summary: 'Shows what is in a checkpoint, an ONNX model, a file of features or detectors, or a run folder.',
+  examples: [
+    ['inspect weights.pth.tar', 'tensors, architecture, hash'],
+    ['inspect runs/demo/detectors.onnx', 'gamma, error and support vectors of each layer'],
+    ['inspect runs/demo', 'the steps that were done, and whether their files are as they left them'],
+  ],
+  positionals: { path: { describe: 'a file of whatever name, or a run folder' } },
+  options: {},
+  async run({ path }) {
+    const inspection = await inspectFile(path);
+    return { result: inspection, text: describe(inspection) };
+  },
+});
+
+function describe(inspection: Inspection): string {
+  switch (inspection.kind) {
+    case 'checkpoint':
+      return describeCheckpoint(inspection);
+    case 'model':
+      return describeModel(inspection);
+    case 'detectors':
+      return describeDetectors(inspection);
+    case 'features':
+      return describeFeatures(inspection);
+    case 'run':
+      return describeRun(inspection);
+  }
+}
+
+function describeCheckpoint(checkpoint: CheckpointInspection): string {
+  const { format, architecture, extras, notes, problems, parameters, tensors } = checkpoint;
+  return [
+    ...fileLines(checkpoint, `PyTorch checkpoint, ${format} format`),
+    line('network', architecture ? `${architecture.name}, ${architecture.classes} classes` : 'not known'),
+    line('parameters', thousands(parameters)),
+    ...Object.entries(extras).map(([key, value]) => line('beside', printable(`${key} = ${value}`))),
+    ...notes.map((note) => line('note', note)),
+    ...problems.map((problem) => line('problem', problem)),
+    '',
+    columns(
+      ['tensor', 'type', 'shape'],
+      tensors.map(({ key, dtype, shape }) => [printable(key), dtype, shapeText(shape)]),
+    ),
+  ].join('\n');
+}
+
+function describeModel(model: ModelInspection): string {
+  const { producer, irVersion, opsets, inputs, outputs, operators, parameters, taps, metadata, problems } =
+    model;
+  const value = ({ name, dtype, shape }: ModelInspection['inputs'][number]) =>
+    `${printable(name)} ${dtype ?? 'of unknown type'}${shape ? ` ${shapeText(shape)}` : ''}`;
+  const counts = Object.entries(operators).map(([operator, count]) => `${count} ${printable(operator)}`);
+  return [
+    ...fileLines(model, `ONNX model${producer && ` by ${printable(producer)}`}`),
+    line(
+      'versions',
+      `IR ${irVersion}, ${Object.entries(opsets)
+        .map(([domain, version]) => `${printable(domain)} ${version}`)
+        .join(', ')}`,
+    ),
+    ...inputs.map((input) => line('input', value(input))),
+    ...outputs.map((output) => line('output', value(output))),
+    line('operators', counts.join(', ')),
+    line('parameters', thousands(parameters)),
+    ...Object.entries(metadata).map(([key, text]) => line('metadata', printable(`${key} = ${text}`))),
+    ...problems.map((problem) => line('problem', problem)),
+    ...(taps.length > 0 ? ['', tapTable(taps)] : []),
+  ].join('\n');
+}
+
+function tapTable(taps: ModelInspection['taps']): string {
+  return columns(
+    ['layer', 'tap', 'shape', 'detector'],
+    taps.map(({ name, shape, hasDetector }, index) => [
+      index,
+      printable(name),
+      shape ? shapeText(shape) : '',
+      hasDetector ? 'yes' : 'no',
+    ]),
+  );
+}
+
+function describeDetectors(file: DetectorsInspection): string {
+  return [
+    ...fileLines(file, `detectors of ${file.detectors.length} layers`),
+    line('backbone', file.backbone ?? 'not recorded'),
+    '',
+    columns(
+      ['tap', 'channels', 'nu', 'gamma', 'error', 'support vectors', 'samples'],
+      file.detectors.map(({ tap, width, nu, gamma, error, supportVectors, samples }) => [
+        printable(tap),
+        width,
+        nu,
+        gamma,
+        error.toFixed(4),
+        supportVectors,
+        samples,
+      ]),
+    ),
+  ].join('\n');
+}
+
+function describeFeatures(features: FeaturesInspection): string {
+  const { images, layers, attributes } = features;
+  return [
+    ...fileLines(features, `pooled features of ${thousands(images)} images`),
+    ...Object.entries(attributes)
+      .filter(([name]) => name !== 'taps' && name !== 'detector_taps')
+      .map(([name, text]) => line('attribute', printable(`${name} = ${text}`))),
+    '',
+    columns(
+      ['layer', 'tap', 'channels', 'detector'],
+      layers.map(({ index, tap, width, hasDetector }) => [
+        index,
+        printable(tap),
+        width,
+        hasDetector ? 'yes' : 'no',
+      ]),
+    ),
+  ].join('\n');
+}
+
+function describeRun({ path, program, steps }: RunInspection): string {
+  return [
+    line('run folder', path),
+    line('made by', printable(program)),
+    '',
+    columns(
+      ['step', 'finished', 'time', 'device', 'file', 'SHA-256', ''],
+      steps.flatMap(({ name, finished, seconds, device, files }) =>
+        files.map(({ file, sha256, state }, f) => [
+          ...(f === 0
+            ? [printable(name), finished.slice(0, 19), duration(seconds), device ?? '']
+            : ['', '', '', '']),
+          printable(file),
+          sha256.slice(0, 16),
+          state,
+        ]),
+      ),
+    ),
+  ].join('\n');
+}
+
+function fileLines({ path, bytes, sha256 }: Exclude<Inspection, RunInspection>, is: string): string[] {
+  return [line('file', `${path}, ${thousands(bytes)} bytes`), line('is', is), line('SHA-256', sha256)];
+}
+
+function line(name: string, text: string): string {
+  return `${name.padEnd(10)}  ${text}`;
+}

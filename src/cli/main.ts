@@ -1,0 +1,69 @@
+#!/usr/bin/env node
+import { type Call, parseCommandLine } from './command-line.ts';
+import { describeFailure } from './failure.ts';
+import { progressDisplay } from './progress.ts';
+
+/** What a program exits with that was ended by a signal: 128 and the signal's number. */
+const signals = { SIGINT: 130, SIGTERM: 143 } as const;
+
+const progress = progressDisplay(process.stderr);
+process.on('exit', () => progress.stop());
+exitOnSignals();
+exitWhenNobodyReads(process.stdout);
+exitWhenNobodyReads(process.stderr);
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args: readonly string[]): Promise<number> {
+  let call: Call | undefined;
+  try {
+    call = parseCommandLine(args);
+    return call ? await execute(call) : 0;
+  } catch (error) {
+    progress.stop();
+    const { exitCode, line, error: facts } = describeFailure(error);
+    const help = call ? `la-ood ${call.command.name} --help` : 'la-ood --help';
+    if (args.includes('--json')) print(JSON.stringify({ error: facts }, null, 2));
+    complain(exitCode === 2 ? `${line} (${help} tells more)` : line);
+    if (process.env.LA_OOD_DEBUG) complain(String((error as Error)?.stack ?? error));
+    return exitCode;
+  }
+}
+
+async function execute({ command, values }: Call): Promise<number> {
+  const show = values.quiet ? () => {} : progress.show.bind(progress);
+  const { result, text, next, failure } = await command.run(values as never, show);
+  progress.stop();
+  if (values.json) print(JSON.stringify(result, null, 2));
+  else {
+    print(text);
+    if (next && !values.quiet) print(`\n${next}`);
+  }
+  if (failure) complain(failure);
+  return failure ? 1 : 0;
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+function complain(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** Ends at once: files are renamed into place when they are whole, and locks are given back on exit. */
+function exitOnSignals(): void {
+  for (const [signal, exitCode] of Object.entries(signals))
+    process.on(signal, () => {
+      progress.stop();
+      complain('interrupted; the same command goes on where it was');
+      process.exit(exitCode);
+    });
+}
+
+/** `la-ood inspect weights.pth | head` closes the pipe: then there is nobody left to work or to complain for. */
+function exitWhenNobodyReads(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(process.exitCode ?? 0);
+  });
+}

@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { deviceNames, UsageError } from '../index.ts';
+import type { Option } from './command.ts';
+
+/** Options that several commands share, and the checks of their values. */
+
+export const device = {
+  describe: 'where graphs run; auto takes CUDA where it works, else the CPU',
+  choices: deviceNames,
+  default: 'auto',
+} as const satisfies Option;
+
+export const compat = {
+  describe: 'follow the original implementation where it departs from its own method',
+  choices: ['original'],
+} as const satisfies Option;
+
+/** Which run folder a command works in. */
+export const runOptions = {
+  run: { type: 'string', describe: 'the run folder; runs/<model>-<ind> where it is not given' },
+  model: { type: 'string', describe: 'name of the backbone, for the name of the run folder' },
+  ind: { type: 'string', describe: 'name of the InD set', check: setName },
+} as const satisfies Record<string, Option>;
+
+/** The run folder that `--run`, or `--model` and `--ind`, name. */
+export function runPath({ run, model, ind }: { run?: string; model?: string; ind?: string }): string {
+  if (run !== undefined && model !== undefined)
+    throw new UsageError('--model', 'names a run folder, and so does --run', 'give one of them');
+  if (run !== undefined) return run;
+  if (model === undefined || ind === undefined)
+    throw new UsageError('--run', 'is missing', 'name the run folder, or give --model and --ind');
+  return join('runs', `${model}-${ind}`);
+}
+
+/** The options that were given, so that defaults elsewhere are not replaced by `undefined`. */
+export function given<T extends object>(options: T): Partial<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>;
+}
+
+/** A set's name becomes part of file names. */
+export function setName(name: string): string | undefined {
+  return /^\w[\w.+-]*$/.test(name)
+    ? undefined
+    : 'is no name for a set: letters, digits, and . + - _ between them';
+}
+
+/** A whole number of at least 1. */
+export function atLeastOne(value: number): string | undefined {
+  return Number.isInteger(value) && value >= 1 ? undefined : 'must be a whole number of at least 1';
+}
+
+/** What MT19937 can be seeded with. */
+export function seed(value: number): string | undefined {
+  return Number.isInteger(value) && value >= 0 && value < 2 ** 32
+    ? undefined
+    : 'must be a whole number from 0 to 2^32 - 1';
+}
+
+export function positive(value: number): string | undefined {
+  return value > 0 ? undefined : 'must be greater than 0';
+}
+
+export function share(value: number): string | undefined {
+  return value >= 0 && value <= 1 ? undefined : 'must be from 0 to 1';
+}
+
+/** A share that is neither nothing nor everything. */
+export function properShare(value: number): string | undefined {
+  return value > 0 && value < 1 ? undefined : 'must lie between 0 and 1';
+}

@@ -1,0 +1,104 @@
+import { SingleBar } from 'cli-progress';
+import type { Progress } from '../index.ts';
+import { duration } from './text.ts';
+
+/** Shows how far long work is. */
+export interface ProgressDisplay {
+  show(progress: Progress): void;
+  /** Leaves the terminal as it was. May be called at any moment, and again. */
+  stop(): void;
+}
+
+/** Seconds between lines where there is no terminal to draw a bar on. */
+const INTERVAL = 5;
+
+/** A bar on a terminal; elsewhere plain lines: at once, every few seconds, and at the end of each task. */
+export function progressDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
+  return stream.isTTY ? new Bar(stream) : new Lines(stream);
+}
+
+/** One bar for each task, below one another. */
+class Bar implements ProgressDisplay {
+  readonly #stream: NodeJS.WriteStream;
+  #task: string | undefined;
+  #bar: SingleBar | undefined;
+  #rate: Rate | undefined;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  show(progress: Progress): void {
+    const { task, done, total, unit, note = '' } = progress;
+    if (task !== this.#task) this.#begin(progress);
+    this.#bar?.update(done, { task, unit, note, ...this.#rate?.at(done, total) });
+    if (done >= total) this.stop();
+  }
+
+  stop(): void {
+    this.#bar?.stop();
+    this.#bar = undefined;
+  }
+
+  #begin({ task, done, total, unit, note = '' }: Progress): void {
+    this.stop();
+    this.#task = task;
+    this.#rate = new Rate(done);
+    this.#bar = new SingleBar({
+      format: '{task} [{bar}] {percentage}% {value}/{total} {unit}{speed}{left} {note}',
+      barCompleteChar: '=',
+      barIncompleteChar: ' ',
+      barsize: 24,
+      stream: this.#stream,
+      hideCursor: true,
+      fps: 5,
+      // Signals are handled in one place, which stops this bar too.
+      gracefulExit: false,
+    });
+    this.#bar.start(total, done, { task, unit, note, speed: '', left: '' });
+  }
+}
+
+class Lines implements ProgressDisplay {
+  readonly #stream: NodeJS.WriteStream;
+  #task: string | undefined;
+  #rate = new Rate(0);
+  #last = 0;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.#stream = stream;
+  }
+
+  show({ task, done, total, unit, note }: Progress): void {
+    const begins = task !== this.#task;
+    if (begins) {
+      this.#task = task;
+      this.#rate = new Rate(done);
+    }
+    const now = performance.now();
+    if (!begins && done < total && now - this.#last < 1000 * INTERVAL) return;
+    this.#last = now;
+    const { speed, left } = this.#rate.at(done, total);
+    this.#stream.write(`${task}: ${done} of ${total} ${unit}${speed}${left}${note ? ` ${note}` : ''}\n`);
+  }
+
+  stop(): void {}
+}
+
+/** How fast a task goes; what was done before it began does not count. */
+class Rate {
+  readonly #first: number;
+  readonly #start = performance.now();
+
+  constructor(first: number) {
+    this.#first = first;
+  }
+
+  at(done: number, total: number): { speed: string; left: string } {
+    const seconds = (performance.now() - this.#start) / 1000;
+    const rate = (done - this.#first) / seconds;
+    if (done === this.#first || !Number.isFinite(rate)) return { speed: '', left: '' };
+    const speed = rate >= 1 ? `${rate.toFixed(rate < 10 ? 1 : 0)}/s` : `${(1 / rate).toFixed(1)} s each`;
+    return { speed: `, ${speed}`, left: done < total ? `, ETA ${duration((total - done) / rate)}` : '' };
+  }
+}

@@ -1,0 +1,106 @@
+/** The public API of la-ood: everything that the command line uses, and nothing else. */
+
+// Foreign files: PyTorch checkpoints, and the original's HDF5 features.
+export { type FeatureFile, openFeatures } from '../converters/hdf5/features.ts';
+export { type AppendRows, type FeatureLayout, writeFeatures } from '../converters/hdf5/write-features.ts';
+export {
+  type Checkpoint,
+  type ReadCheckpointOptions,
+  readCheckpoint,
+} from '../converters/pytorch/read-checkpoint.ts';
+export { writeCheckpoint } from '../converters/pytorch/write-checkpoint.ts';
+// Images.
+export { type Batch, type BatchOptions, batches } from '../data/batches.ts';
+export { type DemoSetName, demoSetNames } from '../data/demo/demo-set.ts';
+export type { Image, ImageSet, ImageSize } from '../data/image-set.ts';
+export { type OpenOptions, openImageSet } from '../data/open.ts';
+// Backbones.
+export { Architecture, imagenetNormalisation } from '../models/architecture.ts';
+export { type BackboneOptions, buildBackbone, stateDictOf } from '../models/backbone.ts';
+export { initialWeights } from '../models/initial.ts';
+export { type BackboneMetadata, backboneMetadata } from '../models/metadata.ts';
+export { architectureNamed, architectureNames, recogniseArchitecture } from '../models/registry.ts';
+// Errors that a user can mend, and what is said in them.
+export {
+  CheckpointError,
+  DataError,
+  DetectorError,
+  DeviceError,
+  FeatureError,
+  GraphError,
+  LaOodError,
+  RunError,
+  UsageError,
+} from './common/errors.ts';
+export { printable } from './common/printable.ts';
+// Random numbers, tensors, progress.
+export type { OnProgress, Progress } from './common/progress.ts';
+export { RandomState } from './common/random.ts';
+export { nearestName } from './common/suggest.ts';
+export type { DType, StateDict, Tensor, TensorData } from './common/tensor.ts';
+// Detectors.
+export { detectorsModel, detectorsOfModel } from './detectors/detectors-model.ts';
+export {
+  defaultFitOptions,
+  type FitOptions,
+  type FitReport,
+  type GammaTrial,
+  type LayerDetector,
+  LayerFitter,
+} from './detectors/fit-layer.ts';
+// Evaluation; higher scores are more OOD.
+export { baselineScores } from './evaluation/baselines.ts';
+export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/bootstrap.ts';
+export {
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  type LayerResult,
+  type MethodResult,
+  type SetResult,
+} from './evaluation/evaluate.ts';
+export { computeMetrics, type Metrics } from './evaluation/metrics.ts';
+export type { ScoredSet } from './evaluation/scored-set.ts';
+export { layerCsv, summaryCsv, summaryJson, summaryTable } from './evaluation/tables.ts';
+// ONNX graphs: files, and functions from graph to graph.
+export { dynamicBatch } from './graph/batch.ts';
+export { checkModel } from './graph/check.ts';
+export type { ModelProto } from './graph/onnx.ts';
+export { type Normalisation, prependPreprocessing } from './graph/preprocessing.ts';
+export { decodeModel, readModel } from './graph/read.ts';
+export { exposeTaps, getMetadata, pruneUnused, setMetadata } from './graph/rewrite.ts';
+export { inferShapes, type ValueType } from './graph/shapes.ts';
+export { encodeModel, writeModel } from './graph/write.ts';
+// The steps, from a checkpoint to a table of results, and what looks at their files.
+export {
+  type CompareOptions,
+  type Comparison,
+  type ComparisonRow,
+  compareFiles,
+} from './pipeline/compare.ts';
+export { type DemoOptions, type DemoReport, runDemo } from './pipeline/demo.ts';
+export { type DeviceExamination, examineMachine, type MachineExamination } from './pipeline/doctor.ts';
+export { type EvaluateRunOptions, type EvaluateRunReport, evaluateRun } from './pipeline/evaluate.ts';
+export { exportCheckpoint } from './pipeline/export-checkpoint.ts';
+export {
+  extractFeatures,
+  type FeatureOptions,
+  type FeatureReport,
+  type NamedSet,
+} from './pipeline/features.ts';
+export { type FitDetectorsOptions, type FitDetectorsReport, fitDetectors } from './pipeline/fit.ts';
+export { type Imported, type ImportOptions, importCheckpoint } from './pipeline/import-checkpoint.ts';
+export {
+  type CheckpointInspection,
+  type DetectorsInspection,
+  type FeaturesInspection,
+  type Inspection,
+  inspectFile,
+  type ModelInspection,
+  type RunInspection,
+} from './pipeline/inspect.ts';
+export { RunFolder, type Step, type StepRecord } from './pipeline/run-folder.ts';
+export { programVersion, versions } from './pipeline/versions.ts';
+// Running graphs.
+export { type Device, type DeviceName, deviceNames } from './runtime/device.ts';
+export { GraphSession, type SessionOptions, type Tensors } from './runtime/graph-session.ts';

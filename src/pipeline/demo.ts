@@ -1,0 +1,47 @@
+import { copyFile } from 'node:fs/promises';
+import { type DemoSetName, demoSetNames } from '../../data/demo/demo-set.ts';
+import { writeAtomically } from '../common/files.ts';
+import { packageRoot } from '../common/package-root.ts';
+import type { OnProgress } from '../common/progress.ts';
+import type { DeviceName } from '../runtime/device.ts';
+import { type EvaluateRunReport, evaluateRun } from './evaluate.ts';
+import { extractFeatures, type FeatureReport } from './features.ts';
+import { type FitDetectorsReport, fitDetectors } from './fit.ts';
+import { RunFolder } from './run-folder.ts';
+
+export interface DemoOptions {
+  readonly device?: DeviceName;
+  readonly onProgress?: OnProgress;
+}
+
+export interface DemoReport {
+  readonly features: readonly FeatureReport[];
+  readonly fit: FitDetectorsReport;
+  readonly evaluation: EvaluateRunReport;
+}
+
+/** The backbone that the project trained on its own drawings; how: `data/demo/train_backbone.py`. */
+const BACKBONE = new URL('data/demo/backbone.onnx', packageRoot);
+
+/**
+ * The whole pipeline on what is built in: a small ResNet and the drawings it was trained on as InD, six kinds of other
+ * drawings as OOD. Needs no network, no Python, and about a minute.
+ *
+ * @param path the run folder
+ */
+export async function runDemo(path: string, options: DemoOptions = {}): Promise<DemoReport> {
+  return RunFolder.use(path, async (run) => {
+    await writeAtomically(run.file('backbone.onnx'), (part) => copyFile(BACKBONE, part));
+    const inDistribution: readonly DemoSetName[] = ['train', 'test'];
+    const ood = demoSetNames().filter((name) => !inDistribution.includes(name));
+    const features = await extractFeatures(run, {
+      ...options,
+      train: { name: 'demo', source: 'demo:train' },
+      test: { name: 'demo', source: 'demo:test' },
+      ood: ood.map((name) => ({ name, source: `demo:${name}` })),
+    });
+    const fit = await fitDetectors(run, { ind: 'demo', onProgress: options.onProgress });
+    const evaluation = await evaluateRun(run, { ...options, ind: 'demo', ood });
+    return { features, fit, evaluation };
+  });
+}
