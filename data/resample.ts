@@ -98,7 +98,7 @@ const half = 1 << (precision - 1);
 /** The byte of a fixed-point sum that already has its half added. */
 function clip(sum: number): number {
   const value = sum >> precision;
-  return value < 0 ? 0 : value > 255 ? 255 : value;
+  return value < 0 ? 0 : Math.min(value, 255);
 }
 
 /** For each output pixel: the first input pixel it draws on, how many, and their weights at `taps × output`. */

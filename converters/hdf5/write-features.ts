@@ -94,10 +94,8 @@ class FeatureWriter {
   append(rows: readonly Float32Array[]): void {
     const { widths, count } = this.layout;
     const added = (rows[0]?.length ?? 0) / widths[0];
-    if (
-      rows.length !== widths.length ||
-      rows.some((values, layer) => values.length !== added * widths[layer])
-    )
+    const fits = rows.every((values, layer) => values.length === added * widths[layer]);
+    if (rows.length !== widths.length || !Number.isInteger(added) || !fits)
       throw new FeatureError(
         this.path,
         `rows of ${rows.map((values) => values.length)} values do not fit layers of width ${widths}`,

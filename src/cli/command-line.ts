@@ -37,6 +37,11 @@ export interface Call {
   readonly values: Readonly<Record<string, unknown>>;
 }
 
+/** The command that a command line names, rightly or wrongly used. */
+export function calledCommand(args: readonly string[]): Command | undefined {
+  return commands.find(({ name }) => args.includes(name));
+}
+
 /**
  * Reads a command line. `--help` and `--version` are answered here.
  *
@@ -63,7 +68,15 @@ export function parseCommandLine(args: readonly string[]): Call | undefined {
     )
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? usageError(message, args, commands, Object.keys(commonOptions));
+      // The parser of yargs throws what it has to complain about, and calls it a YError.
+      if (error && error.name !== 'YError') throw error;
+      throw usageError(
+        message || error.message,
+        args,
+        calledCommand(args),
+        commands,
+        Object.keys(commonOptions),
+      );
     });
   for (const command of commands)
     parser.command({
@@ -103,7 +116,7 @@ function checkValue(where: string, option: Option, value: unknown): void {
   if (value === undefined) return;
   const { array, choices, check } = option;
   if (Array.isArray(value) && !array) throw new UsageError(where, 'is given more than once');
-  for (const item of [value].flat() as (string | number | boolean)[]) {
+  for (const item of [value].flat() as (string | number)[]) {
     if (Number.isNaN(item)) throw new UsageError(where, 'is not a number');
     if (item === '') throw new UsageError(where, 'is empty');
     if (choices && !choices.includes(item)) throw wrongChoice(where, item, choices as readonly string[]);

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { type Call, parseCommandLine } from './command-line.ts';
+import { type Call, calledCommand, parseCommandLine } from './command-line.ts';
 import { describeFailure } from './failure.ts';
 import { progressDisplay } from './progress.ts';
 
@@ -14,14 +14,13 @@ exitWhenNobodyReads(process.stderr);
 process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
-  let call: Call | undefined;
   try {
-    call = parseCommandLine(args);
+    const call = parseCommandLine(args);
     return call ? await execute(call) : 0;
   } catch (error) {
     progress.stop();
     const { exitCode, line, error: facts } = describeFailure(error);
-    const help = call ? `la-ood ${call.command.name} --help` : 'la-ood --help';
+    const help = ['la-ood', calledCommand(args)?.name, '--help'].filter(Boolean).join(' ');
     if (args.includes('--json')) print(JSON.stringify({ error: facts }, null, 2));
     complain(exitCode === 2 ? `${line} (${help} tells more)` : line);
     if (process.env.LA_OOD_DEBUG) complain(String((error as Error)?.stack ?? error));

@@ -22,15 +22,16 @@ const originalFlags: Readonly<Record<string, string>> = {
  *
  * @param message yargs's own, in English
  * @param args the command line
+ * @param called the command that it names, if any
  * @param common options of every command
  */
 export function usageError(
   message: string,
   args: readonly string[],
+  called: Command | undefined,
   commands: readonly Command[],
   common: readonly string[],
 ): UsageError {
-  const called = commands.find(({ name }) => args.includes(name));
   const program = called ? `la-ood ${called.name}` : 'la-ood';
   const [, unknown] = /^Unknown arguments?: ([^,]+)/.exec(message) ?? [];
   if (unknown === undefined) return new UsageError(program, lowerFirst(message.split('\n')[0]));

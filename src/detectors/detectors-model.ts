@@ -11,6 +11,9 @@ const DETECTORS_KEY = 'la_ood.detectors';
 /** Metadata key of the hash of the backbone whose features the detectors were fitted on. */
 export const BACKBONE_KEY = 'la_ood.backbone_sha256';
 
+/** Standardised features are cut off here, a million standard deviations out. */
+const FARTHEST = 1e6;
+
 /** What the metadata say of a layer; its arrays are initializers. */
 interface DetectorRecord {
   readonly tap: string;
@@ -108,7 +111,10 @@ function addScore(graph: GraphBuilder, detector: LayerDetector, features: string
   const double = node('Cast', [features], 'double', { to: ElementType.double });
   const centred = node('Sub', [double, constant('mean', float64([width], scaler.mean))], 'centred');
   const scaled = node('Div', [centred, constant('scale', float64([width], scaler.scale))], 'scaled');
-  const z = node('Cast', [scaled], 'standardised', { to: ElementType.float });
+  // No training sample is so far out that its kernel reaches beyond; unbounded, |z|² − |z|² could be ∞ − ∞.
+  const bounds = [constant('lowest', float64([], [-FARTHEST])), constant('highest', float64([], [FARTHEST]))];
+  const near = node('Clip', [scaled, ...bounds], 'near');
+  const z = node('Cast', [near], 'standardised', { to: ElementType.float });
 
   const norm = node('ReduceSumSquare', [z, constant('axis', int64([1]))], 'norm', { keepdims: 1 });
   const one = node('ConstantOfShape', [node('Shape', [norm], 'norm_shape')], 'one', {
@@ -150,7 +156,11 @@ function supportVectorsOf(rows: Float32Array, width: number, gamma: number): Flo
 }
 
 const float32 = (shape: number[], data: Float32Array): Tensor => ({ dtype: 'float32', shape, data });
-const float64 = (shape: number[], data: Float64Array): Tensor => ({ dtype: 'float64', shape, data });
+const float64 = (shape: number[], data: ArrayLike<number>): Tensor => ({
+  dtype: 'float64',
+  shape,
+  data: Float64Array.from(data),
+});
 const int64 = (values: number[]): Tensor => ({
   dtype: 'int64',
   shape: [values.length],

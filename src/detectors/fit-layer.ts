@@ -1,7 +1,12 @@
 import { DetectorError } from '../common/errors.ts';
 import { NeighbourSearch } from './neighbours.ts';
-import { decisionFunction, fitOneClassSvm } from './ocsvm/one-class-svm.ts';
-import { type Points, RbfKernel } from './ocsvm/rbf-kernel.ts';
+import {
+  decisionFunction,
+  fitOneClassSvm,
+  type OneClassSvmOptions,
+  precisionFor,
+} from './ocsvm/one-class-svm.ts';
+import { type Points, type Precision, RbfKernel } from './ocsvm/rbf-kernel.ts';
 import { shiftEdges } from './self-adaptive-shifting.ts';
 import { splitValidation } from './split.ts';
 import { fitStandardScaler, type StandardScaler, standardise } from './standard-scaler.ts';
@@ -76,16 +81,15 @@ export interface FitReport {
 
 /** Fits layers one after the other, on one thread; its onnxruntime sessions serve them all. */
 export class LayerFitter {
-  readonly #kernel: RbfKernel;
+  readonly #kernels = new Map<Precision, RbfKernel>();
   readonly #search: NeighbourSearch;
 
-  private constructor(kernel: RbfKernel, search: NeighbourSearch) {
-    this.#kernel = kernel;
+  private constructor(search: NeighbourSearch) {
     this.#search = search;
   }
 
   static async open(): Promise<LayerFitter> {
-    return new LayerFitter(await RbfKernel.open(), await NeighbourSearch.open());
+    return new LayerFitter(await NeighbourSearch.open());
   }
 
   /**
@@ -97,8 +101,22 @@ export class LayerFitter {
    * @throws DetectorError where the features are unusable (not finite, too few, no edge, no γ better than chance)
    */
   async fit(tap: string, features: Float32Array, width: number, options: FitOptions): Promise<LayerDetector> {
-    checkFinite(tap, features, width);
-    const kernel = this.#kernel;
+    try {
+      return await this.#fit(tap, features, width, options);
+    } catch (error) {
+      if (!(error instanceof DetectorError)) throw error;
+      throw new DetectorError(`layer ${tap}: ${error.where}`, error.problem, error.remedy);
+    }
+  }
+
+  async #fit(
+    tap: string,
+    features: Float32Array,
+    width: number,
+    options: FitOptions,
+  ): Promise<LayerDetector> {
+    checkFinite(features, width);
+    const { nu, gammas, tolerance, compat } = options;
     const scaler = fitStandardScaler(features, width);
     const split = splitValidation(features.length / width, options.validationShare, options.seed);
     const clock = stopwatch();
@@ -107,21 +125,27 @@ export class LayerFitter {
     const outliers = await shiftEdges(this.#search, held, width, options);
     const shifting = clock();
 
-    const train = kernel.points(standardise(scaler, features, split.train), width);
+    const training = standardise(scaler, features, split.train);
+    const count = features.length / width;
+    const norm = Math.max(largestSquaredNorm(held, width), largestSquaredNorm(training, width));
+    const kernel = await this.#kernel({ nu, gamma: Math.max(...gammas), tolerance }, count, norm);
+    const train = kernel.points(training, width);
     const judged = { ind: kernel.points(held, width), ood: kernel.points(outliers.features, width) };
-    const { trials, best, alpha } = await this.#tryGammas(train, judged, options);
+    const { trials, best, alpha } = await tryGammas(kernel, train, judged, options);
     const grid = clock();
 
-    const { nu, gamma, error } = best ?? fallback(tap, train, options.compat);
-    const all = kernel.points(standardise(scaler, features), width);
+    const chosen = best ?? fallback(training, width, compat);
+    const final = { nu: chosen.nu, gamma: chosen.gamma, tolerance };
+    const finalKernel = best ? kernel : await this.#kernel(final, count, norm);
+    const all = finalKernel.points(standardise(scaler, features), width);
     const start = best && scatter(alpha, split.train, all.count);
-    const svm = await fitOneClassSvm(kernel, all, { nu, gamma, tolerance: options.tolerance }, start);
+    const svm = await fitOneClassSvm(finalKernel, all, final, start);
     return {
       tap,
       width,
       scaler,
-      nu,
-      gamma,
+      nu: chosen.nu,
+      gamma: chosen.gamma,
       supportVectors: withoutAugmentation(svm.supportVectors),
       alpha: Float32Array.from(svm.alpha),
       rho: svm.rho,
@@ -129,52 +153,65 @@ export class LayerFitter {
         samples: all.count,
         edgePoints: outliers.edges.length,
         trials,
-        error,
+        error: chosen.error,
         seconds: { shifting, grid, refit: clock() },
       },
     };
   }
 
-  /** Fits every γ, each from the solution of the one before, and judges it. */
-  async #tryGammas(train: Points, judged: { ind: Points; ood: Points }, options: FitOptions) {
-    const { nu, tolerance, errorRate } = options;
-    const trials: GammaTrial[] = [];
-    let best: { nu: number; gamma: number; error: number } | undefined;
-    let bestAlpha: Float64Array | undefined;
-    let start: Float64Array | undefined;
-    for (const gamma of options.gammas) {
-      const svm = await fitOneClassSvm(this.#kernel, train, { nu, gamma, tolerance }, start);
-      start = svm.dual.alpha;
-      const errorOod = share(await decisionFunction(this.#kernel, svm, judged.ood), (f) => f > 0);
-      const errorInd = share(await decisionFunction(this.#kernel, svm, judged.ind), (f) => f <= 0);
-      const error = errorRate * errorOod + (1 - errorRate) * errorInd;
-      trials.push({ gamma, supportVectors: svm.alpha.length, errorOod, errorInd, error });
-      if (error < (best?.error ?? 1)) {
-        best = { nu, gamma, error };
-        bestAlpha = start;
-      }
-    }
-    return { trials, best, alpha: bestAlpha };
+  /** The kernel of the precision that a fit needs, opened when the first layer needs it. */
+  async #kernel(options: OneClassSvmOptions, count: number, squaredNorm: number): Promise<RbfKernel> {
+    const precision = precisionFor(options, count, squaredNorm);
+    const kernel = this.#kernels.get(precision) ?? (await RbfKernel.open(precision));
+    this.#kernels.set(precision, kernel);
+    return kernel;
   }
 }
 
+/** Fits every γ, each from the solution of the one before, and judges it. */
+async function tryGammas(
+  kernel: RbfKernel,
+  train: Points,
+  judged: { ind: Points; ood: Points },
+  options: FitOptions,
+) {
+  const { nu, tolerance, errorRate } = options;
+  const trials: GammaTrial[] = [];
+  let best: { nu: number; gamma: number; error: number } | undefined;
+  let bestAlpha: Float64Array | undefined;
+  let start: Float64Array | undefined;
+  for (const gamma of options.gammas) {
+    const svm = await fitOneClassSvm(kernel, train, { nu, gamma, tolerance }, start);
+    start = svm.dual.alpha;
+    const errorOod = share(await decisionFunction(kernel, svm, judged.ood), (f) => f > 0);
+    const errorInd = share(await decisionFunction(kernel, svm, judged.ind), (f) => f <= 0);
+    const error = errorRate * errorOod + (1 - errorRate) * errorInd;
+    trials.push({ gamma, supportVectors: svm.alpha.length, errorOod, errorInd, error });
+    if (error < (best?.error ?? 1)) {
+      best = { nu, gamma, error };
+      bestAlpha = start;
+    }
+  }
+  return { trials, best, alpha: bestAlpha };
+}
+
 /** What the original does where no candidate is better than chance; otherwise such a layer is no use. */
-function fallback(tap: string, train: Points, compat?: 'original') {
+function fallback(training: Float64Array, width: number, compat?: 'original') {
   if (compat !== 'original')
     throw new DetectorError(
-      `layer ${tap}`,
+      'gamma selection',
       'no gamma separates its samples from pseudo outliers at all',
       'leave it out',
     );
-  return { nu: 0.5, gamma: 1 / (train.width * deviation(withoutAugmentation(train))), error: 1 };
+  return { nu: 0.5, gamma: 1 / (width * deviation(training)), error: 1 };
 }
 
-function checkFinite(tap: string, features: Float32Array, width: number): void {
+function checkFinite(features: Float32Array, width: number): void {
   const bad = features.findIndex((value) => !Number.isFinite(value));
   if (bad >= 0)
     throw new DetectorError(
-      `layer ${tap}`,
-      `feature ${bad % width} of sample ${Math.floor(bad / width)} is ${features[bad]}`,
+      `feature ${bad % width} of sample ${Math.floor(bad / width)}`,
+      `it is ${features[bad]}`,
       'look for images or weights that are not finite',
     );
 }
@@ -193,7 +230,17 @@ function withoutAugmentation({ values, count, width }: Points): Float32Array {
   return features;
 }
 
-function deviation(values: Float32Array): number {
+function largestSquaredNorm(features: Float64Array, width: number): number {
+  let largest = 0;
+  for (let at = 0; at < features.length; at += width) {
+    let norm = 0;
+    for (let j = at; j < at + width; j++) norm += features[j] ** 2;
+    if (norm > largest) largest = norm;
+  }
+  return largest;
+}
+
+function deviation(values: Float64Array): number {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
 }

@@ -1,7 +1,7 @@
-import * as ort from 'onnxruntime-node';
 import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType } from '../graph/onnx.ts';
 import { encodeModel } from '../graph/write.ts';
+import * as ort from '../runtime/onnxruntime.ts';
 
 /** For each of n points its k nearest others, nearest first: row-major n × k. */
 export interface Neighbours {

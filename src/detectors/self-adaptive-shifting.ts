@@ -39,11 +39,11 @@ export async function shiftEdges(
   options: ShiftingOptions,
 ): Promise<PseudoOutliers> {
   const count = features.length / width;
-  const k = Math.ceil(5 * Math.log10(count));
+  const k = Math.max(1, Math.ceil(5 * Math.log10(count)));
   if (!(count > k))
     throw new DetectorError(
       'self-adaptive shifting',
-      `${count} validation samples are fewer than the ${k + 1} that ${k} neighbours need`,
+      `there are ${count} validation samples where ${k} neighbours need ${k + 1}`,
       'use more training images',
     );
   const neighbours = await search.nearest(features, width, k);
@@ -62,7 +62,7 @@ export async function shiftEdges(
   const shifted = new Float64Array(edges.length * width);
   for (let e = 0; e < edges.length; e++) {
     const normal = normals.get(edges[e])!;
-    const scale = length / (Math.hypot(...normal) + EPSILON);
+    const scale = length / (Math.sqrt(normal.reduce((sum, value) => sum + value * value, 0)) + EPSILON);
     for (let j = 0; j < width; j++)
       shifted[e * width + j] = features[edges[e] * width + j] + normal[j] * scale;
   }

@@ -3,7 +3,7 @@ import { type FeatureFile, openFeatures } from '../../converters/hdf5/features.t
 import { readCheckpoint } from '../../converters/pytorch/read-checkpoint.ts';
 import { stateDictOf } from '../../models/backbone.ts';
 import { backboneMetadata } from '../../models/metadata.ts';
-import { DataError, UsageError } from '../common/errors.ts';
+import { UsageError } from '../common/errors.ts';
 import { type StateDict, type Tensor, toFloat32 } from '../common/tensor.ts';
 import { holdsDetectors } from '../detectors/detectors-model.ts';
 import type { ModelProto } from '../graph/onnx.ts';
@@ -16,7 +16,6 @@ import { numbersOfCsv, numbersOfJson } from './table-numbers.ts';
 /** Named arrays of numbers in a file, read one at a time. */
 export interface Comparable {
   readonly kind: 'features' | 'weights' | 'detectors' | 'tables';
-  readonly path: string;
   readonly names: readonly string[];
   read(name: string): NumberArray;
   close(): void;
@@ -34,13 +33,13 @@ export async function openComparables(a: string, b: string): Promise<[Comparable
   const second = await openFile(b);
   if (isFeatures(first) && isFeatures(second)) {
     const byTap = first.file.taps !== undefined && second.file.taps !== undefined;
-    return [features(a, first.file, byTap), features(b, second.file, byTap)];
+    return [features(first.file, byTap), features(second.file, byTap)];
   }
   if (isDetectors(first) && isDetectors(second)) {
     const [scoresA, scoresB] = await detectorScores({ path: a, ...first }, { path: b, ...second });
-    return [arrays('detectors', a, scoresA), arrays('detectors', b, scoresB)];
+    return [arrays('detectors', scoresA), arrays('detectors', scoresB)];
   }
-  return [alone(a, first), alone(b, second)];
+  return [alone(first), alone(second)];
 }
 
 type OpenFile = { file: FeatureFile } | { detectors: ModelProto } | Comparable;
@@ -55,31 +54,30 @@ async function openFile(path: string): Promise<OpenFile> {
     case 'hdf5':
       return { file: await openFeatures(path) };
     case 'csv':
-      return arrays('tables', path, numbersOfCsv(await readFile(path, 'utf8'), path));
+      return arrays('tables', numbersOfCsv(await readFile(path, 'utf8'), path));
     case 'json':
-      return arrays('tables', path, numbersOfJson(await readFile(path, 'utf8'), path));
+      return arrays('tables', numbersOfJson(await readFile(path, 'utf8'), path));
     case 'onnx': {
       const model = await readModel(path);
-      return holdsDetectors(model) ? { detectors: model } : weights(path, weightsOf(model, path));
+      return holdsDetectors(model) ? { detectors: model } : weights(weightsOf(model, path));
     }
     case 'checkpoint':
-      return weights(path, (await readCheckpoint(path, { allowUnusable: true })).stateDict);
+      return weights((await readCheckpoint(path, { allowUnusable: true })).stateDict);
   }
 }
 
 /** A file whose partner is of another kind: enough to say so. */
-function alone(path: string, opened: OpenFile): Comparable {
-  if (isFeatures(opened)) return features(path, opened.file, true);
-  if (isDetectors(opened)) return arrays('detectors', path, new Map());
+function alone(opened: OpenFile): Comparable {
+  if (isFeatures(opened)) return features(opened.file, true);
+  if (isDetectors(opened)) return arrays('detectors', new Map());
   return opened;
 }
 
 /** Layers by tap where both files name theirs, else by number. */
-function features(path: string, file: FeatureFile, byTap: boolean): Comparable {
+function features(file: FeatureFile, byTap: boolean): Comparable {
   const names = file.widths.map((_, index) => (byTap ? file.taps?.[index] : undefined) ?? String(index));
   return {
     kind: 'features',
-    path,
     names,
     read(name) {
       const layer = names.indexOf(name);
@@ -99,10 +97,9 @@ function weightsOf(model: ModelProto, path: string): StateDict {
   );
 }
 
-function weights(path: string, stateDict: StateDict): Comparable {
+function weights(stateDict: StateDict): Comparable {
   return {
     kind: 'weights',
-    path,
     names: [...stateDict.keys()],
     read(name) {
       const tensor = stateDict.get(name)!;
@@ -118,15 +115,9 @@ function numbers(tensor: Tensor): ArrayLike<number> {
   return dtype === 'float16' || dtype === 'bfloat16' ? toFloat32(tensor) : (data as Float64Array);
 }
 
-function arrays(
-  kind: Comparable['kind'],
-  path: string,
-  named: ReadonlyMap<string, ArrayLike<number>>,
-): Comparable {
-  if (named.size === 0 && kind === 'tables') throw new DataError(path, 'holds no numbers');
+function arrays(kind: Comparable['kind'], named: ReadonlyMap<string, ArrayLike<number>>): Comparable {
   return {
     kind,
-    path,
     names: [...named.keys()],
     read(name) {
       const values = named.get(name)!;

@@ -1,4 +1,4 @@
-import { UsageError } from '../common/errors.ts';
+import { DataError, UsageError } from '../common/errors.ts';
 import { elementCount } from '../common/tensor.ts';
 import { type Comparable, openComparables } from './comparable.ts';
 
@@ -37,7 +37,7 @@ export interface Comparison {
  * The largest difference between two files, layer by layer: two feature files (HDF5), two files of weights (PyTorch
  * checkpoints and ONNX models, in any mix), two files of detectors, or two tables of results (CSV or JSON).
  *
- * @throws UsageError where the files are of different kinds; the error of their readers where they are damaged
+ * @throws UsageError where the files are of different kinds, DataError where there is nothing in them; the error of their readers where they are damaged
  */
 export async function compareFiles(a: string, b: string, options: CompareOptions = {}): Promise<Comparison> {
   const { tolerance = 1e-4 } = options;
@@ -46,6 +46,7 @@ export async function compareFiles(a: string, b: string, options: CompareOptions
     if (first.kind !== second.kind)
       throw new UsageError(`${a} and ${b}`, `hold ${first.kind} and ${second.kind}`, 'compare two of a kind');
     const names = [...new Set([...first.names, ...second.names])];
+    if (names.length === 0) throw new DataError(`${a} and ${b}`, 'hold no numbers');
     const rows = names.map((name) => compareValues(name, first, second));
     const worst = rows.reduce((worst, row) => (row.relative > worst.relative ? row : worst));
     return { kind: first.kind, tolerance, rows, worst, agrees: worst.relative <= tolerance };
@@ -66,7 +67,7 @@ function compareValues(name: string, first: Comparable, second: Comparable): Com
     relative: Number.POSITIVE_INFINITY,
     problem,
   });
-  if (!a || !b) return incomparable(`only in ${(a ? first : second).path}`);
+  if (!a || !b) return incomparable(`only in the ${a ? 'first' : 'second'} file`);
   if (String(a.shape) !== String(b.shape)) return incomparable(`shape ${a.shape} against ${b.shape}`);
   let largest = 0;
   let difference = 0;

@@ -56,7 +56,8 @@ async function examineDevice(device: Device): Promise<DeviceExamination> {
   } catch (error) {
     const { message } = error as Error;
     const problem = error instanceof LaOodError ? error.problem : message.split('\n')[0];
-    return { device, built: true, works: false, problem };
+    // onnxruntime says first which of its own lines found out.
+    return { device, built: true, works: false, problem: problem.replace(/^.* was false\. /, '') };
   }
 }
 

@@ -3,7 +3,7 @@ import { writeFeatures } from '../../converters/hdf5/write-features.ts';
 import { batches } from '../../data/batches.ts';
 import type { ImageSet } from '../../data/image-set.ts';
 import { openImageSet } from '../../data/open.ts';
-import { RunError } from '../common/errors.ts';
+import { RunError, UsageError } from '../common/errors.ts';
 import { sha256File } from '../common/files.ts';
 import type { OnProgress } from '../common/progress.ts';
 import type { Tensor } from '../common/tensor.ts';
@@ -57,13 +57,14 @@ export interface FeatureReport {
  *
  * Work that was cut off goes on where it was: the features of each block of images are kept until the set is done.
  *
- * @throws RunError where the folder has no backbone; GraphError, DataError where backbone or images are unusable
+ * @throws RunError where the folder has no backbone, or an InD set has the name of an OOD set; GraphError, DataError where backbone or images are unusable
  */
 export async function extractFeatures(run: RunFolder, options: FeatureOptions): Promise<FeatureReport[]> {
   const { train, test, ood = [] } = options;
   const sets: [NamedSet, Role][] = ood.map((set) => [set, 'ood']);
   if (test) sets.unshift([test, 'test']);
   if (train) sets.unshift([train, 'train']);
+  refuseClashes(run, sets);
   const backbone = await Backbone.open(run, options);
   try {
     const reports: FeatureReport[] = [];
@@ -74,6 +75,28 @@ export async function extractFeatures(run: RunFolder, options: FeatureOptions): 
   }
 }
 
+function fileName(name: string, role: Role): string {
+  return `${name}_${role === 'train' ? 'train' : 'test'}`;
+}
+
+/** An OOD set by the name of the InD set would take its place, and InD would be measured against itself. */
+function refuseClashes(run: RunFolder, sets: readonly [NamedSet, Role][]): void {
+  const seen = new Set<string>();
+  for (const [{ name }, role] of sets) {
+    const file = fileName(name, role);
+    if (seen.has(file))
+      throw new UsageError(`set ${name}`, 'is named twice', 'give each set a name of its own');
+    seen.add(file);
+    const recorded = run.record(`features/${file}`)?.results.role;
+    if (recorded !== undefined && recorded !== role)
+      throw new RunError(
+        run.file('features', `${file}.hdf5`),
+        `is an ${recorded === 'ood' ? 'OOD' : 'InD'} set of this run`,
+        'give this set another name, or take another run folder',
+      );
+  }
+}
+
 async function extractSet(
   run: RunFolder,
   backbone: Backbone,
@@ -81,7 +104,7 @@ async function extractSet(
   role: Role,
   { compat, seed = 0, onProgress }: FeatureOptions,
 ): Promise<FeatureReport> {
-  const set = `${name}_${role === 'train' ? 'train' : 'test'}`;
+  const set = fileName(name, role);
   const images = await openImageSet(source, { name: set, seed, compat });
   const { taps, detectorTaps, widths, logits } = backbone.graph;
   const logitsLayer = taps.indexOf(logits);
@@ -145,12 +168,12 @@ async function computeBlocks(
   let done = 0;
   const tell = () =>
     onProgress?.({ task: `features ${images.name}`, done, total: images.length, unit: 'images' });
-  for (const { start, end } of blocks.ranges()) {
-    if (await blocks.has(start, end)) {
-      done += end - start;
-      tell();
-      continue;
-    }
+  const missing: { start: number; end: number }[] = [];
+  for (const range of blocks.ranges())
+    if (await blocks.has(range.start, range.end)) done += range.end - range.start;
+    else missing.push(range);
+  if (done > 0) tell();
+  for (const { start, end } of missing) {
     const layers = widths.map((width) => new Float32Array((end - start) * width));
     const batch = await backbone.batchSize(images);
     const running = new Set<Promise<void>>();

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import * as ort from 'onnxruntime-node';
 import { packageRoot } from '../common/package-root.ts';
+import * as ort from '../runtime/onnxruntime.ts';
 
 /** This program's version, from its package.json. */
 export const programVersion: string = JSON.parse(

@@ -1,8 +1,5 @@
-import * as ort from 'onnxruntime-node';
 import { DeviceError } from '../common/errors.ts';
-
-// A provider that cannot be loaded is said once, by an error or by falling back; not on standard error besides.
-ort.env.logLevel = 'fatal';
+import * as ort from './onnxruntime.ts';
 
 /** Where graphs run; `auto` takes CUDA where it works, else the CPU. */
 export const deviceNames = ['auto', 'cpu', 'cuda', 'webgpu', 'dml', 'coreml'] as const;

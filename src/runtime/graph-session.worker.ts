@@ -1,8 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import * as ort from 'onnxruntime-node';
 import { DeviceError } from '../common/errors.ts';
 import { type DType, type Tensor, viewAs } from '../common/tensor.ts';
 import { type Device, type DeviceName, openOnDevice } from './device.ts';
+import * as ort from './onnxruntime.ts';
 
 /** The thread behind a `GraphSession`: opens one session, then answers runs. */
 

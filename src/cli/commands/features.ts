@@ -49,7 +49,7 @@ export const featuresCommand = command({
     );
     return {
       result: { run: path, sets: reports },
-      text: `${table(reports)}\nWrote ${reports.map(({ set }) => `${path}/features/${set}.hdf5`).join(', ')}.`,
+      text: `${table(reports)}\nWrote in ${path}: ${reports.map(({ set }) => `features/${set}.hdf5`).join(', ')}.`,
       next: train
         ? `Next: la-ood fit --run ${path}`
         : `Next: la-ood evaluate --run ${path}, once la-ood fit has fitted the detectors`,

@@ -69,8 +69,9 @@ export const fitCommand = command({
     kernel: {
       type: 'string',
       default: 'rbf',
-      describe: 'kernel of the SVM; detectors are made for this one',
-      choices: ['rbf'],
+      describe: 'kernel of the SVM, as in the original: rbf',
+      check: (kernel: string) =>
+        kernel === 'rbf' ? undefined : 'is not offered: the detectors that are written compute an RBF kernel',
     },
     workers: {
       type: 'number',

@@ -1,13 +1,13 @@
 import { DetectorError } from '../../common/errors.ts';
 import { type DualSolution, feasibleStart, solveDual, supportIndices } from './dual.ts';
-import type { Points, RbfKernel } from './rbf-kernel.ts';
+import { type Points, type Precision, type RbfKernel, unitRoundoff } from './rbf-kernel.ts';
 
 export interface OneClassSvmOptions {
   /** Upper bound on the share of training points outside, lower bound on the share of support vectors; (0, 1]. */
   readonly nu: number;
   /** Width of the RBF kernel exp(−γ|a − b|²); positive. */
   readonly gamma: number;
-  /** Largest violation of the optimality conditions, as LIBSVM's `tol`; 1e-3 there. */
+  /** Largest violation of the optimality conditions, as LIBSVM's `tol`; 1e-3 there. Never more than 3 % of rho. */
   readonly tolerance: number;
 }
 
@@ -30,7 +30,8 @@ export interface OneClassSvm {
  *
  * @param points n training points of `kernel.points`
  * @param start multipliers of an earlier fit to the same points in the same order, or to their first few
- * @throws DetectorError for ν or γ out of range, no points, or features that are not finite
+ * @throws DetectorError for ν, γ or the tolerance out of range, no points, features that are not finite or too large
+ * for the kernel's precision, and where rounding keeps the solver from converging (see `precisionFor`)
  */
 export async function fitOneClassSvm(
   kernel: RbfKernel,
@@ -40,15 +41,35 @@ export async function fitOneClassSvm(
 ): Promise<OneClassSvm> {
   if (!(nu > 0 && nu <= 1)) throw new DetectorError('one-class SVM', `nu is ${nu}`, 'it lies in (0, 1]');
   if (!(gamma > 0)) throw new DetectorError('one-class SVM', `gamma is ${gamma}`, 'it is positive');
+  if (!(tolerance > 0))
+    throw new DetectorError('one-class SVM', `the tolerance is ${tolerance}`, 'it is positive');
   if (points.count === 0) throw new DetectorError('one-class SVM', 'no training points');
   if (!points.values.every(Number.isFinite))
     throw new DetectorError('one-class SVM', 'a training feature is not a finite number');
+  checkRange(kernel.precision, points, gamma);
   const dual = await solveDual(kernel, points, gamma, feasibleStart(points.count, nu, start), tolerance);
   const support = supportIndices(dual.alpha);
   const alpha = Float64Array.from(support, (i) => dual.alpha[i]);
   let objective = 0;
   for (const i of support) objective += 0.5 * dual.alpha[i] * dual.gradient[i];
   return { gamma, supportVectors: kernel.gather(points, support), alpha, rho: offset(dual), objective, dual };
+}
+
+/**
+ * The precision that a fit needs: float32, unless its rounding errors come near to what the fit resolves.
+ *
+ * @param count training points
+ * @param squaredNorm the largest |x|² among them
+ */
+export function precisionFor(
+  { nu, gamma, tolerance }: OneClassSvmOptions,
+  count: number,
+  squaredNorm: number,
+): Precision {
+  // A gradient sums multipliers that are ν n together; its error was up to 2^-21.6 of that in trials.
+  const gradientError = nu * count * 2 ** -21;
+  const kernelError = gamma * squaredNorm * unitRoundoff.float32;
+  return gradientError < 0.2 * tolerance && kernelError < 1e-4 ? 'float32' : 'float64';
 }
 
 /** f at each point: positive inside, zero or negative outside. */
@@ -60,6 +81,19 @@ export async function decisionFunction(
   const values = new Float64Array(points.count).fill(-rho);
   await kernel.addExpansion(values, points, supportVectors, alpha, gamma);
   return values;
+}
+
+/** The kernel's exponent is a difference of numbers as large as γ|x|²: beyond some point nothing is left of it. */
+function checkRange(precision: Precision, { values, count, width }: Points, gamma: number): void {
+  for (let i = 0; i < count; i++) {
+    const squaredNorm = values[i * (width + 2) + width];
+    if (gamma * squaredNorm * unitRoundoff[precision] > 0.1)
+      throw new DetectorError(
+        'one-class SVM',
+        `training point ${i} lies ${Math.sqrt(squaredNorm).toPrecision(3)} from the origin, too far for ${precision} at gamma ${gamma}`,
+        `standardise the features${precision === 'float32' ? ', or take the float64 kernel' : ''}`,
+      );
+  }
 }
 
 /** rho as LIBSVM: the mean gradient of the free multipliers, else the middle of what the bounded ones allow. */

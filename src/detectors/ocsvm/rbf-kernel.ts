@@ -1,11 +1,14 @@
-import * as ort from 'onnxruntime-node';
 import type { DType } from '../../common/tensor.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { ElementType } from '../../graph/onnx.ts';
 import { encodeModel } from '../../graph/write.ts';
+import * as ort from '../../runtime/onnxruntime.ts';
 
 export type Precision = 'float32' | 'float64';
 export type FloatArray = Float32Array | Float64Array;
+
+/** Largest relative error of one rounding. */
+export const unitRoundoff: Readonly<Record<Precision, number>> = { float32: 2 ** -24, float64: 2 ** -53 };
 
 /** Points per onnxruntime call: a block of 512 × 512 kernel values fits the second-level cache. */
 const BLOCK = 512;
@@ -32,7 +35,7 @@ export class RbfKernel {
   /**
    * Opens the kernel's graphs. Sessions leak a little when they are released: open one kernel a thread, and keep it.
    *
-   * @param precision float32 suffices down to a tolerance of 1e-4; below it take float64
+   * @param precision `precisionFor` says which a fit needs
    * @param threads onnxruntime threads of one call
    */
   static async open(precision: Precision = 'float32', threads = 1): Promise<RbfKernel> {

@@ -1,0 +1,46 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { writeCheckpoint } from '../../converters/pytorch/write-checkpoint.ts';
+import { openImageSet } from '../../data/open.ts';
+import { initialWeights } from '../../models/initial.ts';
+import { architectureNamed } from '../../models/registry.ts';
+import { RandomState } from '../../src/common/random.ts';
+import type { StateDict } from '../../src/common/tensor.ts';
+
+/** Real files to call the command line with. */
+
+/** A folder for the calling suite, removed after it. */
+export function temporaryFolder(): (...parts: string[]) => string {
+  let folder = '';
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'la-ood-cli-'));
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+  return (...parts) => join(folder, ...parts);
+}
+
+/** The weights of a ResNet-20 before training. */
+export function weights(seed: number): StateDict {
+  return initialWeights(architectureNamed('resnet20'), 10, new RandomState(seed));
+}
+
+/** A checkpoint as `torch.save(model.state_dict())` writes it. */
+export async function checkpoint(path: string, seed = 1): Promise<string> {
+  await writeCheckpoint(path, weights(seed));
+  return path;
+}
+
+/** The first images of a built-in set, as PNG files. */
+export async function imageFolder(folder: string, set: string, count: number): Promise<string> {
+  const side = { height: 32, width: 32 };
+  const pixels = await (await openImageSet(set)).read(0, count, side);
+  await mkdir(folder, { recursive: true });
+  const bytes = 3 * side.height * side.width;
+  for (let i = 0; i < count; i++)
+    await sharp(pixels.subarray(i * bytes, (i + 1) * bytes), { raw: { ...side, channels: 3 } })
+      .png({ compressionLevel: 1 })
+      .toFile(join(folder, `${String(i).padStart(4, '0')}.png`));
+  return folder;
+}

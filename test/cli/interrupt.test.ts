@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { checkpoint, temporaryFolder } from './files.ts';
+import { json, laOod, start } from './run.ts';
+
+describe('la-ood: interruptions', () => {
+  const at = temporaryFolder();
+
+  before(async () => {
+    await checkpoint(at('weights.pth'));
+    for (const run of ['cut', 'whole']) await json('import', at('weights.pth'), at(run, 'backbone.onnx'));
+  });
+
+  it('gives the folder back on Ctrl-C, and goes on where it was (54, 55)', async () => {
+    const line = (run: string) => ['features', '--run', at(run), '--ood', 'pure_color', '--batch', '16'];
+    const { process, finished } = start(line('cut'));
+    await untilExists(() => blocksIn(at('cut', 'features')));
+    // A second run in the same folder has to wait.
+    const second = await laOod('fit', '--run', at('cut'));
+    expect(second.exitCode).to.equal(1);
+    expect(second.stderr).to.match(
+      /^\S+\.lock: process \d+ is using this run folder; wait for it, or use another --run\n$/,
+    );
+    process.kill('SIGINT');
+    const { exitCode, stdout, stderr } = await finished;
+    expect(exitCode).to.equal(130);
+    expect(stdout).to.equal('');
+    expect(stderr).to.include('interrupted; the same command goes on where it was\n');
+    expect(await readdir(at('cut'))).to.have.members(['backbone.onnx', 'features']);
+    expect((await readdir(at('cut', 'features'))).filter((file) => file.endsWith('.part'))).to.deep.equal([]);
+
+    const [again, whole] = await Promise.all([laOod(...line('cut')), laOod(...line('whole'))]);
+    expect([again.exitCode, whole.exitCode]).to.deep.equal([0, 0]);
+    expect(Number(/^features pure_color_test: (\d+) of 10000/.exec(again.stderr)?.[1])).to.be.at.least(2048);
+    const features = (run: string) => readFile(at(run, 'features', 'pure_color_test.hdf5'));
+    expect((await features('cut')).equals(await features('whole'))).to.equal(true);
+  }).timeout(60_000);
+
+  it('ends quietly when nobody reads on (59)', async () => {
+    const { process, finished } = start(['inspect', at('weights.pth')]);
+    process.stdout!.destroy();
+    const { exitCode, stderr } = await finished;
+    expect(stderr).to.equal('');
+    expect(exitCode).to.equal(0);
+  });
+});
+
+/** The finished blocks of a set whose features are being computed. */
+async function blocksIn(folder: string): Promise<string[]> {
+  if (!existsSync(folder)) return [];
+  const files = await readdir(folder, { recursive: true });
+  return files.filter((file) => file.endsWith('.f32') && !file.includes('.part'));
+}
+
+async function untilExists(list: () => Promise<readonly string[]>): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  while ((await list()).length === 0) {
+    if (Date.now() > deadline) throw new Error('nothing was written for 30 s');
+    await sleep(20);
+  }
+}

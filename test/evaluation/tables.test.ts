@@ -1,0 +1,78 @@
+import { expect } from 'chai';
+import { evaluate } from '../../src/evaluation/evaluate.ts';
+import { layerCsv, summaryCsv, summaryJson, summaryTable } from '../../src/evaluation/tables.ts';
+
+const set = (name: string, first: number[], second: number[]) => ({
+  name,
+  count: first.length,
+  layers: [Float64Array.from(first), Float64Array.from(second)],
+  baselines: { energy: Float64Array.from(first) },
+});
+const layers = [
+  { name: 'features.0', index: 0 },
+  { name: 'features.7', index: 2 },
+];
+const evaluation = evaluate(
+  layers,
+  set('cifar10', [-2, -1, 3], [-3, -2, -1]),
+  [set('tiny, jpeg', [-1.5, 2, 4, 5], [1, 2, 3, 4]), set('svhn', [4, 5], [-3, -2])],
+  { maxOod: 3, seed: 1 },
+);
+
+describe('tables', () => {
+  it('write the CSV of an OOD set in the original’s columns', () => {
+    expect(layerCsv(evaluation.sets[1])).to.equal(
+      [
+        'Layer,FPR-at-95%-TPR,AUROC,AUPR-out,AUPR-in,InD-correct,OOD-correct,Max-score-counts(ID/OOD)',
+        '1,0.00,100.00,100.00,100.00,2,2,2/2',
+        '3,95.00,50.00,62.50,62.50,2,0,0/0',
+        'Best layer:',
+        '1,0.00,100.00,100.00,100.00,2,2,2/2',
+        'LA-OOD,0.00,100.00,100.00,100.00',
+        'energy,0.00,100.00,100.00,100.00',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('write the summary CSV with both conventions and the counts', () => {
+    const lines = summaryCsv(evaluation).split('\n');
+    expect(lines[0]).to.equal(
+      'InD,OOD,InD images,OOD images,Method,FPR-at-95%-TPR (OOD positive),FPR-at-95%-TPR (InD positive),AUROC,AUPR-out,AUPR-in',
+    );
+    expect(lines[1]).to.match(/^cifar10,"tiny, jpeg",3,3,LA-OOD,/);
+    expect(lines[2]).to.match(/^cifar10,"tiny, jpeg",3,3,best layer: features.7,0.00,0.00,100.00,/);
+    expect(lines).to.have.length(1 + 3 * 3 + 1);
+    const withIntervals = evaluate(layers, set('a', [0, 1], [0, 1]), [set('b', [1, 2], [1, 2])], {
+      bootstrap: { resamples: 9 },
+    });
+    const rows = summaryCsv(withIntervals)
+      .trim()
+      .split('\n')
+      .map((line) => line.split(','));
+    expect(rows[0].slice(10, 12)).to.deep.equal([
+      'FPR-at-95%-TPR (OOD positive) low',
+      'FPR-at-95%-TPR (OOD positive) high',
+    ]);
+    expect(rows.map((row) => row.length)).to.deep.equal([20, 20, 20, 20]);
+    expect(rows[2].slice(10).join('')).to.equal(''); // the best layer has none
+  });
+
+  it('write JSON in full precision', () => {
+    const { fpr95, ...rest } = JSON.parse(summaryJson(evaluation));
+    expect(fpr95).to.include('OOD is the positive class');
+    expect(rest).to.deep.equal(JSON.parse(JSON.stringify(evaluation)));
+    expect(rest.sets[0].selection).to.deep.equal({ from: 4, kept: 3, seed: 1 });
+    expect(rest.sets[2].laOod.metrics.auroc).to.equal(evaluation.sets[2].laOod.metrics.auroc);
+  });
+
+  it('print a table that says the FPR95 convention and the share InD : OOD', () => {
+    const text = summaryTable(evaluation);
+    expect(text).to.include('OOD pos.: OOD is the positive class (LA-OOD)');
+    expect(text).to.include('InD pos.: InD is the positive class (ODIN, Energy)');
+    for (const counts of ['3 : 3', '2 : 2', '3 : 5']) expect(text).to.include(counts);
+    expect(text).to.include('tiny, jpeg: 3 of 4 images, chosen at random (seed 1).');
+    expect(text).to.not.include('\u001b');
+    expect(Math.max(...text.split('\n').map((line) => line.length))).to.be.below(120);
+  });
+});

@@ -1,0 +1,50 @@
+"""For each case (InD scores, OOD scores) the metrics as scikit-learn and NumPy compute them."""
+
+import json
+import sys
+
+import numpy as np
+from scipy.special import logsumexp, softmax
+from sklearn.metrics import auc, precision_recall_curve, roc_auc_score, roc_curve
+
+
+def fpr_at_95_tpr(labels, scores):
+    fpr, tpr, _ = roc_curve(labels, scores)
+    return np.interp(0.95, tpr, fpr)
+
+
+def area_under_pr(labels, scores):
+    precision, recall, _ = precision_recall_curve(labels, scores)
+    return auc(recall, precision)
+
+
+def metrics(ind, ood):
+    scores = np.concatenate([ind, ood]).astype(np.float64)
+    labels = np.array([0] * len(ind) + [1] * len(ood))
+    return {
+        "fprAt95Tpr": fpr_at_95_tpr(labels, scores),
+        "fprAt95TprIndPositive": fpr_at_95_tpr(1 - labels, -scores),
+        "auroc": roc_auc_score(labels, scores),
+        "auprOut": area_under_pr(labels, scores),
+        "auprIn": area_under_pr(1 - labels, -scores),
+    }
+
+
+def baselines(logits):
+    logits = np.array(logits)
+    return {
+        "MSP": (-softmax(logits, axis=1).max(axis=1)).tolist(),
+        "max logit": (-logits.max(axis=1)).tolist(),
+        "energy": (-logsumexp(logits, axis=1)).tolist(),
+    }
+
+
+with open(sys.argv[1]) as file:
+    given = json.load(file)
+json.dump(
+    {
+        "metrics": [metrics(*case) for case in given["cases"]],
+        "baselines": baselines(given["logits"]),
+    },
+    sys.stdout,
+)
