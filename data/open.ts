@@ -2,7 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DataError } from '../src/common/errors.ts';
 import { nearestName } from '../src/common/suggest.ts';
-import { openCifar } from './cifar.ts';
+import { openCifar } from './cifar/cifar-set.ts';
 import { demoSet, demoSetNames } from './demo/demo-set.ts';
 import { openFolder } from './folder.ts';
 import type { ImageSet } from './image-set.ts';

@@ -1,4 +1,4 @@
-import type { PickleValue } from '../pickle/values.ts';
+import type { PickleValue } from '../../src/common/pickle/values.ts';
 import type { StorageReference } from './torch-pickle.ts';
 
 /** What every checkpoint format comes to: an unpickled value, and a way to the bytes of the storages that it refers to. */

@@ -1,6 +1,6 @@
+import { unpickle } from '../../src/common/pickle/machine.ts';
+import type { PickleValue } from '../../src/common/pickle/values.ts';
 import { printable } from '../../src/common/printable.ts';
-import { unpickle } from '../pickle/machine.ts';
-import type { PickleValue } from '../pickle/values.ts';
 import type { CheckpointContents } from './contents.ts';
 import { type CheckpointFile, fetchAgain } from './file.ts';
 import { type StorageReference, torchDialect } from './torch-pickle.ts';

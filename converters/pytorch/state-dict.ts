@@ -1,5 +1,5 @@
+import { type PickleDict, type PickleValue, typeName } from '../../src/common/pickle/values.ts';
 import { printable } from '../../src/common/printable.ts';
-import { type PickleDict, type PickleValue, typeName } from '../pickle/values.ts';
 import { TensorReference, UnreadableTensor } from './torch-pickle.ts';
 
 /** Keys under which training scripts save the weights, those of the plain model first. */

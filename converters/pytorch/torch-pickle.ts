@@ -1,6 +1,5 @@
-import { printable } from '../../src/common/printable.ts';
-import { numpyGlobals } from '../pickle/numpy.ts';
-import { pythonGlobals } from '../pickle/python.ts';
+import { numpyGlobals } from '../../src/common/pickle/numpy.ts';
+import { pythonGlobals } from '../../src/common/pickle/python.ts';
 import {
   type GlobalHandler,
   type PickleContext,
@@ -9,7 +8,8 @@ import {
   PickleObject,
   PickleTuple,
   type PickleValue,
-} from '../pickle/values.ts';
+} from '../../src/common/pickle/values.ts';
+import { printable } from '../../src/common/printable.ts';
 import { dtypeNames, type StorageType, storageTypes } from './dtypes.ts';
 
 /** Where the bytes of tensors are: a record of the archive by its key. */

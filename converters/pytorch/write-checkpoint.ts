@@ -1,7 +1,7 @@
 import { CheckpointError } from '../../src/common/errors.ts';
 import { writeAtomically } from '../../src/common/files.ts';
+import { PickleAssembler } from '../../src/common/pickle/assembler.ts';
 import type { StateDict, Tensor, TensorData } from '../../src/common/tensor.ts';
-import { PickleAssembler } from '../pickle/assembler.ts';
 import { storageName } from './dtypes.ts';
 import { writeZip, type ZipRecord } from './zip-writer.ts';
 

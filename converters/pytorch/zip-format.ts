@@ -1,5 +1,5 @@
+import { unpickle } from '../../src/common/pickle/machine.ts';
 import { printable } from '../../src/common/printable.ts';
-import { unpickle } from '../pickle/machine.ts';
 import type { CheckpointContents } from './contents.ts';
 import type { CheckpointFile } from './file.ts';
 import { type StorageReference, torchDialect } from './torch-pickle.ts';

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { endWorkers } from '../index.ts';
 import { type Call, calledCommand, parseCommandLine } from './command-line.ts';
 import { describeFailure } from './failure.ts';
 import { progressDisplay } from './progress.ts';
@@ -6,6 +7,7 @@ import { progressDisplay } from './progress.ts';
 /** What a program exits with that was ended by a signal: 128 and the signal's number. */
 const signals = { SIGINT: 130, SIGTERM: 143 } as const;
 
+let interrupted = false;
 const progress = progressDisplay(process.stderr);
 process.on('exit', () => progress.stop());
 exitOnSignals();
@@ -18,6 +20,8 @@ async function main(args: readonly string[]): Promise<number> {
     const call = parseCommandLine(args);
     return call ? await execute(call) : 0;
   } catch (error) {
+    // What was at work fails when its workers end; that is no news.
+    if (interrupted) return new Promise(() => {});
     progress.stop();
     const { exitCode, line, error: facts } = describeFailure(error);
     const help = ['la-ood', calledCommand(args)?.name, '--help'].filter(Boolean).join(' ');
@@ -49,12 +53,18 @@ function complain(text: string): void {
   process.stderr.write(`${text}\n`);
 }
 
-/** Ends at once: files are renamed into place when they are whole, and locks are given back on exit. */
+/**
+ * Ends as soon as no graph is being run: files are renamed into place when they are whole, and locks are given back on
+ * exit. A second signal ends at once.
+ */
 function exitOnSignals(): void {
   for (const [signal, exitCode] of Object.entries(signals))
-    process.on(signal, () => {
+    process.on(signal, async () => {
+      if (interrupted) process.exit(exitCode);
+      interrupted = true;
       progress.stop();
       complain('interrupted; the same command goes on where it was');
+      await endWorkers();
       process.exit(exitCode);
     });
 }

@@ -1,25 +1,59 @@
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { parentPort, Worker } from 'node:worker_threads';
 
-/** What a worker thread is started with. */
-export interface WorkerSource {
-  readonly url: URL;
-  readonly execArgv: string[];
-}
+/** What a worker is sent so that it ends. */
+const END = 'end';
+
+const running = new Set<Worker>();
 
 /**
- * The worker that lies beside the module asking for it: JavaScript when built, TypeScript when run from source. There
- * the thread needs the TypeScript loader too, which it does not inherit from the main thread.
+ * Starts the worker that lies beside the module asking for it: JavaScript when built, TypeScript when run from source.
  *
  * @param module the asking module's `import.meta.url`
  * @param name the worker's file name without its extension, for instance `./graph-session.worker`
+ * @param workerData what the worker finds under this name
  */
-export function workerSource(module: string, name: string): WorkerSource {
+export function startWorker(module: string, name: string, workerData?: unknown): Worker {
   const extension = module.slice(module.lastIndexOf('.'));
-  return {
-    url: new URL(name + extension, module),
+  const worker = new Worker(new URL(name + extension, module), {
+    workerData,
+    // The thread needs the TypeScript loader too, which it does not inherit from the main thread.
     execArgv: extension === '.ts' ? ['--import', typescriptLoader()] : [],
-  };
+  });
+  running.add(worker);
+  worker.once('exit', () => running.delete(worker));
+  return worker;
+}
+
+/**
+ * In a worker: answers messages, until it is told to end.
+ *
+ * @param handle may throw; then the main thread's `Worker` has an error
+ */
+export function onMessage<Message>(handle: (message: Message) => unknown): void {
+  parentPort!.on('message', (message: Message | typeof END) => {
+    // In a worker this ends the thread, not the process.
+    if (message === END) process.exit();
+    handle(message as Message);
+  });
+}
+
+/**
+ * Ends a worker as soon as it looks at its messages, which is between two runs of onnxruntime: terminated within one,
+ * onnxruntime would abort the whole process.
+ */
+export async function endWorker(worker: Worker): Promise<void> {
+  if (!running.has(worker)) return;
+  const ended = once(worker, 'exit');
+  worker.postMessage(END);
+  await ended;
+}
+
+/** Ends all workers, so that the process can exit; what waits for them fails. */
+export async function endWorkers(): Promise<void> {
+  await Promise.all(Array.from(running, endWorker));
 }
 
 function typescriptLoader(): string {

@@ -1,6 +1,8 @@
+import { parentPort } from 'node:worker_threads';
 import { openFeatures } from '../../converters/hdf5/features.ts';
 import { DetectorError } from '../common/errors.ts';
 import { writeAtomically } from '../common/files.ts';
+import { onMessage } from '../common/workers.ts';
 import { detectorsModel } from '../detectors/detectors-model.ts';
 import { type FitOptions, LayerFitter } from '../detectors/fit-layer.ts';
 import { encodeModel } from '../graph/write.ts';
@@ -21,8 +23,10 @@ export type LayerFailure = Pick<DetectorError, 'where' | 'problem' | 'remedy'> |
 /** One fitter a thread: its onnxruntime sessions serve all layers that come here. */
 let fitter: Promise<LayerFitter> | undefined;
 
+onMessage(async (task: LayerTask) => parentPort!.postMessage(await fitLayer(task)));
+
 /** Fits one layer of a feature file and writes its detector as an ONNX file of its own. */
-export default async function fitLayerTask(task: LayerTask): Promise<LayerFailure> {
+async function fitLayer(task: LayerTask): Promise<LayerFailure> {
   const features = await openFeatures(task.features);
   try {
     fitter ??= LayerFitter.open();

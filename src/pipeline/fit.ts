@@ -1,13 +1,14 @@
+import { once } from 'node:events';
 import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import Tinypool from 'tinypool';
+import type { Worker } from 'node:worker_threads';
 import { type FeatureFile, openFeatures } from '../../converters/hdf5/features.ts';
 import { toCsv } from '../common/csv.ts';
 import { DetectorError, UsageError } from '../common/errors.ts';
 import { sha256File, writeAtomically } from '../common/files.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { nearestName } from '../common/suggest.ts';
-import { workerSource } from '../common/workers.ts';
+import { endWorker, startWorker } from '../common/workers.ts';
 import { BACKBONE_KEY, detectorsModel, detectorsOfModel } from '../detectors/detectors-model.ts';
 import { defaultFitOptions, type FitOptions, type LayerDetector } from '../detectors/fit-layer.ts';
 import { decodeModel } from '../graph/read.ts';
@@ -96,35 +97,33 @@ async function fitLayers(
   const tell = (note?: string) =>
     onProgress?.({ task: 'fit', done, total: layers.length, unit: 'layers', note });
   tell();
-  const { url, execArgv } = workerSource(import.meta.url, './fit-layer.worker');
-  const pool = new Tinypool({
-    filename: url.href,
-    execArgv,
-    runtime: 'worker_threads',
-    minThreads: 1,
-    maxThreads: Math.max(1, Math.min(workers, missing.length)),
-    concurrentTasksPerWorker: 1,
-  });
+  const pool = Array.from({ length: Math.min(workers, missing.length) }, () =>
+    startWorker(import.meta.url, './fit-layer.worker'),
+  );
+  const fitNext = async (worker: Worker): Promise<void> => {
+    const layer = missing.shift();
+    if (!layer) return;
+    const { index, tap } = layer;
+    await fitLayer(worker, { features, index, tap, options, target: target(layer) });
+    done++;
+    tell(tap);
+    await fitNext(worker);
+  };
   try {
-    await Promise.all(
-      missing.map(async (layer) => {
-        const task: LayerTask = {
-          features,
-          index: layer.index,
-          tap: layer.tap,
-          options,
-          target: target(layer),
-        };
-        const failure: LayerFailure = await pool.run(task);
-        if (failure) throw new DetectorError(failure.where, failure.problem, failure.remedy);
-        done++;
-        tell(layer.tap);
-      }),
-    );
+    await Promise.all(pool.map(fitNext));
   } finally {
-    await pool.destroy();
+    await Promise.all(pool.map(endWorker));
   }
   return Promise.all(layers.map(async (layer) => (await readDetectors(target(layer)))[0]));
+}
+
+async function fitLayer(worker: Worker, task: LayerTask): Promise<void> {
+  const ended = once(worker, 'exit').then(() => {
+    throw new Error(`the worker that fitted ${task.tap} ended`);
+  });
+  worker.postMessage(task);
+  const [failure] = (await Promise.race([once(worker, 'message'), ended])) as [LayerFailure];
+  if (failure) throw new DetectorError(failure.where, failure.problem, failure.remedy);
 }
 
 function chooseLayers(features: FeatureFile, wanted?: readonly string[]): FeatureLayer[] {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { DeviceError } from '../common/errors.ts';
 import type { Tensor } from '../common/tensor.ts';
-import { workerSource } from '../common/workers.ts';
+import { endWorker, startWorker } from '../common/workers.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 import { encodeModel } from '../graph/write.ts';
 import type { Device, DeviceName } from './device.ts';
@@ -47,11 +47,10 @@ export class GraphSession {
       device: options.device ?? 'auto',
       threads: options.threads,
     };
-    const { url, execArgv } = workerSource(import.meta.url, './graph-session.worker');
-    const worker = new Worker(url, { workerData: setup, execArgv });
+    const worker = startWorker(import.meta.url, './graph-session.worker', setup);
     const [message] = (await once(worker, 'message')) as [FromSession];
     if ('ready' in message) return new GraphSession(worker, message.device);
-    await worker.terminate();
+    await endWorker(worker);
     if (!('failed' in message)) throw new Error('the session answered before it was asked');
     if (!message.mendable) throw new Error(message.error);
     throw new DeviceError(message.mendable.where, message.mendable.problem, message.mendable.remedy);
@@ -72,9 +71,9 @@ export class GraphSession {
     });
   }
 
-  /** Ends the worker. Runs that are still waiting fail. */
+  /** Ends the worker once it has finished what it is at. Runs that are still waiting fail. */
   async close(): Promise<void> {
-    await this.#worker.terminate();
+    await endWorker(this.#worker);
   }
 
   #receive(message: FromSession): void {

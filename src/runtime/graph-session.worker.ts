@@ -1,6 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { DeviceError } from '../common/errors.ts';
 import { type DType, type Tensor, viewAs } from '../common/tensor.ts';
+import { onMessage } from '../common/workers.ts';
 import { type Device, type DeviceName, openOnDevice } from './device.ts';
 import * as ort from './onnxruntime.ts';
 
@@ -33,7 +34,7 @@ const send = (message: FromSession, transfer: ArrayBuffer[] = []) => port.postMe
 
 try {
   const { session, device } = await openOnDevice(model, wanted, threads);
-  port.on('message', ({ id, feeds, outputs }: ToSession) => {
+  onMessage(({ id, feeds, outputs }: ToSession) => {
     run(session, feeds, outputs).then(
       (results) => send({ id, outputs: results }, buffersOf(results)),
       (error: Error) => send({ id, error: error.message }),
@@ -46,6 +47,7 @@ try {
     const { where, problem, remedy } = error;
     send({ failed: true, error: message, mendable: { where, problem, remedy } });
   } else send({ failed: true, error: message });
+  onMessage(() => {});
 }
 
 async function run(

@@ -51,6 +51,22 @@ describe('Images beside Pillow', () => {
     });
   });
 
+  describe('CIFAR', () => {
+    const folder = temporaryFolder();
+
+    it('is read from the pickles that Python writes', async () => {
+      const { labels, names } = await python<{ labels: number[]; names: string[] }>(
+        'data.py',
+        'cifar',
+        folder.path,
+      );
+      const set = await openImageSet(`${folder.path}:train`);
+      expect(labels.map((_, i) => set.label(i))).to.deep.equal(labels);
+      expect(set.classes).to.deep.equal(names);
+      await expectSame(set, await readFile(folder.at('pixels')), { height: 32, width: 32 });
+    });
+  });
+
   describe('pure_color', () => {
     const folder = temporaryFolder();
 

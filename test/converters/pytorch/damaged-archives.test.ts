@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { PickleAssembler } from '../../../converters/pickle/assembler.ts';
 import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
+import { PickleAssembler } from '../../../src/common/pickle/assembler.ts';
 import {
   checkpointOf,
   expectRefused,

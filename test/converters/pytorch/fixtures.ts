@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { ZipFile } from 'yazl';
-import { PickleAssembler } from '../../../converters/pickle/assembler.ts';
 import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
 import { CheckpointError } from '../../../src/common/errors.ts';
+import { PickleAssembler } from '../../../src/common/pickle/assembler.ts';
 
 let folder: string;
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { PickleAssembler } from '../../../converters/pickle/assembler.ts';
+import { PickleAssembler } from '../../../src/common/pickle/assembler.ts';
 import {
   checkpointOf,
   expectRefused,

@@ -1,8 +1,8 @@
-import { CheckpointError } from '../../src/common/errors.ts';
+import { CheckpointError } from '../errors.ts';
 
 /** Longest text on a line of a protocol 0 instruction, and longest int in bytes: Python's own limit is 4,300 digits. */
 const MAX_LINE = 4300;
-/** Longest str. Checkpoints hold names; whole source files were stored by PyTorch before 1.6. */
+/** Longest str unless the dialect says. Checkpoints hold names; whole source files were stored by PyTorch before 1.6. */
 const MAX_STRING = 16 << 20;
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -13,13 +13,18 @@ export class PickleReader {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #where: string;
+  readonly #maxString: number;
   #instruction: number;
 
-  /** @param where the file, and the place in it, for messages */
-  constructor(bytes: Uint8Array, start: number, where: string) {
+  /**
+   * @param where the file, and the place in it, for messages
+   * @param maxString longest str in bytes
+   */
+  constructor(bytes: Uint8Array, start: number, where: string, maxString = MAX_STRING) {
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#where = where;
+    this.#maxString = maxString;
     this.#instruction = start;
     this.position = start;
   }
@@ -110,7 +115,8 @@ export class PickleReader {
   }
 
   #string(length: number): Uint8Array {
-    if (length > MAX_STRING) this.fail(`holds a str of ${length} bytes, more than the ${MAX_STRING} allowed`);
+    if (length > this.#maxString)
+      this.fail(`holds a str of ${length} bytes, more than the ${this.#maxString} allowed`);
     const start = this.#advance(length);
     return this.#bytes.subarray(start, start + length);
   }

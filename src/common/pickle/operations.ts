@@ -1,4 +1,4 @@
-import { printable } from '../../src/common/printable.ts';
+import { printable } from '../printable.ts';
 import type { PickleMachine } from './machine.ts';
 import { opcodes as op } from './opcodes.ts';
 import { type PickleDict, PickleTuple, type PickleValue, typeName } from './values.ts';

@@ -1,18 +1,18 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { PickleAssembler } from '../../../converters/pickle/assembler.ts';
-import { unpickle } from '../../../converters/pickle/machine.ts';
-import { numpyGlobals } from '../../../converters/pickle/numpy.ts';
-import { opcodes } from '../../../converters/pickle/opcodes.ts';
-import { pythonGlobals } from '../../../converters/pickle/python.ts';
+import { torchDialect } from '../../../converters/pytorch/torch-pickle.ts';
+import { CheckpointError } from '../../../src/common/errors.ts';
+import { PickleAssembler } from '../../../src/common/pickle/assembler.ts';
+import { unpickle } from '../../../src/common/pickle/machine.ts';
+import { numpyGlobals } from '../../../src/common/pickle/numpy.ts';
+import { opcodes } from '../../../src/common/pickle/opcodes.ts';
+import { pythonGlobals } from '../../../src/common/pickle/python.ts';
 import {
   type PickleDialect,
   PickleObject,
   PickleTuple,
   type PickleValue,
-} from '../../../converters/pickle/values.ts';
-import { torchDialect } from '../../../converters/pytorch/torch-pickle.ts';
-import { CheckpointError } from '../../../src/common/errors.ts';
+} from '../../../src/common/pickle/values.ts';
 
 const dialect: PickleDialect = {
   globals: { ...pythonGlobals, ...numpyGlobals },

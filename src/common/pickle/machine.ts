@@ -1,4 +1,4 @@
-import { printable } from '../../src/common/printable.ts';
+import { printable } from '../printable.ts';
 import { operations } from './operations.ts';
 import { PickleReader } from './reader.ts';
 import {
@@ -34,7 +34,7 @@ export function unpickle(
   where: string,
   start = 0,
 ): { value: PickleValue; end: number } {
-  const machine = new PickleMachine(new PickleReader(bytes, start, where), dialect);
+  const machine = new PickleMachine(new PickleReader(bytes, start, where, dialect.maxString), dialect);
   const value = machine.run();
   return { value, end: machine.reader.position };
 }

@@ -70,6 +70,8 @@ export interface PickleDialect {
   unknownGlobalRemedy(module: string, name: string): string;
   /** PERSID and BINPERSID: an object stored outside the pickle. */
   persistentLoad?(id: PickleValue, machine: PickleContext): PickleValue;
+  /** Longest str in bytes, 16 MiB if not given. Python 2 stored binary data as str. */
+  readonly maxString?: number;
   /** BUILD: gives `object` its state. Without it every BUILD is refused. */
   build?(object: PickleValue, state: PickleValue, machine: PickleContext): PickleValue;
 }
