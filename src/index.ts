@@ -20,7 +20,7 @@ export { type BackboneOptions, buildBackbone, stateDictOf } from '../models/back
 export { initialWeights } from '../models/initial.ts';
 export { type BackboneMetadata, backboneMetadata } from '../models/metadata.ts';
 export { architectureNamed, architectureNames, recogniseArchitecture } from '../models/registry.ts';
-// Errors that a user can mend, and what is said in them.
+// Errors that a user can mend, words for messages, random numbers, tensors, worker threads.
 export {
   CheckpointError,
   DataError,
@@ -33,11 +33,11 @@ export {
   UsageError,
 } from './common/errors.ts';
 export { printable } from './common/printable.ts';
-// Random numbers, tensors, progress.
 export type { OnProgress, Progress } from './common/progress.ts';
 export { RandomState } from './common/random.ts';
 export { nearestName } from './common/suggest.ts';
 export type { DType, StateDict, Tensor, TensorData } from './common/tensor.ts';
+export { endWorkers } from './common/workers.ts';
 // Detectors.
 export { detectorsModel, detectorsOfModel } from './detectors/detectors-model.ts';
 export {

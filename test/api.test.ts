@@ -35,6 +35,7 @@ const names = [
   'deviceNames',
   'dynamicBatch',
   'encodeModel',
+  'endWorkers',
   'evaluate',
   'evaluateRun',
   'examineMachine',

@@ -100,30 +100,37 @@ async function fitLayers(
   const pool = Array.from({ length: Math.min(workers, missing.length) }, () =>
     startWorker(import.meta.url, './fit-layer.worker'),
   );
-  const fitNext = async (worker: Worker): Promise<void> => {
-    const layer = missing.shift();
-    if (!layer) return;
-    const { index, tap } = layer;
-    await fitLayer(worker, { features, index, tap, options, target: target(layer) });
-    done++;
-    tell(tap);
-    await fitNext(worker);
+  const fitInTurn = async (worker: Worker) => {
+    const ask = asking(worker);
+    for (let layer = missing.shift(); layer; layer = missing.shift()) {
+      const { index, tap } = layer;
+      const failure = await ask({ features, index, tap, options, target: target(layer) });
+      if (failure) throw new DetectorError(failure.where, failure.problem, failure.remedy);
+      done++;
+      tell(tap);
+    }
   };
   try {
-    await Promise.all(pool.map(fitNext));
+    await Promise.all(pool.map(fitInTurn));
   } finally {
     await Promise.all(pool.map(endWorker));
   }
   return Promise.all(layers.map(async (layer) => (await readDetectors(target(layer)))[0]));
 }
 
-async function fitLayer(worker: Worker, task: LayerTask): Promise<void> {
-  const ended = once(worker, 'exit').then(() => {
-    throw new Error(`the worker that fitted ${task.tap} ended`);
+/** A function that sends a worker one task after the other, and waits for its answers. */
+function asking(worker: Worker): (task: LayerTask) => Promise<LayerFailure> {
+  const gone = new Promise<never>((_, reject) => {
+    worker.once('error', reject);
+    worker.once('exit', () => reject(new Error('a worker ended before its layer was fitted')));
   });
-  worker.postMessage(task);
-  const [failure] = (await Promise.race([once(worker, 'message'), ended])) as [LayerFailure];
-  if (failure) throw new DetectorError(failure.where, failure.problem, failure.remedy);
+  // At the end it goes as it should, and nobody waits for it any more.
+  gone.catch(() => {});
+  return async (task) => {
+    worker.postMessage(task);
+    const [failure] = await Promise.race([once(worker, 'message'), gone]);
+    return failure;
+  };
 }
 
 function chooseLayers(features: FeatureFile, wanted?: readonly string[]): FeatureLayer[] {

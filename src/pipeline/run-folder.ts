@@ -110,7 +110,7 @@ export class RunFolder {
   /** Does a step, or finds that it is done already. */
   async do(step: Step): Promise<{ record: StepRecord; done: 'now' | 'before' }> {
     const { name, settings, inputs } = step;
-    const key = sha256(Buffer.from(JSON.stringify([name, sorted(settings), sorted(inputs)])));
+    const key = sha256(Buffer.from(JSON.stringify([programVersion, name, sorted(settings), sorted(inputs)])));
     const before = this.record(name);
     if (before?.key === key && (await this.#isIntact(before))) return { record: before, done: 'before' };
 

@@ -14,7 +14,7 @@ describe('la-ood: interruptions', () => {
   });
 
   it('gives the folder back on Ctrl-C, and goes on where it was (54, 55)', async () => {
-    const line = (run: string) => ['features', '--run', at(run), '--ood', 'pure_color', '--batch', '16'];
+    const line = (run: string) => ['features', '--run', at(run), '--ood', 'drawn=demo:train', '--batch', '16'];
     const { process, finished } = start(line('cut'));
     await untilExists(() => blocksIn(at('cut', 'features')));
     // A second run in the same folder has to wait.
@@ -33,8 +33,8 @@ describe('la-ood: interruptions', () => {
 
     const [again, whole] = await Promise.all([laOod(...line('cut')), laOod(...line('whole'))]);
     expect([again.exitCode, whole.exitCode]).to.deep.equal([0, 0]);
-    expect(Number(/^features pure_color_test: (\d+) of 10000/.exec(again.stderr)?.[1])).to.be.at.least(2048);
-    const features = (run: string) => readFile(at(run, 'features', 'pure_color_test.hdf5'));
+    expect(Number(/^features drawn_test: (\d+) of 3000/.exec(again.stderr)?.[1])).to.be.at.least(2048);
+    const features = (run: string) => readFile(at(run, 'features', 'drawn_test.hdf5'));
     expect((await features('cut')).equals(await features('whole'))).to.equal(true);
   }).timeout(60_000);
 

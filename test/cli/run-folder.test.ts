@@ -113,9 +113,9 @@ describe('la-ood features, fit and evaluate', () => {
     const layer = await laOod('fit', '--run', run(), '--layers', 'layer2.0.conv3');
     expect(layer.exitCode).to.equal(2);
     expect(layer.stderr).to.include('did you mean layer2.0.conv1?');
-    const set = await laOod('evaluate', '--run', run(), '--ind', 'knwon');
+    const set = await laOod('evaluate', '--run', run(), '--ind', 'knowns');
     expect(set.exitCode).to.equal(1);
-    expect(set.stderr).to.match(/^[^\n]*holds no features of knwon; did you mean known\?\n$/);
+    expect(set.stderr).to.match(/^[^\n]*holds no features of knowns; did you mean known\?\n$/);
   });
 
   it('keeps an OOD set from taking the place of an InD set', async () => {

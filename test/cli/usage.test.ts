@@ -1,13 +1,8 @@
 import { expect } from 'chai';
-import { commands } from '../../src/cli/command-line.ts';
+import { commands, parseCommandLine } from '../../src/cli/command-line.ts';
 import { describeFailure } from '../../src/cli/failure.ts';
 import { UsageError } from '../../src/index.ts';
 import { laOod } from './run.ts';
-
-/** Runs several command lines side by side: starting Node takes most of the time. */
-function each<T>(lines: readonly T[], check: (line: T) => Promise<void>): Promise<unknown> {
-  return Promise.all(lines.map(check));
-}
 
 describe('la-ood: usage', () => {
   it('lists every command in its help', async () => {
@@ -20,45 +15,69 @@ describe('la-ood: usage', () => {
     }
   });
 
-  it('explains every command, with examples', () =>
-    each(commands, async ({ name, options, examples }) => {
-      const { exitCode, stdout } = await laOod(name, '--help');
-      expect(exitCode).to.equal(0);
-      for (const option of ['json', 'quiet', ...Object.keys(options)])
-        expect(stdout).to.include(`--${option}`);
-      expect(examples).not.to.have.length(0);
-      expect(stdout).to.include('Examples:');
-    }));
+  it('explains every command, with its options and examples', async () => {
+    const { exitCode, stdout } = await laOod('fit', '--help');
+    expect(exitCode).to.equal(0);
+    for (const { name, examples } of commands) {
+      expect(examples, name).not.to.have.length(0);
+      for (const [line] of examples) expect(parseCommandLine(line.split(' '))?.command.name).to.equal(name);
+    }
+    const fit = commands.find(({ name }) => name === 'fit')!;
+    for (const option of ['json', 'quiet', ...Object.keys(fit.options)])
+      expect(stdout).to.match(new RegExp(`^ .*--${option}[ ,]`, 'm'));
+    expect(stdout).to.include('la-ood fit --model vgg16 --ind cifar10 --layers 0 4 12');
+  });
 
-  it('answers wrong usage with one line, the nearest name and exit code 2', () =>
-    each<[string, RegExp]>(
-      [
-        ['', /^la-ood: no command was given/],
-        ['fitt', /^fitt: there is no such command; did you mean la-ood fit\?/],
-        ['xyzzy', /there is no such command; there are demo, import, /],
-        ['fit --gamas 1', /^--gamas: there is no such option; did you mean --gammas\?/],
-        ['features --run x --device cudda', /^--device cudda: .*did you mean cuda\?/],
-        ['fit --run x --nu many', /^--nu: is not a number/],
-        ['fit --run x --nu 2', /^--nu 2: must be from 0 to 1/],
-        ['fit --run x --kernel poly', /^--kernel poly: is not offered/],
-        ['fit --run x --half', /^--half: is not offered: graphs run in float32/],
-        ['fit --run x --seed 1 --seed 2', /^--seed: is given more than once/],
-        ['fit', /^--run: is missing; name the run folder, or give --model and --ind/],
-        ['fit --model vgg16 --run x', /^--model: names a run folder, and so does --run/],
-        ['import a.pth', /^la-ood import: not enough non-option arguments/],
-        ['import a.pth b.onnx c', /^la-ood import: takes no argument "c"/],
-        ['import a.pth b.onnx --mean .5 .5 .5', /^--std: is missing/],
-        ['features --run x', /^la-ood features: no set was given/],
-      ],
-      async ([line, message]) => {
-        const { exitCode, stdout, stderr } = await laOod(...line.split(' ').filter(Boolean));
-        expect(stderr)
-          .to.match(message)
-          .and.match(/^[^\n]*\(la-ood .*--help tells more\)\n$/);
-        expect(stdout).to.equal('');
-        expect(exitCode, line).to.equal(2);
-      },
-    ));
+  it('answers wrong usage with one line and exit code 2', async () => {
+    const { exitCode, stdout, stderr } = await laOod('fit', '--gamas', '1');
+    expect(exitCode).to.equal(2);
+    expect(stdout).to.equal('');
+    expect(stderr).to.equal(
+      '--gamas: there is no such option; did you mean --gammas? (la-ood fit --help tells more)\n',
+    );
+  });
+
+  const wrong: readonly (readonly [line: string, message: RegExp])[] = [
+    ['', /^la-ood: no command was given$/],
+    ['fitt', /^fitt: there is no such command; did you mean la-ood fit\?$/],
+    ['xyzzy', /^xyzzy: there is no such command; there are demo, import, /],
+    ['import a.pth', /^la-ood import: not enough non-option arguments: got 1, need at least 2$/],
+    ['import a.pth b.onnx c', /^la-ood import: takes no argument "c"$/],
+    ['import a.pth b.onnx --mean .5 .5', /^la-ood import: not enough arguments following: mean$/],
+    ['import a.pth b.onnx --std 1 0 1', /^--std 0: must be greater than 0$/],
+    ['features --run x --device cudda', /^--device cudda: there is no such choice; did you mean cuda\?$/],
+    ['features --run x --compat 1', /^--compat 1: there is no such choice; choose from original$/],
+    ['fit --run', /^la-ood fit: not enough arguments following: run$/],
+    ['fit --run x --nu many', /^--nu: is not a number$/],
+    ['fit --run x --nu 2', /^--nu 2: must be from 0 to 1$/],
+    ['fit --run x --workers 1.5', /^--workers 1\.5: must be a whole number of at least 1$/],
+    ['fit --run x --seed 1 --seed 2', /^--seed: is given more than once$/],
+    ['fit --run x --kernel poly', /^--kernel poly: is not offered: /],
+    ['fit --run x --half', /^--half: is not offered: graphs run in float32/],
+    ['evaluate --run x --lambda_value 1', /^--lambda_value: weighs co-training/],
+  ];
+  for (const [line, message] of wrong)
+    it(`refuses: la-ood ${line}`, () => {
+      expect(() => parseCommandLine(line.split(' ').filter(Boolean))).to.throw(UsageError, message);
+    });
+
+  it('takes the flags of the original as it spells them', () => {
+    const line = 'fit --model vgg16 --ind cifar10 --kernel rbf --val_size .2 --error_rate .4 --threshold .02';
+    const values = parseCommandLine(line.split(' '))!.values;
+    expect(values).to.include({ valSize: 0.2, errorRate: 0.4, threshold: 0.02, nu: 0.001 });
+  });
+
+  it('needs to know the run folder', async () => {
+    for (const [line, message] of [
+      ['fit', '--run: is missing; name the run folder, or give --model and --ind'],
+      ['fit --model vgg16 --run x', '--model: names a run folder, and so does --run; give one of them'],
+      ['features --run x', 'la-ood features: no set was given; name one with --train, --test or --ood'],
+    ]) {
+      const { command, values } = parseCommandLine(line.split(' '))!;
+      const error = await command.run(values as never, () => {}).catch((error: Error) => error);
+      expect(error).to.be.instanceOf(UsageError).with.property('message', message);
+    }
+  });
 
   it('tells machines what was wrong', async () => {
     const { exitCode, stdout } = await laOod('fit', '--json');
