@@ -2,7 +2,14 @@ import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { writeCheckpoint } from '../../converters/pytorch/write-checkpoint.ts';
 import type { Tensor } from '../../src/common/tensor.ts';
-import type { CheckpointInspection, Comparison, Imported, ModelInspection } from '../../src/index.ts';
+import {
+  type CheckpointInspection,
+  compareFiles,
+  type Imported,
+  importCheckpoint,
+  inspectFile,
+  type ModelInspection,
+} from '../../src/index.ts';
 import { checkpoint, temporaryFolder, weights } from './files.ts';
 import { json, laOod } from './run.ts';
 
@@ -12,7 +19,7 @@ describe('la-ood import, export, inspect and compare', () => {
   before(async () => {
     await checkpoint(at('weights.pth'));
     await checkpoint(at('other.pth'), 2);
-    await json('import', at('weights.pth'), at('model.onnx'));
+    await importCheckpoint(at('weights.pth'), at('model.onnx'));
   });
 
   it('says what it found, and that the normalisation is a guess', async () => {
@@ -32,7 +39,7 @@ describe('la-ood import, export, inspect and compare', () => {
     const line = `--mean .4914 .4822 .4465 --std .2023 .1994 .2010`.split(' ');
     const { normalisation } = await json<Imported>('import', at('weights.pth'), at('b.onnx'), ...line);
     expect(normalisation).to.deep.equal({ mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] });
-    const { metadata } = await json<ModelInspection>('inspect', at('b.onnx'));
+    const { metadata } = (await inspectFile(at('b.onnx'))) as ModelInspection;
     expect(metadata['la_ood.std']).to.equal('[0.2023,0.1994,0.201]');
   });
 
@@ -45,20 +52,14 @@ describe('la-ood import, export, inspect and compare', () => {
       ),
     );
     await writeCheckpoint(at('doubles.pth'), doubles);
-    const { notes } = await json<Imported>('import', at('doubles.pth'), at('doubles.onnx'));
+    const { notes } = await importCheckpoint(at('doubles.pth'), at('doubles.onnx'));
     expect(notes).to.deep.equal(['97 tensors converted from float64 to float32']);
   });
 
   it('exports what was imported, bit by bit', async () => {
     const { exitCode } = await laOod('export', at('model.onnx'), at('back.pth'), '--quiet');
     expect(exitCode).to.equal(0);
-    const { agrees, worst, rows } = await json<Comparison>(
-      'compare',
-      at('weights.pth'),
-      at('back.pth'),
-      '--tolerance',
-      '0',
-    );
+    const { agrees, worst, rows } = await compareFiles(at('weights.pth'), at('back.pth'), { tolerance: 0 });
     expect(agrees).to.equal(true);
     expect(worst.difference).to.equal(0);
     expect(rows.map(({ name }) => name)).to.deep.equal([...weights(1).keys()]);
@@ -81,8 +82,8 @@ describe('la-ood import, export, inspect and compare', () => {
   it('compares tables by their columns', async () => {
     await writeFile(at('one.csv'), 'Layer,AUROC,counts\n1,99.50,3/4\nBest layer:\n"LA-OOD",98,\n');
     await writeFile(at('two.csv'), 'Layer,AUROC,counts\n1,99.00,3/4\nBest layer:\n"LA-OOD",98,\n');
-    const line = ['compare', at('one.csv'), at('two.csv'), '--tolerance', '.01'];
-    const { rows, worst } = await json<Comparison>(...line);
+    const { rows, worst, agrees } = await compareFiles(at('one.csv'), at('two.csv'), { tolerance: 0.01 });
+    expect(agrees).to.equal(true);
     expect(rows.map(({ name, difference }) => [name, difference])).to.deep.equal([
       ['Layer', 0],
       ['AUROC', 0.5],
@@ -104,7 +105,7 @@ describe('la-ood import, export, inspect and compare', () => {
       hasDetector: true,
     });
     expect(model.problems).to.deep.equal([]);
-    const found = await json<CheckpointInspection>('inspect', at('weights.onnx'));
+    const found = (await inspectFile(at('weights.onnx'))) as CheckpointInspection;
     expect(found).to.deep.include({ kind: 'checkpoint', format: 'zip', parameters: 269_722, problems: [] });
     expect(found.architecture).to.deep.equal({ name: 'resnet20', classes: 10 });
     expect(found.tensors[0]).to.deep.equal({ key: 'conv1.weight', dtype: 'float32', shape: [16, 3, 3, 3] });
@@ -116,7 +117,7 @@ describe('la-ood import, export, inspect and compare', () => {
     (broken.get('bn1.weight')!.data as Float32Array)[3] = Number.NaN;
     broken.delete('linear.bias');
     await writeCheckpoint(at('broken.pth'), broken);
-    const { problems } = await json<CheckpointInspection>('inspect', at('broken.pth'));
+    const { problems } = (await inspectFile(at('broken.pth'))) as CheckpointInspection;
     expect(problems).to.have.length(2);
     expect(problems[0]).to.include('lacks linear.bias (10)');
     expect(problems[1]).to.include('bn1.weight element 3 is NaN or infinite');

@@ -1,28 +1,30 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { importCheckpoint } from '../../src/index.ts';
 import { checkpoint, temporaryFolder } from './files.ts';
-import { json, laOod, start } from './run.ts';
+import { laOod, start } from './run.ts';
 
 describe('la-ood: interruptions', () => {
   const at = temporaryFolder();
 
   before(async () => {
     await checkpoint(at('weights.pth'));
-    for (const run of ['cut', 'whole']) await json('import', at('weights.pth'), at(run, 'backbone.onnx'));
+    for (const run of ['cut', 'whole']) await importCheckpoint(at('weights.pth'), at(run, 'backbone.onnx'));
   });
 
   it('gives the folder back on Ctrl-C, and goes on where it was (54, 55)', async () => {
-    const line = (run: string) => ['features', '--run', at(run), '--ood', 'drawn=demo:train', '--batch', '16'];
+    const line = (run: string) => ['features', '--run', at(run), '--ood', 'drawn=demo:train', '--batch', '4'];
     const { process, finished } = start(line('cut'));
-    await untilExists(() => blocksIn(at('cut', 'features')));
+    await until(() => existsSync(at('cut', '.lock')));
     // A second run in the same folder has to wait.
     const second = await laOod('fit', '--run', at('cut'));
     expect(second.exitCode).to.equal(1);
     expect(second.stderr).to.match(
       /^\S+\.lock: process \d+ is using this run folder; wait for it, or use another --run\n$/,
     );
+    await until(() => holdsBlock(at('cut', 'features')));
     process.kill('SIGINT');
     const { exitCode, stdout, stderr } = await finished;
     expect(exitCode).to.equal(130);
@@ -47,17 +49,13 @@ describe('la-ood: interruptions', () => {
   });
 });
 
-/** The finished blocks of a set whose features are being computed. */
-async function blocksIn(folder: string): Promise<string[]> {
-  if (!existsSync(folder)) return [];
-  const files = await readdir(folder, { recursive: true });
-  return files.filter((file) => file.endsWith('.f32') && !file.includes('.part'));
+/** Whether a block of a set is finished whose features are being computed. */
+function holdsBlock(folder: string): boolean {
+  if (!existsSync(folder)) return false;
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).some((file) => file.endsWith('.f32'));
 }
 
-async function untilExists(list: () => Promise<readonly string[]>): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while ((await list()).length === 0) {
-    if (Date.now() > deadline) throw new Error('nothing was written for 30 s');
-    await sleep(20);
-  }
+async function until(holds: () => boolean): Promise<void> {
+  for (const start = Date.now(); !holds(); await sleep(20))
+    if (Date.now() - start > 30_000) throw new Error('nothing happened for 30 s');
 }

@@ -1,5 +1,5 @@
 import { DetectorError } from '../../common/errors.ts';
-import type { Points, RbfKernel } from './rbf-kernel.ts';
+import { type Points, type RbfKernel, unitRoundoff } from './rbf-kernel.ts';
 import { solveSubproblem } from './subproblem.ts';
 
 /**
@@ -181,9 +181,10 @@ async function decompose(
     for (const t of moved) alpha[working[t]] = after[t];
     await kernel.addExpansion(gradient, points, kernel.gather(set, moved), steps, gamma);
     // The objective is quadratic: its change is the mean of the slopes at both ends. A pair that violates by more than
-    // the tolerance and meets no bound lowers it by a quarter of the tolerance's square.
+    // the tolerance and meets no bound lowers it by a quarter of the tolerance's square; below the second, it is noise.
     decrease -= 0.5 * slope();
-    idle = decrease > 1e-3 * tolerance ** 2 ? 0 : idle + 1;
+    const noise = unitRoundoff[kernel.precision] * highest * steps.reduce((sum, step) => sum + Math.abs(step), 0);
+    idle = decrease > Math.max(1e-3 * tolerance ** 2, noise) ? 0 : idle + 1;
   }
 }
 
