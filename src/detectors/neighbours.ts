@@ -14,12 +14,16 @@ export interface Neighbours {
 /** Float32 products may mistake the order of nearly equal distances: so many more candidates are ranked exactly. */
 const MARGIN = 8;
 
+/** Largest relative error of one float32 operation. */
+const ROUNDOFF = 2 ** -24;
+
 /** Query points of one graph run. */
 const BLOCK = 256;
 
 /**
  * Exact Euclidean nearest neighbours by blocked matrix multiplication and top-k on onnxruntime: float32 products find
- * the candidates, their distances are computed anew in float64 and rank them.
+ * the candidates, their distances are computed anew in float64 and rank them. Where rounding may have kept a neighbour
+ * from the candidates (a tight cluster far from the centre), that point is compared with all others in float64.
  */
 export class NeighbourSearch {
   readonly #session: ort.InferenceSession;
@@ -40,7 +44,9 @@ export class NeighbourSearch {
    */
   async nearest(features: Float64Array, width: number, k: number): Promise<Neighbours> {
     const count = features.length / width;
-    const { queries, points } = augment(features, width);
+    const { queries, points, norms } = augment(features, width);
+    const everyone = Uint32Array.from({ length: count }, (_, i) => i);
+    const farthest = Math.sqrt(norms.reduce((a, b) => Math.max(a, b), 0));
     const candidates = Math.min(k + 1 + MARGIN, count);
     const kTensor = new ort.Tensor('int64', [BigInt(candidates)], [1]);
     const pointTensor = new ort.Tensor('float32', points, [count, width + 1]);
@@ -49,15 +55,23 @@ export class NeighbourSearch {
     for (let start = 0; start < count; start += BLOCK) {
       const end = Math.min(start + BLOCK, count);
       const block = queries.subarray(start * (width + 1), end * (width + 1));
-      const { index } = await this.#session.run({
+      const { index, nearness } = await this.#session.run({
         queries: new ort.Tensor('float32', block, [end - start, width + 1]),
         points: pointTensor,
         k: kTensor,
       });
-      const found = index.data as BigInt64Array;
+      const found = Uint32Array.from(index.data as BigInt64Array, Number);
+      const products = nearness.data as Float32Array;
       for (let i = start; i < end; i++) {
-        const row = found.subarray((i - start) * candidates, (i - start + 1) * candidates);
-        rank(features, width, i, row, k, indices, distances);
+        const [first, last] = [(i - start) * candidates, (i - start + 1) * candidates];
+        rank(features, width, i, found.subarray(first, last), k, indices, distances);
+        if (k === 0 || candidates === count) continue;
+        // Whoever is no candidate is at least as far as the products say of the farthest one, less their rounding error.
+        const leastNear = products.subarray(first, last).reduce((a, b) => Math.min(a, b));
+        const rounding = ROUNDOFF * (width + 3) * (Math.sqrt(norms[i]) + farthest) ** 2;
+        const others = norms[i] - leastNear - rounding;
+        if (distances[(i + 1) * k - 1] ** 2 > others)
+          rank(features, width, i, everyone, k, indices, distances);
       }
     }
     return { k, indices, distances };
@@ -69,6 +83,7 @@ function augment(features: Float64Array, width: number) {
   const count = features.length / width;
   const queries = new Float32Array(count * (width + 1));
   const points = new Float32Array(count * (width + 1));
+  const norms = new Float64Array(count);
   for (let i = 0, from = 0, to = 0; i < count; i++, to++) {
     let norm = 0;
     for (let j = 0; j < width; j++, from++, to++) {
@@ -79,8 +94,9 @@ function augment(features: Float64Array, width: number) {
     }
     queries[to] = -1;
     points[to] = norm;
+    norms[i] = norm;
   }
-  return { queries, points };
+  return { queries, points, norms };
 }
 
 /** Writes the k nearest of point i's candidates, by float64 distance, the lower index first on ties. */
@@ -88,15 +104,14 @@ function rank(
   features: Float64Array,
   width: number,
   i: number,
-  candidates: BigInt64Array,
+  candidates: Uint32Array,
   k: number,
   indices: Uint32Array,
   distances: Float64Array,
 ): void {
   let kept = 0;
   const base = i * k;
-  for (const candidate of candidates) {
-    const other = Number(candidate);
+  for (const other of candidates) {
     if (other === i) continue;
     let square = 0;
     for (let j = 0; j < width; j++) {
@@ -124,14 +139,15 @@ function isNearer(distance: number, index: number, thanDistance: number, thanInd
   return distance < thanDistance || (distance === thanDistance && index < thanIndex);
 }
 
-/** queries [q, e], points [n, e], k [1] → index [q, k] of the largest products, in no order */
+/** queries [q, e], points [n, e], k [1] → the k largest products and their points, nearness and index [q, k], unsorted */
 function searchGraph() {
   const graph = new GraphBuilder('nearest_neighbours');
   graph.input('queries', ElementType.float, ['queries', 'augmented']);
   graph.input('points', ElementType.float, ['points', 'augmented']);
   graph.input('k', ElementType.int64, [1]);
-  graph.node('Gemm', ['queries', 'points'], { name: 'nearness', attributes: { transB: 1 } });
-  graph.node('TopK', ['nearness', 'k'], { outputs: ['largest', 'index'], attributes: { sorted: 0 } });
+  graph.node('Gemm', ['queries', 'points'], { name: 'products', attributes: { transB: 1 } });
+  graph.node('TopK', ['products', 'k'], { outputs: ['nearness', 'index'], attributes: { sorted: 0 } });
+  graph.output('nearness', ElementType.float, ['queries', 'k']);
   graph.output('index', ElementType.int64, ['queries', 'k']);
   return graph.build();
 }

@@ -1,5 +1,5 @@
 import { DetectorError } from '../../common/errors.ts';
-import { type Points, type RbfKernel, unitRoundoff } from './rbf-kernel.ts';
+import type { Points, RbfKernel } from './rbf-kernel.ts';
 import { solveSubproblem } from './subproblem.ts';
 
 /**
@@ -160,7 +160,9 @@ async function decompose(
   tolerance: number,
 ): Promise<void> {
   const { alpha, gradient } = dual;
-  for (let idle = 0; idle < PATIENCE.subproblems; ) {
+  let objective = 0;
+  let least = 0;
+  for (let idle = 0; idle < PATIENCE.subproblems; idle++) {
     const [lowest, highest] = violation(dual);
     const gap = highest - lowest;
     if (gap < tolerance) return;
@@ -176,15 +178,18 @@ async function decompose(
     const moved: number[] = [];
     for (let t = 0; t < working.length; t++) if (after[t] !== before[t]) moved.push(t);
     const steps = Float64Array.from(moved, (t) => after[t] - before[t]);
-    const slope = () => moved.reduce((sum, t, m) => sum + steps[m] * gradient[working[t]], 0);
-    let decrease = -0.5 * slope();
+    // The steps sum to zero up to rounding: slopes are taken from `highest`, so that the remainder does not count.
+    const slope = () => moved.reduce((sum, t, m) => sum + steps[m] * (gradient[working[t]] - highest), 0);
+    objective += 0.5 * slope();
     for (const t of moved) alpha[working[t]] = after[t];
     await kernel.addExpansion(gradient, points, kernel.gather(set, moved), steps, gamma);
     // The objective is quadratic: its change is the mean of the slopes at both ends. A pair that violates by more than
-    // the tolerance and meets no bound lowers it by a quarter of the tolerance's square; below the second, it is noise.
-    decrease -= 0.5 * slope();
-    const noise = unitRoundoff[kernel.precision] * highest * steps.reduce((sum, step) => sum + Math.abs(step), 0);
-    idle = decrease > Math.max(1e-3 * tolerance ** 2, noise) ? 0 : idle + 1;
+    // the tolerance and meets no bound lowers it by a quarter of the tolerance's square.
+    objective += 0.5 * slope();
+    if (objective < least - 1e-3 * tolerance ** 2) {
+      least = objective;
+      idle = 0;
+    }
   }
 }
 

