@@ -16,9 +16,17 @@ export abstract class LaOodError extends Error {
     readonly problem: string,
     readonly remedy?: string,
   ) {
-    super(`${where}: ${problem}${remedy ? `; ${remedy}` : ''}`);
+    super(oneLine(`${where}: ${problem}${remedy ? `; ${remedy}` : ''}`));
     this.name = new.target.name;
   }
+}
+
+/** Names from a hostile file may hold line breaks and terminal sequences: they are shown, not obeyed. */
+function oneLine(text: string): string {
+  return text.replace(
+    /\p{Cc}/gu,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  );
 }
 
 /** A PyTorch checkpoint that is damaged, hostile, or does not fit the network. */
