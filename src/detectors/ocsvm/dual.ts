@@ -21,9 +21,8 @@ const FIRST_ACTIVE = 2048;
 
 /**
  * Violation that is allowed as a share of the gradients themselves. A kernel that is narrow against the data makes them
- * as small as ν; LIBSVM's tolerance of 1e-3 would then leave the objective 2 to 8 % above its minimum, and the
- * signs of the decision values to chance. The objective's relative error goes with the square of this share, at some
- * 0.05 of it.
+ * as small as ν, and LIBSVM's tolerance of 1e-3 would then leave the objective 2 to 8 % above its minimum and the signs
+ * of the decision values to chance. Of this share, the objective's relative error is up to 0.1 times the square.
  */
 const RELATIVE_TOLERANCE = 0.03;
 

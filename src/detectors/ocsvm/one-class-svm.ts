@@ -75,7 +75,7 @@ export function precisionFor(
 /** f at each point: positive inside, zero or negative outside. */
 export async function decisionFunction(
   kernel: RbfKernel,
-  { supportVectors, alpha, rho, gamma }: OneClassSvm,
+  { supportVectors, alpha, rho, gamma }: Pick<OneClassSvm, 'supportVectors' | 'alpha' | 'rho' | 'gamma'>,
   points: Points,
 ): Promise<Float64Array> {
   const values = new Float64Array(points.count).fill(-rho);
