@@ -14,12 +14,15 @@ export const BACKBONE_KEY = 'la_ood.backbone_sha256';
 /** Standardised features are cut off here, a million standard deviations out. */
 const FARTHEST = 1e6;
 
-/** What the metadata say of a layer; its arrays are initializers. */
+/** A detector that was fitted elsewhere: nothing is known of how its γ was chosen. */
+export type ImportedDetector = Omit<LayerDetector, 'fit'>;
+
+/** What the metadata say of a layer; its arrays are initializers. Imported detectors have no report of their fit. */
 interface DetectorRecord {
   readonly tap: string;
   readonly nu: number;
   readonly gamma: number;
-  readonly fit: FitReport;
+  readonly fit?: FitReport;
 }
 
 /**
@@ -36,7 +39,7 @@ interface DetectorRecord {
  * @param metadata further entries, for instance what the detectors were fitted on
  */
 export function detectorsModel(
-  detectors: readonly LayerDetector[],
+  detectors: readonly (LayerDetector | ImportedDetector)[],
   metadata: Readonly<Record<string, string>> = {},
 ): ModelProto {
   const graph = new GraphBuilder('la_ood_detectors');
@@ -51,7 +54,10 @@ export function detectorsModel(
   graph.output('layer_scores', ElementType.float, ['batch', detectors.length]);
   graph.output('ood_score', ElementType.float, ['batch']);
   graph.output('ood_layer', ElementType.int64, ['batch']);
-  const records = detectors.map(({ tap, nu, gamma, fit }): DetectorRecord => ({ tap, nu, gamma, fit }));
+  const records = detectors.map((detector): DetectorRecord => {
+    const { tap, nu, gamma } = detector;
+    return { tap, nu, gamma, fit: 'fit' in detector ? detector.fit : undefined };
+  });
   return graph.build({ metadata: { ...metadata, [DETECTORS_KEY]: JSON.stringify(records) } });
 }
 
@@ -61,7 +67,7 @@ export function holdsDetectors(model: ModelProto): boolean {
 }
 
 /**
- * The detectors of a model that `detectorsModel` made.
+ * The detectors of a model that `detectorsModel` made; those that were imported have no `fit`.
  *
  * @param where the file, for errors
  * @throws DetectorError where the model holds none, or lacks a part of one
@@ -90,7 +96,7 @@ export function detectorsOfModel(model: ModelProto, where: string): LayerDetecto
       width,
       nu,
       gamma,
-      fit,
+      fit: fit!,
       scaler: { mean, scale: values('scale').data as Float64Array },
       supportVectors: supportVectorsOf(rows, width, gamma),
       alpha: toFloat32(values('alpha')),
@@ -100,7 +106,7 @@ export function detectorsOfModel(model: ModelProto, where: string): LayerDetecto
 }
 
 /** Adds the nodes that score one layer. Gives the name of its score, `[batch, 1]`. */
-function addScore(graph: GraphBuilder, detector: LayerDetector, features: string): string {
+function addScore(graph: GraphBuilder, detector: ImportedDetector, features: string): string {
   const { tap, width, scaler, alpha, rho } = detector;
   const count = alpha.length;
   const constant = (part: string, tensor: Tensor) => graph.initializer(`${tap}/${part}`, tensor);
@@ -129,7 +135,7 @@ function addScore(graph: GraphBuilder, detector: LayerDetector, features: string
 }
 
 /** `[2γ sv, −γ, −γ|sv|²]` for every support vector. */
-function kernelRows({ supportVectors, width, gamma }: LayerDetector): Float32Array {
+function kernelRows({ supportVectors, width, gamma }: ImportedDetector): Float32Array {
   const stride = width + 2;
   const count = supportVectors.length / width;
   const rows = new Float32Array(count * stride);

@@ -46,7 +46,6 @@ export class NeighbourSearch {
     const count = features.length / width;
     const { queries, points, norms } = augment(features, width);
     const everyone = Uint32Array.from({ length: count }, (_, i) => i);
-    const farthest = Math.sqrt(norms.reduce((a, b) => Math.max(a, b), 0));
     const candidates = Math.min(k + 1 + MARGIN, count);
     const kTensor = new ort.Tensor('int64', [BigInt(candidates)], [1]);
     const pointTensor = new ort.Tensor('float32', points, [count, width + 1]);
@@ -67,10 +66,11 @@ export class NeighbourSearch {
         rank(features, width, i, found.subarray(first, last), k, indices, distances);
         if (k === 0 || candidates === count) continue;
         // Whoever is no candidate is at least as far as the products say of the farthest one, less their rounding error.
+        // That grows with the norms, of which only those of points nearer than the last neighbour matter.
         const leastNear = products.subarray(first, last).reduce((a, b) => Math.min(a, b));
-        const rounding = ROUNDOFF * (width + 3) * (Math.sqrt(norms[i]) + farthest) ** 2;
-        const others = norms[i] - leastNear - rounding;
-        if (distances[(i + 1) * k - 1] ** 2 > others)
+        const farthest = distances[(i + 1) * k - 1];
+        const rounding = ROUNDOFF * (width + 6) * (2 * Math.sqrt(norms[i]) + farthest) ** 2;
+        if (farthest > 0 && farthest ** 2 > norms[i] - leastNear - rounding)
           rank(features, width, i, everyone, k, indices, distances);
       }
     }

@@ -15,6 +15,11 @@ export class NumpyDtype extends PickleObject {
   get littleEndian(): boolean {
     return !(this.state instanceof PickleTuple && this.state.items[1] === '>');
   }
+
+  /** Bytes of one element; undefined for what is no plain number: objects, text, records, complex numbers. */
+  get elementBytes(): number | undefined {
+    return Object.hasOwn(elements, this.code) ? elements[this.code][0] : undefined;
+  }
 }
 
 const multiarray = { scalar: readScalar };

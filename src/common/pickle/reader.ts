@@ -91,12 +91,17 @@ export class PickleReader {
   }
 
   /** ASCII or Latin-1 text up to the end of the line, without it. */
-  line(): string {
-    const end = this.#bytes.subarray(this.position, this.position + MAX_LINE).indexOf(0x0a);
+  line(longest = MAX_LINE): string {
+    const end = this.#bytes.subarray(this.position, this.position + longest).indexOf(0x0a);
     if (end < 0) this.fail('is cut short, or holds a line without end');
     const text = this.latin1(end);
     this.position++;
     return text;
+  }
+
+  /** A line that holds a str, which in protocol 0 may be the bytes of an array. */
+  textLine(): string {
+    return this.line(this.#maxString);
   }
 
   /** Text of Python 2's str: one character a byte, so that binary data survives. */

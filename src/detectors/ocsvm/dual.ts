@@ -24,14 +24,14 @@ const FIRST_ACTIVE = 2048;
  * as small as ν, and LIBSVM's tolerance of 1e-3 would then leave the objective 2 to 8 % above its minimum and the signs
  * of the decision values to chance. Of this share, the objective's relative error is up to 0.1 times the square.
  */
-const RELATIVE_TOLERANCE = 0.03;
+const RELATIVE_TOLERANCE = 0.01;
 
 /** Rounds over all points, or subproblems of one round, that may pass without progress. */
 const PATIENCE = { rounds: 5, subproblems: 20 };
 
 /**
  * Solves the dual to LIBSVM's criterion or tighter: the largest gradient of a point that could shrink exceeds the
- * smallest of a point that could grow by at most `tolerance`, and by at most 3 % of itself, over all points.
+ * smallest of a point that could grow by at most `tolerance`, and by at most 1 % of itself, over all points.
  *
  * Most points of a one-class problem end deep inside with a zero multiplier. So the problem is solved on an active set
  * (the support vectors and the points nearest to violating the conditions), the gradients of all points are computed
