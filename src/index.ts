@@ -39,12 +39,13 @@ export { nearestName } from './common/suggest.ts';
 export type { DType, StateDict, Tensor, TensorData } from './common/tensor.ts';
 export { endWorkers } from './common/workers.ts';
 // Detectors.
+export type { GammaTrial } from './detectors/choose-gamma.ts';
 export { detectorsModel, detectorsOfModel } from './detectors/detectors-model.ts';
 export {
   defaultFitOptions,
   type FitOptions,
   type FitReport,
-  type GammaTrial,
+  type FittedDetector,
   type LayerDetector,
   LayerFitter,
 } from './detectors/fit-layer.ts';
@@ -90,6 +91,7 @@ export {
 } from './pipeline/features.ts';
 export { type FitDetectorsOptions, type FitDetectorsReport, fitDetectors } from './pipeline/fit.ts';
 export { type Imported, type ImportOptions, importCheckpoint } from './pipeline/import-checkpoint.ts';
+export { type ImportDetectorsOptions, importDetectors } from './pipeline/import-detectors.ts';
 export {
   type CheckpointInspection,
   type DetectorsInspection,

@@ -46,6 +46,7 @@ const names = [
   'getMetadata',
   'imagenetNormalisation',
   'importCheckpoint',
+  'importDetectors',
   'inferShapes',
   'initialWeights',
   'inspectFile',

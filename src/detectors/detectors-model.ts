@@ -3,7 +3,7 @@ import { type Tensor, toFloat32 } from '../common/tensor.ts';
 import { float, GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import { tensorFromProto } from '../graph/tensor.ts';
-import type { FitReport, LayerDetector } from './fit-layer.ts';
+import type { LayerDetector } from './fit-layer.ts';
 
 /** Metadata key that marks a file of detectors, and says how each was fitted. */
 const DETECTORS_KEY = 'la_ood.detectors';
@@ -14,16 +14,8 @@ export const BACKBONE_KEY = 'la_ood.backbone_sha256';
 /** Standardised features are cut off here, a million standard deviations out. */
 const FARTHEST = 1e6;
 
-/** A detector that was fitted elsewhere: nothing is known of how its γ was chosen. */
-export type ImportedDetector = Omit<LayerDetector, 'fit'>;
-
-/** What the metadata say of a layer; its arrays are initializers. Imported detectors have no report of their fit. */
-interface DetectorRecord {
-  readonly tap: string;
-  readonly nu: number;
-  readonly gamma: number;
-  readonly fit?: FitReport;
-}
+/** What the metadata say of a layer; its arrays are initializers. */
+type DetectorRecord = Pick<LayerDetector, 'tap' | 'nu' | 'gamma' | 'fit'>;
 
 /**
  * Fitted detectors as one ONNX model, so that whatever runs ONNX can score.
@@ -39,7 +31,7 @@ interface DetectorRecord {
  * @param metadata further entries, for instance what the detectors were fitted on
  */
 export function detectorsModel(
-  detectors: readonly (LayerDetector | ImportedDetector)[],
+  detectors: readonly LayerDetector[],
   metadata: Readonly<Record<string, string>> = {},
 ): ModelProto {
   const graph = new GraphBuilder('la_ood_detectors');
@@ -54,10 +46,7 @@ export function detectorsModel(
   graph.output('layer_scores', ElementType.float, ['batch', detectors.length]);
   graph.output('ood_score', ElementType.float, ['batch']);
   graph.output('ood_layer', ElementType.int64, ['batch']);
-  const records = detectors.map((detector): DetectorRecord => {
-    const { tap, nu, gamma } = detector;
-    return { tap, nu, gamma, fit: 'fit' in detector ? detector.fit : undefined };
-  });
+  const records = detectors.map(({ tap, nu, gamma, fit }): DetectorRecord => ({ tap, nu, gamma, fit }));
   return graph.build({ metadata: { ...metadata, [DETECTORS_KEY]: JSON.stringify(records) } });
 }
 
@@ -67,7 +56,7 @@ export function holdsDetectors(model: ModelProto): boolean {
 }
 
 /**
- * The detectors of a model that `detectorsModel` made; those that were imported have no `fit`.
+ * The detectors of a model that `detectorsModel` made.
  *
  * @param where the file, for errors
  * @throws DetectorError where the model holds none, or lacks a part of one
@@ -96,7 +85,7 @@ export function detectorsOfModel(model: ModelProto, where: string): LayerDetecto
       width,
       nu,
       gamma,
-      fit: fit!,
+      fit,
       scaler: { mean, scale: values('scale').data as Float64Array },
       supportVectors: supportVectorsOf(rows, width, gamma),
       alpha: toFloat32(values('alpha')),
@@ -106,7 +95,7 @@ export function detectorsOfModel(model: ModelProto, where: string): LayerDetecto
 }
 
 /** Adds the nodes that score one layer. Gives the name of its score, `[batch, 1]`. */
-function addScore(graph: GraphBuilder, detector: ImportedDetector, features: string): string {
+function addScore(graph: GraphBuilder, detector: LayerDetector, features: string): string {
   const { tap, width, scaler, alpha, rho } = detector;
   const count = alpha.length;
   const constant = (part: string, tensor: Tensor) => graph.initializer(`${tap}/${part}`, tensor);
@@ -135,7 +124,7 @@ function addScore(graph: GraphBuilder, detector: ImportedDetector, features: str
 }
 
 /** `[2γ sv, −γ, −γ|sv|²]` for every support vector. */
-function kernelRows({ supportVectors, width, gamma }: ImportedDetector): Float32Array {
+function kernelRows({ supportVectors, width, gamma }: LayerDetector): Float32Array {
   const stride = width + 2;
   const count = supportVectors.length / width;
   const rows = new Float32Array(count * stride);

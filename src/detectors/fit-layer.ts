@@ -1,11 +1,7 @@
 import { DetectorError } from '../common/errors.ts';
+import { chooseGamma, type GammaTrial } from './choose-gamma.ts';
 import { NeighbourSearch } from './neighbours.ts';
-import {
-  decisionFunction,
-  fitOneClassSvm,
-  type OneClassSvmOptions,
-  precisionFor,
-} from './ocsvm/one-class-svm.ts';
+import { fitOneClassSvm, type OneClassSvmOptions, precisionFor } from './ocsvm/one-class-svm.ts';
 import { type Points, type Precision, RbfKernel } from './ocsvm/rbf-kernel.ts';
 import { shiftEdges } from './self-adaptive-shifting.ts';
 import { splitValidation } from './split.ts';
@@ -27,6 +23,8 @@ export interface FitOptions {
   readonly seed: number;
   /** Stopping tolerance of the one-class SVM. */
   readonly tolerance: number;
+  /** Finish the fits of candidates that are proven not to win. What is chosen is the same. */
+  readonly finishAll?: boolean;
   /** Follow the original where its code departs from its method. */
   readonly compat?: 'original';
 }
@@ -41,18 +39,7 @@ export const defaultFitOptions: FitOptions = {
   tolerance: 1e-3,
 };
 
-/** One candidate for γ. */
-export interface GammaTrial {
-  readonly gamma: number;
-  readonly supportVectors: number;
-  /** Share of the pseudo outliers that are predicted inside. */
-  readonly errorOod: number;
-  /** Share of the validation samples that are predicted outside. */
-  readonly errorInd: number;
-  readonly error: number;
-}
-
-/** A layer's detector: the one-class SVM of its standardised pooled features, and how it was chosen. */
+/** A layer's detector: the one-class SVM of its standardised pooled features. */
 export interface LayerDetector {
   /** The tap whose pooled value it judges. */
   readonly tap: string;
@@ -66,6 +53,11 @@ export interface LayerDetector {
   /** Their multipliers, in (0, 1]. */
   readonly alpha: Float32Array;
   readonly rho: number;
+  /** How it was fitted; absent where another program did that. */
+  readonly fit?: FitReport;
+}
+
+export interface FittedDetector extends LayerDetector {
   readonly fit: FitReport;
 }
 
@@ -79,17 +71,30 @@ export interface FitReport {
   readonly seconds: { readonly shifting: number; readonly grid: number; readonly refit: number };
 }
 
-/** Fits layers one after the other, on one thread; its onnxruntime sessions serve them all. */
+/**
+ * Bytes that fitting a layer takes at most, its thread's runtime included and the features not: the standardised samples
+ * in float64 and as kernel points, once for choosing γ and once for the final fit, and the products of the neighbour
+ * search. Measured with `npm run bench -- growth`.
+ */
+export function fitMemory(samples: number, width: number): number {
+  return 120e6 + samples * (32 * width + 800);
+}
+
+/** Fits layers one after the other; its onnxruntime sessions serve them all. */
 export class LayerFitter {
   readonly #kernels = new Map<Precision, RbfKernel>();
   readonly #search: NeighbourSearch;
 
-  private constructor(search: NeighbourSearch) {
+  readonly #threads: number;
+
+  private constructor(search: NeighbourSearch, threads: number) {
     this.#search = search;
+    this.#threads = threads;
   }
 
-  static async open(): Promise<LayerFitter> {
-    return new LayerFitter(await NeighbourSearch.open());
+  /** @param threads of one onnxruntime call; several fitters side by side make better use of them */
+  static async open(threads = 1): Promise<LayerFitter> {
+    return new LayerFitter(await NeighbourSearch.open(threads), threads);
   }
 
   /**
@@ -100,7 +105,12 @@ export class LayerFitter {
    * @param features n × width pooled InD features, row-major
    * @throws DetectorError where the features are unusable (not finite, too few, no edge, no γ better than chance)
    */
-  async fit(tap: string, features: Float32Array, width: number, options: FitOptions): Promise<LayerDetector> {
+  async fit(
+    tap: string,
+    features: Float32Array,
+    width: number,
+    options: FitOptions,
+  ): Promise<FittedDetector> {
     try {
       return await this.#fit(tap, features, width, options);
     } catch (error) {
@@ -114,7 +124,7 @@ export class LayerFitter {
     features: Float32Array,
     width: number,
     options: FitOptions,
-  ): Promise<LayerDetector> {
+  ): Promise<FittedDetector> {
     checkFinite(features, width);
     const { nu, gammas, tolerance, compat } = options;
     const scaler = fitStandardScaler(features, width);
@@ -131,14 +141,14 @@ export class LayerFitter {
     const kernel = await this.#kernel({ nu, gamma: Math.max(...gammas), tolerance }, count, norm);
     const train = kernel.points(training, width);
     const judged = { ind: kernel.points(held, width), ood: kernel.points(outliers.features, width) };
-    const { trials, best, alpha } = await tryGammas(kernel, train, judged, options);
+    const { trials, best } = await chooseGamma(kernel, train, judged, options);
     const grid = clock();
 
-    const chosen = best ?? fallback(training, width, compat);
+    const chosen = best ? { nu, ...best } : fallback(training, width, compat);
     const final = { nu: chosen.nu, gamma: chosen.gamma, tolerance };
     const finalKernel = best ? kernel : await this.#kernel(final, count, norm);
     const all = finalKernel.points(standardise(scaler, features), width);
-    const start = best && scatter(alpha, split.train, all.count);
+    const start = best && scatter(best.alpha, split.train, all.count);
     const svm = await fitOneClassSvm(finalKernel, all, final, start);
     return {
       tap,
@@ -162,37 +172,10 @@ export class LayerFitter {
   /** The kernel of the precision that a fit needs, opened when the first layer needs it. */
   async #kernel(options: OneClassSvmOptions, count: number, squaredNorm: number): Promise<RbfKernel> {
     const precision = precisionFor(options, count, squaredNorm);
-    const kernel = this.#kernels.get(precision) ?? (await RbfKernel.open(precision));
+    const kernel = this.#kernels.get(precision) ?? (await RbfKernel.open(precision, this.#threads));
     this.#kernels.set(precision, kernel);
     return kernel;
   }
-}
-
-/** Fits every γ, each from the solution of the one before, and judges it. */
-async function tryGammas(
-  kernel: RbfKernel,
-  train: Points,
-  judged: { ind: Points; ood: Points },
-  options: FitOptions,
-) {
-  const { nu, tolerance, errorRate } = options;
-  const trials: GammaTrial[] = [];
-  let best: { nu: number; gamma: number; error: number } | undefined;
-  let bestAlpha: Float64Array | undefined;
-  let start: Float64Array | undefined;
-  for (const gamma of options.gammas) {
-    const svm = await fitOneClassSvm(kernel, train, { nu, gamma, tolerance }, start);
-    start = svm.dual.alpha;
-    const errorOod = share(await decisionFunction(kernel, svm, judged.ood), (f) => f > 0);
-    const errorInd = share(await decisionFunction(kernel, svm, judged.ind), (f) => f <= 0);
-    const error = errorRate * errorOod + (1 - errorRate) * errorInd;
-    trials.push({ gamma, supportVectors: svm.alpha.length, errorOod, errorInd, error });
-    if (error < (best?.error ?? 1)) {
-      best = { nu, gamma, error };
-      bestAlpha = start;
-    }
-  }
-  return { trials, best, alpha: bestAlpha };
 }
 
 /** What the original does where no candidate is better than chance; otherwise such a layer is no use. */
@@ -217,9 +200,9 @@ function checkFinite(features: Float32Array, width: number): void {
 }
 
 /** Puts the multipliers of the training part back at their samples' places. */
-function scatter(alpha: Float64Array | undefined, indices: Uint32Array, count: number) {
+function scatter(alpha: Float64Array, indices: Uint32Array, count: number): Float64Array {
   const all = new Float64Array(count);
-  for (let i = 0; i < indices.length; i++) all[indices[i]] = alpha![i];
+  for (let i = 0; i < indices.length; i++) all[indices[i]] = alpha[i];
   return all;
 }
 
@@ -243,10 +226,6 @@ function largestSquaredNorm(features: Float64Array, width: number): number {
 function deviation(values: Float64Array): number {
   const mean = values.reduce((a, b) => a + b, 0) / values.length;
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
-}
-
-function share(values: Float64Array, holds: (value: number) => boolean): number {
-  return values.reduce((count, value) => count + (holds(value) ? 1 : 0), 0) / values.length;
 }
 
 /** A function that tells the seconds since it was last called. */

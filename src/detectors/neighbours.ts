@@ -20,6 +20,12 @@ const ROUNDOFF = 2 ** -24;
 /** Query points of one graph run. */
 const BLOCK = 256;
 
+/** Points of a group; see `searchGraph`. */
+const GROUP = 16;
+
+/** Augmentation of what fills up the last group: farther than any point. */
+const NOWHERE = 1e30;
+
 /**
  * Exact Euclidean nearest neighbours by blocked matrix multiplication and top-k on onnxruntime: float32 products find
  * the candidates, their distances are computed anew in float64 and rank them. Where rounding may have kept a neighbour
@@ -47,19 +53,28 @@ export class NeighbourSearch {
     const { queries, points, norms } = augment(features, width);
     const everyone = Uint32Array.from({ length: count }, (_, i) => i);
     const candidates = Math.min(k + 1 + MARGIN, count);
-    const kTensor = new ort.Tensor('int64', [BigInt(candidates)], [1]);
-    const pointTensor = new ort.Tensor('float32', points, [count, width + 1]);
+    const groups = Math.ceil(count / GROUP);
+    const taken = Math.min(candidates, groups);
+    const feeds = {
+      points: new ort.Tensor('float32', points, [groups * GROUP, width + 1]),
+      table: int64s(-1, GROUP, groups),
+      taken: int64s(taken),
+      candidates: int64s(candidates),
+    };
     const indices = new Uint32Array(count * k);
     const distances = new Float64Array(count * k);
     for (let start = 0; start < count; start += BLOCK) {
       const end = Math.min(start + BLOCK, count);
       const block = queries.subarray(start * (width + 1), end * (width + 1));
-      const { index, nearness } = await this.#session.run({
+      const { nearness, group, position } = await this.#session.run({
+        ...feeds,
         queries: new ort.Tensor('float32', block, [end - start, width + 1]),
-        points: pointTensor,
-        k: kTensor,
       });
-      const found = Uint32Array.from(index.data as BigInt64Array, Number);
+      const groupOf = group.data as Int32Array;
+      const found = Uint32Array.from(position.data as Int32Array, (at, i) => {
+        const column = at % taken;
+        return groupOf[Math.floor(i / candidates) * taken + column] + (groups * (at - column)) / taken;
+      });
       const products = nearness.data as Float32Array;
       for (let i = start; i < end; i++) {
         const [first, last] = [(i - start) * candidates, (i - start + 1) * candidates];
@@ -82,7 +97,7 @@ export class NeighbourSearch {
 function augment(features: Float64Array, width: number) {
   const count = features.length / width;
   const queries = new Float32Array(count * (width + 1));
-  const points = new Float32Array(count * (width + 1));
+  const points = new Float32Array(Math.ceil(count / GROUP) * GROUP * (width + 1));
   const norms = new Float64Array(count);
   for (let i = 0, from = 0, to = 0; i < count; i++, to++) {
     let norm = 0;
@@ -96,6 +111,7 @@ function augment(features: Float64Array, width: number) {
     points[to] = norm;
     norms[i] = norm;
   }
+  for (let at = count * (width + 1) + width; at < points.length; at += width + 1) points[at] = NOWHERE;
   return { queries, points, norms };
 }
 
@@ -135,19 +151,43 @@ function rank(
   }
 }
 
+function int64s(...values: number[]): ort.Tensor {
+  return new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [values.length]);
+}
+
 function isNearer(distance: number, index: number, thanDistance: number, thanIndex: number): boolean {
   return distance < thanDistance || (distance === thanDistance && index < thanIndex);
 }
 
-/** queries [q, e], points [n, e], k [1] → the k largest products and their points, nearness and index [q, k], unsorted */
+/**
+ * queries [q, e], points [16 g, e] → the `candidates` largest products of each query, nearness [q, c], unsorted.
+ *
+ * A scan for the largest of thousands of products is slow; maxima over groups of them are vectorised. The c largest
+ * products lie in the c groups with the largest maxima: only those are scanned. Product p belongs to group p mod g, and
+ * the one at `position` (row t, column u of a [16, taken] table) is that of point t g + group[u].
+ */
 function searchGraph() {
   const graph = new GraphBuilder('nearest_neighbours');
   graph.input('queries', ElementType.float, ['queries', 'augmented']);
   graph.input('points', ElementType.float, ['points', 'augmented']);
-  graph.input('k', ElementType.int64, [1]);
+  graph.input('table', ElementType.int64, [3]);
+  graph.input('taken', ElementType.int64, [1]);
+  graph.input('candidates', ElementType.int64, [1]);
+  graph.int64s('axis', [1]);
+  graph.int64s('rows', [1, GROUP, 1]);
   graph.node('Gemm', ['queries', 'points'], { name: 'products', attributes: { transB: 1 } });
-  graph.node('TopK', ['products', 'k'], { outputs: ['nearness', 'index'], attributes: { sorted: 0 } });
-  graph.output('nearness', ElementType.float, ['queries', 'k']);
-  graph.output('index', ElementType.int64, ['queries', 'k']);
+  graph.node('Reshape', ['products', 'table'], { name: 'grouped' });
+  graph.node('ReduceMax', ['grouped', 'axis'], { name: 'maxima', attributes: { keepdims: 1 } });
+  graph.node('TopK', ['maxima', 'taken'], { outputs: ['least', 'best'], attributes: { sorted: 0 } });
+  graph.node('Expand', ['best', 'rows'], { name: 'best_rows' });
+  graph.node('GatherElements', ['grouped', 'best_rows'], { name: 'scanned', attributes: { axis: 2 } });
+  graph.node('Flatten', ['scanned'], { name: 'flat', attributes: { axis: 1 } });
+  graph.node('TopK', ['flat', 'candidates'], { outputs: ['nearness', 'at'], attributes: { sorted: 0 } });
+  // Numbers of 32 bits: arrays of BigInt are slow.
+  graph.node('Cast', ['best'], { name: 'group', attributes: { to: ElementType.int32 } });
+  graph.node('Cast', ['at'], { name: 'position', attributes: { to: ElementType.int32 } });
+  graph.output('nearness', ElementType.float, ['queries', 'candidates']);
+  graph.output('group', ElementType.int32, ['queries', 1, 'taken']);
+  graph.output('position', ElementType.int32, ['queries', 'candidates']);
   return graph.build();
 }

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import type { FeatureFile } from '../../converters/hdf5/features.ts';
-import { RunError } from '../common/errors.ts';
+import { RunError, UsageError } from '../common/errors.ts';
 import { nearestName } from '../common/suggest.ts';
 import type { Role } from './features.ts';
 import type { RunFolder } from './run-folder.ts';
@@ -27,6 +27,25 @@ export function featureLayers({ widths, taps, attributes }: FeatureFile): Featur
     width,
     hasDetector: withDetector.has(names[index]),
   }));
+}
+
+/** The layers of these names or numbers; without any, those that get a detector. */
+export function chooseLayers(features: FeatureFile, wanted?: readonly string[]): FeatureLayer[] {
+  const layers = featureLayers(features);
+  if (!wanted) return layers.filter(({ hasDetector }) => hasDetector);
+  return wanted.map((name) => {
+    const layer = layers.find(({ tap, index }) => tap === name || String(index) === name);
+    if (layer) return layer;
+    const nearest = nearestName(
+      name,
+      layers.map(({ tap }) => tap),
+    );
+    throw new UsageError(
+      `layer ${name}`,
+      'there is none of that name',
+      nearest ? `did you mean ${nearest}?` : `layers are numbered 0 to ${layers.length - 1}`,
+    );
+  });
 }
 
 /**

@@ -15,6 +15,8 @@ export interface LayerTask {
   readonly options: FitOptions;
   /** Where to write the detector. */
   readonly target: string;
+  /** Threads of one onnxruntime call, the same in all tasks. */
+  readonly threads: number;
 }
 
 /** Why a layer could not be fitted, in the form that passes between threads; nothing where it was. */
@@ -29,7 +31,7 @@ onMessage(async (task: LayerTask) => parentPort!.postMessage(await fitLayer(task
 async function fitLayer(task: LayerTask): Promise<LayerFailure> {
   const features = await openFeatures(task.features);
   try {
-    fitter ??= LayerFitter.open();
+    fitter ??= LayerFitter.open(task.threads);
     const values = features.readLayer(task.index);
     const detector = await (await fitter).fit(task.tap, values, features.widths[task.index], task.options);
     await writeAtomically(task.target, encodeModel(detectorsModel([detector])));

@@ -49,9 +49,10 @@ export interface DetectorsInspection extends FileFacts {
     readonly width: number;
     readonly nu: number;
     readonly gamma: number;
-    readonly error: number;
+    /** Absent where another program fitted it, as `samples`. */
+    readonly error?: number;
     readonly supportVectors: number;
-    readonly samples: number;
+    readonly samples?: number;
   }[];
 }
 
@@ -74,9 +75,9 @@ function detectorFacts(model: ModelProto, path: string, facts: FileFacts): Detec
       width,
       nu,
       gamma,
-      error: fit.error,
+      error: fit?.error,
       supportVectors: alpha.length,
-      samples: fit.samples,
+      samples: fit?.samples,
     })),
   };
 }

@@ -20,7 +20,7 @@ describe('LayerFitter', () => {
     const width = 8;
     const { fit: report, ...detector } = await fitLayer(pooledFeatures(1500, width), width);
     expect(report.trials.map(({ gamma }) => gamma)).to.deep.equal(defaultFitOptions.gammas);
-    for (const { error, errorInd, errorOod } of report.trials)
+    for (const { error, errorInd, errorOod = 0 } of report.trials)
       expect(error).to.be.closeTo((errorInd + errorOod) / 2, 1e-15);
     const errors = report.trials.map(({ error }) => error);
     const best = report.trials[errors.indexOf(Math.min(...errors))];
@@ -34,6 +34,25 @@ describe('LayerFitter', () => {
     expect(report.edgePoints).to.be.within(1, 450);
     expect(detector.supportVectors.length).to.equal(detector.alpha.length * width);
     expect(detector.alpha.reduce((a, b) => a + b, 0)).to.be.closeTo(1.5, 1e-5);
+  });
+
+  it('chooses the same whether it finishes candidates that cannot win or not, on any number of threads', async () => {
+    const width = 30;
+    const features = pooledFeatures(3000, width);
+    const { fit: report, ...detector } = await fitLayer(features, width);
+    const { fit: full, ...same } = await fitLayer(features, width, { finishAll: true });
+    expect(same).to.deep.equal(detector);
+    expect(report.trials.some(({ isBound }) => isBound)).to.equal(true);
+    expect(full.trials.every(({ isBound, errorOod }) => !isBound && errorOod !== undefined)).to.equal(true);
+    for (const [t, { isBound, error, errorInd }] of report.trials.entries()) {
+      expect(error).to.be.at.most(full.trials[t].error);
+      expect(errorInd).to.be.at.most(full.trials[t].errorInd);
+      if (isBound) expect(error).to.be.at.least(report.error);
+      else expect(error).to.equal(full.trials[t].error);
+    }
+    const threaded = await (await LayerFitter.open(2)).fit('block1', features, width, defaultFitOptions);
+    expect(threaded.gamma).to.equal(detector.gamma);
+    expect(threaded.rho).to.be.closeTo(detector.rho, 1e-5);
   });
 
   it('accepts what it was fitted on, up to nu and the tolerance, and refuses what lies elsewhere', async () => {
@@ -63,7 +82,7 @@ describe('LayerFitter', () => {
       await fitLayer(features, 6, { errorRate: 1 }),
       await fitLayer(features, 6, { errorRate: 0 }),
     ];
-    expect(ood.fit.error).to.equal(Math.min(...ood.fit.trials.map(({ errorOod }) => errorOod)));
+    expect(ood.fit.error).to.equal(Math.min(...ood.fit.trials.map(({ error }) => error)));
     expect(ind.fit.error).to.equal(Math.min(...ind.fit.trials.map(({ errorInd }) => errorInd)));
     expect(ind.gamma).to.be.lessThan(ood.gamma);
   });

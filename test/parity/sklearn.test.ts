@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { readSklearnDetectors } from '../../converters/sklearn/read-detectors.ts';
 import { DetectorError } from '../../src/common/errors.ts';
-import { detectorsModel, type ImportedDetector } from '../../src/detectors/detectors-model.ts';
+import { detectorsModel } from '../../src/detectors/detectors-model.ts';
+import type { LayerDetector } from '../../src/detectors/fit-layer.ts';
 import { fitStandardScaler, type StandardScaler } from '../../src/detectors/standard-scaler.ts';
 import { runModel } from '../graph/models.ts';
 import { python } from './python.ts';
@@ -33,7 +34,7 @@ describe('detectors and scikit-learn', () => {
   it('score alike however joblib and pickle wrote them', async () => {
     const points = await Promise.all(written.layers.map((_, l) => floats(`${l}.points`)));
     const expected = await Promise.all(written.layers.map((_, l) => doubles(`${l}.scores`)));
-    let first: ImportedDetector[] | undefined;
+    let first: LayerDetector[] | undefined;
     for (const writer of written.writers) {
       const detectors = await read(writer, (l) => join(folder, `${writer}-${l}.scaler`));
       // The same numbers however they are stored: what one scores, all score.
@@ -104,7 +105,7 @@ describe('detectors and scikit-learn', () => {
 
 /** Largest difference between what the detectors score in onnxruntime and what they should. */
 async function worst(
-  detectors: readonly ImportedDetector[],
+  detectors: readonly LayerDetector[],
   points: readonly Float32Array[],
   expected: readonly Float64Array[],
 ): Promise<number> {

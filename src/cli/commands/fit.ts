@@ -1,4 +1,11 @@
-import { defaultFitOptions, type FitDetectorsReport, fitDetectors, RunFolder } from '../../index.ts';
+import {
+  defaultFitOptions,
+  type FitDetectorsReport,
+  fitDetectors,
+  importDetectors,
+  type LayerDetector,
+  RunFolder,
+} from '../../index.ts';
 import { command } from '../command.ts';
 import {
   atLeastOne,
@@ -22,6 +29,10 @@ export const fitCommand = command({
     ['fit --run runs/resnet20-cifar10', "every layer, with the original's settings"],
     ['fit --model vgg16 --ind cifar10 --layers 0 4 12', 'three layers'],
     ['fit --run runs/demo --gammas .01 .1 1 --nu .01', 'other candidates'],
+    [
+      'fit --model vgg16 --ind cifar10 --from saved_models/vgg16/cifar10_best',
+      "the original's own detectors",
+    ],
   ],
   positionals: {},
   options: {
@@ -73,20 +84,48 @@ export const fitCommand = command({
       check: (kernel: string) =>
         kernel === 'rbf' ? undefined : 'is not offered: the detectors that are written compute an RBF kernel',
     },
-    workers: {
+    'finish-all': {
+      type: 'boolean',
+      default: false,
+      describe: 'finish candidates for gamma that are proven not to win; the detectors are the same',
+    },
+    workers: { type: 'number', describe: 'threads; one a core by default', check: atLeastOne },
+    memory: {
       type: 'number',
-      describe: 'layers fitted side by side; one a core by default',
-      check: atLeastOne,
+      default: 4,
+      describe: 'GiB that fitting may take; fewer layers are fitted side by side',
+      check: positive,
+    },
+    from: {
+      type: 'string',
+      describe: "fit nothing: import the original's detectors, <layer>.joblib in this folder",
     },
     compat,
   },
   async run(options, onProgress) {
     const path = runPath(options);
-    const { ind, layers, workers, compat } = options;
+    const { ind, layers, workers, compat, from } = options;
+    if (from !== undefined) {
+      const detectors = await RunFolder.use(path, (run) =>
+        importDetectors(run, { folder: from, ...given({ ind, layers }) }),
+      );
+      return {
+        result: { run: path, imported: from, layers: detectors.map(facts) },
+        text: `${plural(detectors.length, 'detector')} of ${from}, read without executing anything.\nWrote ${path}/detectors.onnx.`,
+        next: `Next: la-ood evaluate --run ${path}`,
+      };
+    }
+    const memory = options.memory * 2 ** 30;
+    const finishAll = options.finishAll || undefined;
     const { nu, gammas, threshold, valSize, errorRate, seed, tolerance } = options;
     const settings = { nu, gammas, threshold, validationShare: valSize, errorRate, seed, tolerance };
     const report = await RunFolder.use(path, (run) =>
-      fitDetectors(run, { ...settings, ...given({ ind, layers, workers, compat }), onProgress }),
+      fitDetectors(run, {
+        ...settings,
+        ...memory,
+        ...given({ ind, layers, workers, compat, finishAll }),
+        onProgress,
+      }),
     );
     const { detectors, samples, seconds, done } = report;
     return {
@@ -95,15 +134,17 @@ export const fitCommand = command({
         samples,
         seconds,
         done,
-        layers: detectors.map(({ tap, width, nu, gamma, alpha, fit }) => {
-          return { tap, width, nu, gamma, error: fit.error, supportVectors: alpha.length };
-        }),
+        layers: detectors.map(facts),
       },
       text: describe(path, report),
       next: `Next: la-ood evaluate --run ${path}`,
     };
   },
 });
+
+function facts({ tap, width, nu, gamma, alpha, fit }: LayerDetector) {
+  return { tap, width, nu, gamma, error: fit?.error, supportVectors: alpha.length };
+}
 
 /** How many layers chose which gamma. */
 function describe(path: string, { detectors, samples, seconds, done }: FitDetectorsReport): string {

@@ -107,9 +107,9 @@ function describeDetectors(file: DetectorsInspection): string {
         width,
         nu,
         gamma,
-        error.toFixed(4),
+        error?.toFixed(4) ?? '',
         supportVectors,
-        samples,
+        samples ?? '',
       ]),
     ),
   ].join('\n');

@@ -1,6 +1,13 @@
 import { DetectorError } from '../../common/errors.ts';
-import { type DualSolution, feasibleStart, solveDual, supportIndices } from './dual.ts';
-import { type Points, type Precision, type RbfKernel, unitRoundoff } from './rbf-kernel.ts';
+import {
+  type DualSolution,
+  dualObjective,
+  feasibleStart,
+  type StopWhen,
+  solveDual,
+  supportIndices,
+} from './dual.ts';
+import { gradientRoundoff, type Points, type Precision, type RbfKernel, unitRoundoff } from './rbf-kernel.ts';
 
 export interface OneClassSvmOptions {
   /** Upper bound on the share of training points outside, lower bound on the share of support vectors; (0, 1]. */
@@ -23,6 +30,8 @@ export interface OneClassSvm {
   readonly objective: number;
   /** The dual solution over all training points: a start for the next fit. */
   readonly dual: DualSolution;
+  /** Whether the solver met its criterion; `false` where `stopWhen` ended it. */
+  readonly finished: boolean;
 }
 
 /**
@@ -30,6 +39,7 @@ export interface OneClassSvm {
  *
  * @param points n training points of `kernel.points`
  * @param start multipliers of an earlier fit to the same points in the same order, or to their first few
+ * @param stopWhen asked as the duality gap shrinks; `true` ends the fit unfinished
  * @throws DetectorError for ν, γ or the tolerance out of range, no points, features that are not finite or too large
  * for the kernel's precision, and where rounding keeps the solver from converging (see `precisionFor`)
  */
@@ -38,21 +48,20 @@ export async function fitOneClassSvm(
   points: Points,
   { nu, gamma, tolerance }: OneClassSvmOptions,
   start?: Float64Array,
+  stopWhen?: StopWhen,
 ): Promise<OneClassSvm> {
   if (!(nu > 0 && nu <= 1)) throw new DetectorError('one-class SVM', `nu is ${nu}`, 'it lies in (0, 1]');
   if (!(gamma > 0)) throw new DetectorError('one-class SVM', `gamma is ${gamma}`, 'it is positive');
   if (!(tolerance > 0))
     throw new DetectorError('one-class SVM', `the tolerance is ${tolerance}`, 'it is positive');
   if (points.count === 0) throw new DetectorError('one-class SVM', 'no training points');
-  if (!points.values.every(Number.isFinite))
-    throw new DetectorError('one-class SVM', 'a training feature is not a finite number');
   checkRange(kernel.precision, points, gamma);
-  const dual = await solveDual(kernel, points, gamma, feasibleStart(points.count, nu, start), tolerance);
+  const first = feasibleStart(points.count, nu, start);
+  const { finished, ...dual } = await solveDual(kernel, points, gamma, first, tolerance, stopWhen);
   const support = supportIndices(dual.alpha);
   const alpha = Float64Array.from(support, (i) => dual.alpha[i]);
-  let objective = 0;
-  for (const i of support) objective += 0.5 * dual.alpha[i] * dual.gradient[i];
-  return { gamma, supportVectors: kernel.gather(points, support), alpha, rho: offset(dual), objective, dual };
+  const supportVectors = kernel.gather(points, support);
+  return { gamma, supportVectors, alpha, rho: offset(dual), objective: dualObjective(dual), dual, finished };
 }
 
 /**
@@ -66,8 +75,8 @@ export function precisionFor(
   count: number,
   squaredNorm: number,
 ): Precision {
-  // A gradient sums multipliers that are ν n together; its error was up to 2^-21.6 of that in trials.
-  const gradientError = nu * count * 2 ** -21;
+  // A gradient sums multipliers that are ν n together.
+  const gradientError = nu * count * gradientRoundoff.float32;
   const kernelError = gamma * squaredNorm * unitRoundoff.float32;
   return gradientError < 0.2 * tolerance && kernelError < 1e-4 ? 'float32' : 'float64';
 }
@@ -87,6 +96,8 @@ export async function decisionFunction(
 function checkRange(precision: Precision, { values, count, width }: Points, gamma: number): void {
   for (let i = 0; i < count; i++) {
     const squaredNorm = values[i * (width + 2) + width];
+    if (!Number.isFinite(squaredNorm))
+      throw new DetectorError('one-class SVM', 'a training feature is not a finite number');
     if (gamma * squaredNorm * unitRoundoff[precision] > 0.1)
       throw new DetectorError(
         'one-class SVM',

@@ -10,6 +10,9 @@ export type FloatArray = Float32Array | Float64Array;
 /** Largest relative error of one rounding. */
 export const unitRoundoff: Readonly<Record<Precision, number>> = { float32: 2 ** -24, float64: 2 ** -53 };
 
+/** Largest error of a sum of weighted kernel values that was seen in trials, as a share of the sum of its terms. */
+export const gradientRoundoff: Readonly<Record<Precision, number>> = { float32: 2 ** -21, float64: 2 ** -50 };
+
 /** Points per onnxruntime call: a block of 512 × 512 kernel values fits the second-level cache. */
 const BLOCK = 512;
 
