@@ -122,7 +122,7 @@ export const fitCommand = command({
     const report = await RunFolder.use(path, (run) =>
       fitDetectors(run, {
         ...settings,
-        ...memory,
+        memory,
         ...given({ ind, layers, workers, compat, finishAll }),
         onProgress,
       }),
