@@ -3,12 +3,9 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { DataError } from '../src/common/errors.ts';
-import { decodeImage, imageExtensions } from './decode.ts';
+import { imageExtensions } from './decode.ts';
+import { decodeEach } from './decode-each.ts';
 import type { ImageSet } from './image-set.ts';
-import { resize } from './resample.ts';
-
-/** Images being decoded at a time: enough to keep libvips' threads busy, few enough to bound the memory. */
-const concurrency = 8;
 
 /** Sub-folders that are parts of a set, not classes of it. */
 const splits = new Set(['train', 'test', 'val', 'valid', 'validation']);
@@ -72,19 +69,11 @@ function set(
     label: (index) => known?.labels[index],
     imageName: (index) => paths[index],
     fingerprint: () => fingerprint(folder, paths),
-    async read(start, count, size) {
-      const stride = 3 * size.height * size.width;
-      const pixels = new Uint8Array(count * stride);
-      let next = 0;
-      const decodeSome = async () => {
-        while (next < count) {
-          const i = next++;
-          pixels.set(resize(await decodeImage(join(folder, paths[start + i])), size), i * stride);
-        }
-      };
-      await Promise.all(Array.from({ length: Math.min(concurrency, count) }, decodeSome));
-      return pixels;
-    },
+    read: (start, count, geometry) =>
+      decodeEach(
+        paths.slice(start, start + count).map((path) => ({ where: join(folder, path) })),
+        geometry,
+      ),
   };
 }
 
