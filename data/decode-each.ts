@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';
 import { DataError } from '../src/common/errors.ts';
 import { startWorker } from '../src/common/workers.ts';
+import type { DecodeOptions } from './decode.ts';
 import type { Decoded, DecodeTask } from './decode-each.worker.ts';
 import type { Geometry } from './image-set.ts';
 
@@ -22,7 +23,11 @@ const most = 32;
  * @returns `count × height × width × 3` bytes
  * @throws DataError for the first of them that cannot be decoded
  */
-export async function decodeEach(images: readonly EncodedImage[], geometry: Geometry): Promise<Uint8Array> {
+export async function decodeEach(
+  images: readonly EncodedImage[],
+  geometry: Geometry,
+  options: DecodeOptions = {},
+): Promise<Uint8Array> {
   const stride = 3 * geometry.height * geometry.width;
   const pixels = new Uint8Array(images.length * stride);
   const share = Math.ceil(images.length / (2 * availableParallelism()));
@@ -30,7 +35,7 @@ export async function decodeEach(images: readonly EncodedImage[], geometry: Geom
   const decoding: Promise<void>[] = [];
   for (let start = 0; start < images.length; start += some)
     decoding.push(
-      decode({ images: images.slice(start, start + some), geometry }).then((part) => {
+      decode({ images: images.slice(start, start + some), geometry, options }).then((part) => {
         pixels.set(part, start * stride);
       }),
     );

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import { DataError } from '../src/common/errors.ts';
 import { onMessage } from '../src/common/workers.ts';
-import { decodeImage } from './decode.ts';
+import { type DecodeOptions, decodeImage } from './decode.ts';
 import type { EncodedImage } from './decode-each.ts';
 import type { Geometry } from './image-set.ts';
 import { resize } from './resample.ts';
@@ -12,6 +12,7 @@ import { resize } from './resample.ts';
 export interface DecodeTask {
   readonly images: readonly EncodedImage[];
   readonly geometry: Geometry;
+  readonly options: DecodeOptions;
 }
 
 /** Pixels of all images of a task, or what was wrong with the first that could not be decoded. */
@@ -30,11 +31,11 @@ onMessage(async (task: DecodeTask) => {
   }
 });
 
-async function decodeAll({ images, geometry }: DecodeTask): Promise<Uint8Array> {
+async function decodeAll({ images, geometry, options }: DecodeTask): Promise<Uint8Array> {
   const stride = 3 * geometry.height * geometry.width;
   const pixels = new Uint8Array(images.length * stride);
   for (const [i, { where, bytes }] of images.entries())
-    pixels.set(resize(await decodeImage(bytes ?? read(where), where), geometry), i * stride);
+    pixels.set(resize(await decodeImage(bytes ?? read(where), where, options), geometry), i * stride);
   return pixels;
 }
 

@@ -22,6 +22,10 @@ export interface Image extends ImageSize {
   readonly pixels: Uint8Array;
 }
 
+/** The parts that sets are published in. */
+export const parts = ['train', 'test', 'val'] as const;
+export type Part = (typeof parts)[number];
+
 /**
  * A sized, seekable source of uint8 RGB images: what every command reads, whatever the images come from.
  * The order is fixed, and the same on every machine.
