@@ -1,73 +1,133 @@
-import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
 import sharp from 'sharp';
 import { DataError } from '../src/common/errors.ts';
+import { decodeGif } from './gif.ts';
 import type { Image } from './image-set.ts';
+import { decodeJpeg, jpegFrame } from './jpeg.ts';
 
 /** File name endings that are read as images, in lower case. */
 export const imageExtensions: readonly string[] = ['.jpg', '.jpeg', '.png', '.webp', '.gif'];
+
+/** Whether a file of this name is read as an image. */
+export function isImageName(name: string): boolean {
+  return imageExtensions.includes(extname(name).toLowerCase());
+}
+
+/** What else is done with an image when it is decoded. */
+export interface DecodeOptions {
+  /** Turns and mirrors it as its EXIF orientation says; else the pixels stay as they are stored. */
+  readonly orient?: boolean;
+}
 
 /** Pillow's own limit against decompression bombs. */
 const maxPixels = 178_956_970;
 
 /**
  * Decodes an image file to the pixels that Pillow's `Image.open(path).convert('RGB')` gives: alpha and colour
- * profiles are dropped, grey and palette become RGB, the EXIF orientation is not applied, an animation is its first
- * frame. The work is done in libvips' threads.
+ * profiles are dropped; grey, palette and CMYK become RGB; of 16-bit colours the upper byte is taken, and 16-bit grey
+ * is cut off at 255; an animation is its first frame. Blocks the thread: `decodeEach` does it
+ * in others.
  *
- * @throws DataError where the file is missing, damaged, has more than 179 million pixels, or samples that are not
- *   8-bit grey or RGB
+ * @param where what to call the file in an error
+ * @throws DataError where it is damaged, no JPEG, PNG, WebP or GIF, or has more than 179 million pixels
  */
-export async function decodeImage(path: string): Promise<Image> {
+export async function decodeImage(
+  bytes: Uint8Array,
+  where: string,
+  options: DecodeOptions = {},
+): Promise<Image> {
   try {
-    // Read here and not by libvips, which is slower by a third on small files.
-    const bytes = await readFile(path);
-    const samples = unsupportedSamples(bytes);
-    if (samples) throw new Error(`its samples are ${samples}, not 8-bit grey or RGB`);
-    const { data, info } = await sharp(bytes, {
-      ignoreIcc: true,
-      failOn: 'error',
-      limitInputPixels: maxPixels,
-    })
-      .raw()
+    if (isGif(bytes)) return decodeGif(bytes, maxPixels);
+    const jpeg = options.orient ? undefined : await decodeJpeg(bytes);
+    if (jpeg) {
+      const { height, width, samples, channels } = jpeg;
+      return { height, width, pixels: pickColors(samples, channels, (sample) => sample) };
+    }
+    const kind = samplesOf(bytes);
+    const decoder = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels });
+    if (options.orient) decoder.autoOrient();
+    if (kind === 'CMYK') decoder.pipelineColourspace('cmyk').toColourspace('cmyk');
+    const is16Bit = kind === '16-bit grey' || kind === '16-bit colour';
+    if (is16Bit) decoder.toColourspace('rgb16');
+    const { data, info } = await decoder
+      .raw(is16Bit ? { depth: 'ushort' } : {})
       .toBuffer({ resolveWithObject: true });
-    return { height: info.height, width: info.width, pixels: toRgb(data, info.channels) };
+    return { height: info.height, width: info.width, pixels: toRgb(data, info.channels, kind) };
   } catch (error) {
     const reason = (error as Error).message.trim().split('\n')[0];
     throw new DataError(
-      path,
+      where,
       `cannot be decoded (${reason})`,
       'replace the image, or take it out of the set',
     );
   }
 }
 
+type Samples = '8-bit' | '16-bit grey' | '16-bit colour' | 'CMYK';
+
 /**
  * What libvips would convert to RGB otherwise than Pillow does. Read from the header, because asking libvips for it
  * takes a third as long as decoding a small image.
  */
-function unsupportedSamples(bytes: Buffer): string | undefined {
-  const isPng = bytes.length > 24 && bytes.readUInt32BE(0) === 0x89504e47;
-  if (isPng) return bytes[24] === 16 ? '16-bit' : undefined;
-  const isJpeg = bytes.length > 2 && bytes.readUInt16BE(0) === 0xffd8;
-  // Segments up to the frame header, whose tenth byte is the number of components.
-  for (let at = 2; isJpeg && at + 9 < bytes.length; at += 2 + bytes.readUInt16BE(at + 2)) {
-    const marker = bytes[at + 1];
-    const isFrame = marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc;
-    if (isFrame) return bytes[at + 9] === 4 ? 'CMYK' : undefined;
+function samplesOf(bytes: Uint8Array): Samples {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const isPng = view.length > 25 && view.readUInt32BE(0) === 0x89504e47;
+  // The header holds the bits a sample, then the colour type, of which grey alone is 0.
+  if (isPng && view[24] === 16) return view[25] === 0 ? '16-bit grey' : '16-bit colour';
+  return jpegFrame(bytes)?.components === 4 ? 'CMYK' : '8-bit';
+}
+
+function isGif(bytes: Uint8Array): boolean {
+  return /^GIF8[79]a$/.test(Buffer.from(bytes.subarray(0, 6)).toString('latin1'));
+}
+
+/** RGB bytes of pixels as libvips gives them. */
+function toRgb(data: Buffer, channels: number, kind: Samples): Uint8Array {
+  switch (kind) {
+    case '8-bit':
+      return pickColors(data, channels, (sample) => sample);
+    case 'CMYK':
+      return fromCmyk(data);
+    case '16-bit grey':
+      return pickColors(samples16(data), channels, (sample) => Math.min(sample, 255));
+    case '16-bit colour':
+      return pickColors(samples16(data), channels, (sample) => sample >> 8);
   }
-  return undefined;
 }
 
 /** The colours of grey (1 channel), grey with alpha (2), RGB (3) or RGB with alpha (4). */
-function toRgb(pixels: Uint8Array, channels: number): Uint8Array {
-  if (channels === 3) return pixels;
+function pickColors(
+  pixels: Uint8Array | Uint16Array,
+  channels: number,
+  toByte: (sample: number) => number,
+): Uint8Array {
+  if (channels === 3 && pixels instanceof Uint8Array) return pixels;
   const count = pixels.length / channels;
   const [green, blue] = channels < 3 ? [0, 0] : [1, 2];
   const rgb = new Uint8Array(3 * count);
   for (let i = 0; i < count; i++) {
-    rgb[3 * i] = pixels[channels * i];
-    rgb[3 * i + 1] = pixels[channels * i + green];
-    rgb[3 * i + 2] = pixels[channels * i + blue];
+    rgb[3 * i] = toByte(pixels[channels * i]);
+    rgb[3 * i + 1] = toByte(pixels[channels * i + green]);
+    rgb[3 * i + 2] = toByte(pixels[channels * i + blue]);
+  }
+  return rgb;
+}
+
+/** libvips' samples are in the machine's byte order, which is little-endian wherever it runs. */
+function samples16(data: Buffer): Uint16Array {
+  return new Uint16Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.length));
+}
+
+/** As `cmyk2rgb` of Pillow's `Convert.c`: paper minus key, times one minus the ink, in rounded fixed point. */
+function fromCmyk(pixels: Uint8Array): Uint8Array {
+  const count = pixels.length / 4;
+  const rgb = new Uint8Array(3 * count);
+  for (let i = 0; i < count; i++) {
+    const light = 255 - pixels[4 * i + 3];
+    for (let c = 0; c < 3; c++) {
+      const product = pixels[4 * i + c] * light + 128;
+      rgb[3 * i + c] = light - (((product >> 8) + product) >> 8);
+    }
   }
   return rgb;
 }

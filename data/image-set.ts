@@ -1,13 +1,30 @@
+import type { FilterName } from './resampling/filters.ts';
+
 /** Height and width in pixels. */
 export interface ImageSize {
   readonly height: number;
   readonly width: number;
 }
 
+/** The size that images are wanted in, and how they are brought to it. */
+export interface Geometry extends ImageSize {
+  /** Lanczos if not given, as the original resizes. */
+  readonly filter?: FilterName;
+  /**
+   * Where given, images are not stretched: their shorter side is made this long and the middle is cut out, as
+   * torchvision's `Resize(shorterSide)` and `CenterCrop((height, width))` do.
+   */
+  readonly shorterSide?: number;
+}
+
 /** One decoded image: `height × width × 3` RGB bytes, row by row. */
 export interface Image extends ImageSize {
   readonly pixels: Uint8Array;
 }
+
+/** The parts that sets are published in. */
+export const parts = ['train', 'test', 'val'] as const;
+export type Part = (typeof parts)[number];
 
 /**
  * A sized, seekable source of uint8 RGB images: what every command reads, whatever the images come from.
@@ -27,10 +44,11 @@ export interface ImageSet {
   /** Hex SHA-256 that changes when the images do; for the manifest, and to know whether work can be resumed. */
   fingerprint(): Promise<string>;
   /**
-   * Images `start … start + count - 1` as `count × height × width × 3` bytes (NHWC). Images of another size are
-   * stretched to exactly `size` with Pillow's Lanczos filter, aspect not kept, as the original does.
+   * Images `start … start + count - 1` as `count × height × width × 3` bytes (NHWC). Unless the geometry says
+   * otherwise, images of another size are stretched to exactly `height × width` with Pillow's Lanczos filter, aspect
+   * not kept, as the original does.
    *
    * @throws DataError that names the image which cannot be decoded
    */
-  read(start: number, count: number, size: ImageSize): Promise<Uint8Array>;
+  read(start: number, count: number, geometry: Geometry): Promise<Uint8Array>;
 }

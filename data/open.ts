@@ -2,10 +2,11 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DataError } from '../src/common/errors.ts';
 import { nearestName } from '../src/common/suggest.ts';
-import { openCifar } from './cifar/cifar-set.ts';
 import { demoSet, demoSetNames } from './demo/demo-set.ts';
-import { openFolder } from './folder.ts';
-import type { ImageSet } from './image-set.ts';
+import { folderTree } from './files/folder-tree.ts';
+import type { ImageSet, Part } from './image-set.ts';
+import { openTree } from './layouts/open-tree.ts';
+import { openFile } from './open-file.ts';
 import { pureColor } from './pure-color.ts';
 
 /** What a set's specification does not say. */
@@ -18,6 +19,8 @@ export interface OpenOptions {
   readonly count?: number;
   /** `original` follows the original implementation where its sets differ. */
   readonly compat?: 'original';
+  /** Turns and mirrors image files as their EXIF orientation says; by default it is ignored, as in the original. */
+  readonly orient?: boolean;
 }
 
 /**
@@ -25,34 +28,35 @@ export interface OpenOptions {
  *
  * - `demo:train`, `demo:test`, `demo:shapes`, …: a set of the built-in demo
  * - `pure_color`: the original's synthetic set
- * - a path: a folder of images, or of CIFAR-10 or CIFAR-100 batches
- * - a path and `:train` or `:test`: that part of it
+ * - a path: a folder, a zip or tar archive, or a file of images (the formats are those of `formats/open-file.ts`, the
+ *   ways in which folders and archives are laid out those of `layouts/`)
+ * - a path and `:train`, `:test` or `:val`: that part of it
  *
  * @throws DataError where there is nothing to open, or it is damaged
  */
 export async function openImageSet(spec: string, options: OpenOptions = {}): Promise<ImageSet> {
   if (spec === 'pure_color') return pureColor(options);
   if (spec.startsWith('demo:')) return demoSet(spec.slice('demo:'.length), options);
-  const [, path, part] = /^(.*?)(?::(train|test))?$/s.exec(spec) as unknown as [string, string, Part?];
+  const [, path, part] = /^(.*?)(?::(train|test|val))?$/s.exec(spec) as unknown as [string, string, Part?];
   const found = await stat(path).catch(() => undefined);
   if (!found) throw await nothingThere(path);
-  if (!found.isDirectory())
-    throw new DataError(path, 'is not a set of images', 'expected a folder of images or of CIFAR batches');
-  const cifar = await openCifar(path, part, options.name ?? nameOf(path, part));
-  if (cifar) return cifar;
-  const folder = part ? join(path, part) : path;
-  if (part && !(await stat(folder).catch(() => undefined))) throw await nothingThere(folder);
-  return openFolder(folder, options.name ?? nameOf(folder));
+  const request = { name: options.name ?? nameOf(path, part), part, orient: options.orient };
+  if (!found.isDirectory()) return openFile(path, request);
+  // A part that is a sub-folder is opened without listing the others.
+  const inner = part && (await stat(join(path, part)).catch(() => undefined));
+  return inner?.isDirectory()
+    ? openTree(await folderTree(join(path, part!)), { ...request, part: undefined })
+    : openTree(await folderTree(path), request);
 }
 
-/** One of the two parts that a set is published in. */
-export type Part = 'train' | 'test';
+/** Endings of archives and arrays, which are no part of a name. */
+const endings = /(\.(tar|tgz|gz|zip|npy|mat|hdf5|h5|txt|mdb|parquet|bin))+$/i;
 
 /** The last word of a path that says what the set is: `cifar10/test` is `cifar10_test`. */
 function nameOf(path: string, part?: Part): string {
   const full = resolve(path);
-  const name = basename(full);
-  const telling = /^(train|test|val|images)$/.test(name) ? `${basename(dirname(full))}_${name}` : name;
+  const name = basename(full).replace(endings, '');
+  const telling = /^(train|test|val|images|data)$/.test(name) ? `${basename(dirname(full))}_${name}` : name;
   return part ? `${telling}_${part}` : telling;
 }
 

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Attribute, Dataset, File } from 'h5wasm/node';
 import { FeatureError } from '../../src/common/errors.ts';
-import { calling, type Hdf5, loadHdf5 } from './library.ts';
+import { calling, type Hdf5, loadHdf5 } from '../../src/common/hdf5.ts';
 
 const REMEDY = 'make it again with `la-ood features`';
 
@@ -18,9 +18,15 @@ const BLOCK_BYTES = 16 << 20;
 export async function openFeatures(path: string): Promise<FeatureFile> {
   await checkSignature(path);
   const library = await loadHdf5();
-  const file = calling(path, 'cannot be opened', REMEDY, () => new library.File(resolve(path), 'r'));
+  const file = calling(
+    FeatureError,
+    path,
+    'cannot be opened',
+    REMEDY,
+    () => new library.File(resolve(path), 'r'),
+  );
   try {
-    return calling(path, 'is damaged', REMEDY, () => new FeatureFile(path, library, file));
+    return calling(FeatureError, path, 'is damaged', REMEDY, () => new FeatureFile(path, library, file));
   } catch (error) {
     file.close();
     throw error;
@@ -94,7 +100,9 @@ export class FeatureFile {
     for (let from = start; from < start + count; ) {
       const to = Math.min(start + count, from + blockRows - (from % blockRows));
       const ranges = [[from, to] as [number, number], [0, width] as [number, number]];
-      const block = calling(this.path, `layer ${layer} cannot be read`, REMEDY, () => dataset.slice(ranges));
+      const block = calling(FeatureError, this.path, `layer ${layer} cannot be read`, REMEDY, () =>
+        dataset.slice(ranges),
+      );
       rows.set(block as Float32Array | Float64Array, (from - start) * width);
       from = to;
     }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Dataset, File } from 'h5wasm/node';
 import { FeatureError } from '../../src/common/errors.ts';
 import { writeAtomically } from '../../src/common/files.ts';
-import { calling, loadHdf5, withoutTimestamps } from './library.ts';
+import { calling, loadHdf5, withoutTimestamps } from '../../src/common/hdf5.ts';
 
 /** What a feature file is to hold. */
 export interface FeatureLayout {
@@ -40,7 +40,9 @@ export async function writeFeatures(
     throw new FeatureError(path, 'there are no features to write');
   const library = await loadHdf5();
   const hdf5 = <T>(call: () => T): T =>
-    calling(path, 'cannot be written', 'is there space, and leave to write?', () => withoutTimestamps(call));
+    calling(FeatureError, path, 'cannot be written', 'is there space, and leave to write?', () =>
+      withoutTimestamps(call),
+    );
   await writeAtomically(path, async (part) => {
     // The oldest format: every HDF5 since 1.8 reads it, and it holds no timestamps but one for each dataset.
     const file = hdf5(() => new library.File(resolve(part), 'w', { libver: ['earliest', 'v110'] }));

@@ -1,6 +1,7 @@
 import { crc32, inflateRawSync } from 'node:zlib';
 import yauzl from 'yauzl';
 import { printable } from '../../src/common/printable.ts';
+import { ZipReader } from '../../src/common/zip-reader.ts';
 import { type CheckpointFile, fetchAgain } from './file.ts';
 
 const STORED = 0;
@@ -84,7 +85,7 @@ export class ZipArchive {
 }
 
 async function readDirectory(file: CheckpointFile): Promise<Map<string, Entry>> {
-  const zip = await yauzl.fromRandomAccessReaderPromise(new Reader(file), file.size, {
+  const zip = await yauzl.fromRandomAccessReaderPromise(new ZipReader(file), file.size, {
     autoClose: false,
     strictFileNames: true,
   });
@@ -219,31 +220,4 @@ function checkExpansion(file: CheckpointFile, entries: Iterable<Entry>): void {
       `is a zip bomb: ${file.size} bytes claim to unpack to ${total}`,
       'do not trust this file; an honest one can be saved again with torch.save',
     );
-}
-
-/** yauzl's way of reading; `fs.read` would throw outside its callbacks on offsets beyond the file. */
-class Reader extends yauzl.RandomAccessReader {
-  readonly #file: CheckpointFile;
-
-  constructor(file: CheckpointFile) {
-    super();
-    this.#file = file;
-  }
-
-  override read(
-    buffer: Buffer,
-    offset: number,
-    length: number,
-    position: number,
-    callback: (error: Error | null) => void,
-  ): void {
-    if (position + length > this.#file.size) {
-      callback(new Error('a header lies beyond the end of the file'));
-      return;
-    }
-    this.#file.read(position, length).then((bytes) => {
-      buffer.set(bytes, offset);
-      callback(null);
-    }, callback);
-  }
 }

@@ -1,6 +1,7 @@
-import { open, readFile } from 'node:fs/promises';
 import { DataError } from '../../src/common/errors.ts';
-import { type CifarBatch, imageBytes } from './batch.ts';
+import type { ByteSource } from '../files/byte-source.ts';
+import { imagesIn, type RawImages } from '../raw-images.ts';
+import { cifarImages, imageBytes } from './batch.ts';
 
 /**
  * Opens a batch of CIFAR's binary form: records of one label byte or more and an image. Images are read from the file
@@ -9,44 +10,26 @@ import { type CifarBatch, imageBytes } from './batch.ts';
  * @param labelBytes bytes before the image; the last of them is the label
  * @throws DataError where the file is cut short
  */
-export async function openBinaryBatch(file: string, labelBytes: number): Promise<CifarBatch> {
-  const bytes = await readFile(file);
+export async function openBinaryBatch(
+  file: ByteSource,
+  name: string,
+  labelBytes: number,
+): Promise<RawImages> {
   const stride = labelBytes + imageBytes;
-  const count = Math.floor(bytes.length / stride);
-  if (count === 0 || count * stride !== bytes.length)
+  const count = Math.floor(file.size / stride);
+  if (count === 0 || count * stride !== file.size)
     throw new DataError(
-      file,
-      `is cut short: ${bytes.length} bytes are not a whole number of ${stride}-byte records`,
+      file.where,
+      `is cut short: ${file.size} bytes are not a whole number of ${stride}-byte records`,
       'download it again',
     );
-  return {
-    file,
-    labels: Uint8Array.from({ length: count }, (_, i) => bytes[i * stride + labelBytes - 1]),
-    planes: async (start, some) => ({
-      bytes: await readAt(file, start * stride + labelBytes, some * stride - labelBytes),
-      stride,
-    }),
-  };
+  const bytes = await file.read(0, file.size);
+  const labels = Uint8Array.from({ length: count }, (_, i) => bytes[i * stride + labelBytes - 1]);
+  return imagesIn(file, labelBytes, { ...cifarImages, name, count, stride, labels });
 }
 
-/** Class names, one a line; undefined where the file is missing. */
-export async function readBinaryNames(file: string): Promise<string[] | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  return text?.split('\n').filter(Boolean);
-}
-
-async function readAt(file: string, position: number, length: number): Promise<Uint8Array> {
-  const handle = await open(file);
-  try {
-    const bytes = new Uint8Array(length);
-    const { bytesRead } = await handle.read(bytes, 0, length, position);
-    if (bytesRead === length) return bytes;
-    throw new DataError(
-      file,
-      `ends at byte ${position + bytesRead}, it was longer before`,
-      'download it again',
-    );
-  } finally {
-    await handle.close();
-  }
+/** Class names, one a line. */
+export async function readBinaryNames(file: ByteSource): Promise<string[]> {
+  const bytes = await file.read(0, file.size);
+  return Buffer.from(bytes).toString('utf8').split('\n').filter(Boolean);
 }

@@ -1,10 +1,8 @@
-import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
 import { DataError } from '../../src/common/errors.ts';
-import { sha256, sha256File } from '../../src/common/files.ts';
+import type { ByteSource } from '../files/byte-source.ts';
 import type { ImageSet } from '../image-set.ts';
-import { resizeEach } from '../resample.ts';
-import { type CifarBatch, cifarSize, imageBytes, plane } from './batch.ts';
+import type { Layout } from '../layouts/layout.ts';
+import { type RawImages, rawImageSet } from '../raw-images.ts';
 import { openBinaryBatch, readBinaryNames } from './binary.ts';
 import { openPythonBatch, readPythonNames } from './python.ts';
 
@@ -13,9 +11,11 @@ interface Form {
   /** The files of each part, in order. */
   readonly train: readonly string[];
   readonly test: readonly string[];
-  open(file: string): Promise<CifarBatch>;
-  /** Class names by label, undefined where their file is missing. */
-  names(folder: string): Promise<readonly string[] | undefined>;
+  /** The file of class names. */
+  readonly names: string;
+  open(file: ByteSource, name: string): Promise<RawImages>;
+  /** Class names by label. */
+  readNames(file: ByteSource): Promise<readonly string[] | undefined>;
 }
 
 const fiveBatches = (ending: string) => [1, 2, 3, 4, 5].map((i) => `data_batch_${i}${ending}`);
@@ -24,103 +24,63 @@ const forms: readonly Form[] = [
   {
     train: fiveBatches('.bin'),
     test: ['test_batch.bin'],
-    open: (file) => openBinaryBatch(file, 1),
-    names: (folder) => readBinaryNames(join(folder, 'batches.meta.txt')),
+    names: 'batches.meta.txt',
+    open: (file, name) => openBinaryBatch(file, name, 1),
+    readNames: readBinaryNames,
   },
   {
     train: ['train.bin'],
     test: ['test.bin'],
+    names: 'fine_label_names.txt',
     // The coarse label comes first.
-    open: (file) => openBinaryBatch(file, 2),
-    names: (folder) => readBinaryNames(join(folder, 'fine_label_names.txt')),
+    open: (file, name) => openBinaryBatch(file, name, 2),
+    readNames: readBinaryNames,
   },
   {
     train: fiveBatches(''),
     test: ['test_batch'],
-    open: (file) => openPythonBatch(file, 'labels'),
-    names: (folder) => readPythonNames(join(folder, 'batches.meta'), 'label_names'),
+    names: 'batches.meta',
+    open: (file, name) => openPythonBatch(file, name, 'labels'),
+    readNames: (file) => readPythonNames(file, 'label_names'),
   },
   {
     train: ['train'],
     test: ['test'],
-    open: (file) => openPythonBatch(file, 'fine_labels'),
-    names: (folder) => readPythonNames(join(folder, 'meta'), 'fine_label_names'),
+    names: 'meta',
+    open: (file, name) => openPythonBatch(file, name, 'fine_labels'),
+    readNames: (file) => readPythonNames(file, 'fine_label_names'),
   },
 ];
 
-/**
- * Opens a folder of CIFAR-10 or CIFAR-100 batches, in their binary or their Python form.
- *
- * @param part which half of the set
- * @returns undefined where the folder holds no such batches
- * @throws DataError where no part is named, or a batch is missing or damaged
- */
-export async function openCifar(
-  folder: string,
-  part: 'train' | 'test' | undefined,
-  name: string,
-): Promise<ImageSet | undefined> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  // Folders do not count: an image set may well have `train` and `test`.
-  const present = new Set(entries.filter((entry) => !entry.isDirectory()).map((entry) => entry.name));
-  const form = forms.find(({ train, test }) => [...train, ...test].some((file) => present.has(file)));
+/** Whether a file of this name is one batch of CIFAR. */
+export function isCifarBatch(file: string): boolean {
+  return formOf(file) !== undefined;
+}
+
+/** One batch by itself, without class names, since these are beside it. */
+export async function openCifarBatch(file: ByteSource, batch: string, name: string): Promise<ImageSet> {
+  return rawImageSet(name, [await formOf(batch)!.open(file, batch)]);
+}
+
+function formOf(file: string): Form | undefined {
+  return forms.find(({ train, test }) => train.includes(file) || test.includes(file));
+}
+
+/** CIFAR-10 or CIFAR-100 batches, in their binary or their Python form. */
+export const cifar: Layout = async (tree, others, { name, part }) => {
+  const form = forms.find(({ train, test }) => [...train, ...test].some((file) => others.has(file)));
   if (!form) return undefined;
-  if (!part)
-    throw new DataError(
-      folder,
-      'holds CIFAR batches to train and to test on',
-      `say ${folder}:train or :test`,
-    );
-  const missing = form[part].find((file) => !present.has(file));
-  if (missing) throw new DataError(folder, `lacks the CIFAR batch ${missing}`, 'unpack the whole archive');
-  const batches: CifarBatch[] = [];
-  for (const file of form[part]) batches.push(await form.open(join(folder, file)));
-  return set(name, batches, await form.names(folder));
-}
-
-function set(name: string, batches: readonly CifarBatch[], classes: readonly string[] | undefined): ImageSet {
-  /** The batch that image `index` is in, and its place there. */
-  const locate = (index: number): [CifarBatch, number] => {
-    let i = 0;
-    while (index >= batches[i].labels.length) index -= batches[i++].labels.length;
-    return [batches[i], index];
-  };
-  return {
+  const { where } = tree;
+  if (part !== 'train' && part !== 'test')
+    throw new DataError(where, 'holds CIFAR batches to train and to test on', `say ${where}:train or :test`);
+  const missing = form[part].find((file) => !others.has(file));
+  if (missing) throw new DataError(where, `lacks the CIFAR batch ${missing}`, 'unpack the whole archive');
+  const batches: RawImages[] = [];
+  for (const file of form[part]) batches.push(await form.open(await tree.open(others.get(file)!), file));
+  const names = others.get(form.names);
+  return rawImageSet(
     name,
-    length: batches.reduce((sum, { labels }) => sum + labels.length, 0),
-    classes,
-    label(index) {
-      const [{ labels }, place] = locate(index);
-      return labels[place];
-    },
-    imageName(index) {
-      const [{ file }, place] = locate(index);
-      return `${basename(file)}/${place}`;
-    },
-    async fingerprint() {
-      const hashes = await Promise.all(batches.map(({ file }) => sha256File(file)));
-      return sha256(Buffer.from(hashes.join('\n')));
-    },
-    async read(start, count, size) {
-      const pixels = new Uint8Array(count * imageBytes);
-      for (let done = 0; done < count; ) {
-        const [batch, place] = locate(start + done);
-        const some = Math.min(count - done, batch.labels.length - place);
-        const { bytes, stride } = await batch.planes(place, some);
-        for (let i = 0; i < some; i++)
-          interleave(bytes.subarray(i * stride), pixels.subarray((done + i) * imageBytes));
-        done += some;
-      }
-      return resizeEach(pixels, count, cifarSize, size);
-    },
-  };
-}
-
-/** The red, green and blue planes of an image to RGB pixels. */
-function interleave(planes: Uint8Array, pixels: Uint8Array): void {
-  for (let i = 0; i < plane; i++) {
-    pixels[3 * i] = planes[i];
-    pixels[3 * i + 1] = planes[plane + i];
-    pixels[3 * i + 2] = planes[2 * plane + i];
-  }
-}
+    batches,
+    names === undefined ? names : await form.readNames(await tree.open(names)),
+  );
+};

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { DataError, LaOodError } from '../../src/common/errors.ts';
 import { unpickle } from '../../src/common/pickle/machine.ts';
 import { NumpyDtype, numpyGlobals } from '../../src/common/pickle/numpy.ts';
@@ -10,7 +9,9 @@ import {
   PickleTuple,
   type PickleValue,
 } from '../../src/common/pickle/values.ts';
-import { type CifarBatch, imageBytes } from './batch.ts';
+import { type ByteSource, memorySource, sha256Of } from '../files/byte-source.ts';
+import { imagesIn, type RawImages } from '../raw-images.ts';
+import { cifarImages, imageBytes } from './batch.ts';
 
 /**
  * Opens a batch of CIFAR's Python form: a pickled dict with the images as a NumPy array `data`, N × 3072 bytes. Nothing
@@ -19,35 +20,34 @@ import { type CifarBatch, imageBytes } from './batch.ts';
  * @param labelKey the key of the list of labels: `labels`, or `fine_labels` in CIFAR-100
  * @throws DataError where the file is not such a pickle
  */
-export async function openPythonBatch(file: string, labelKey: string): Promise<CifarBatch> {
+export async function openPythonBatch(file: ByteSource, name: string, labelKey: string): Promise<RawImages> {
   const batch = await readDict(file);
   const labels = batch.get(labelKey);
   const data = batch.get('data');
-  if (!Array.isArray(labels) || !labels.every(isLabel))
-    throw new DataError(file, `is no CIFAR batch: it has no list of ${labelKey}`, 'download it again');
+  if (!Array.isArray(labels) || !labels.every(isLabel) || labels.length === 0)
+    throw new DataError(file.where, `is no CIFAR batch: it has no list of ${labelKey}`, 'download it again');
   if (!(data instanceof ByteArray) || data.bytes.length !== labels.length * imageBytes)
     throw new DataError(
-      file,
+      file.where,
       `is no CIFAR batch: data is not ${labels.length} × ${imageBytes} bytes`,
       'download it again',
     );
-  const { bytes } = data;
+  const pixels = memorySource(file.where, [data.bytes]);
   return {
-    file,
-    labels: Uint8Array.from(labels),
-    planes: async (start) => ({ bytes: bytes.subarray(start * imageBytes), stride: imageBytes }),
+    ...imagesIn(pixels, 0, {
+      ...cifarImages,
+      name,
+      count: labels.length,
+      stride: imageBytes,
+      labels: Uint8Array.from(labels),
+    }),
+    fingerprint: () => sha256Of(file),
   };
 }
 
-/** Class names from a pickled dict; undefined where the file is missing. */
-export async function readPythonNames(file: string, key: string): Promise<string[] | undefined> {
-  const names = await readDict(file).then(
-    (dict) => dict.get(key),
-    (error) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    },
-  );
+/** Class names from a pickled dict. */
+export async function readPythonNames(file: ByteSource, key: string): Promise<string[] | undefined> {
+  const names = (await readDict(file)).get(key);
   return Array.isArray(names) ? names.map(text) : undefined;
 }
 
@@ -97,11 +97,10 @@ function contents(state: PickleValue, machine: PickleContext): Uint8Array<ArrayB
 }
 
 /** The file's dict with its keys as text: Python 3's are bytes where Python 2 wrote str. */
-async function readDict(file: string): Promise<Map<string, PickleValue>> {
-  const bytes = await readFile(file);
-  const value = read(bytes, file);
+async function readDict(file: ByteSource): Promise<Map<string, PickleValue>> {
+  const value = read(await file.read(0, file.size), file.where);
   if (!(value instanceof Map))
-    throw new DataError(file, 'is no CIFAR file: it is not a dict', 'download it again');
+    throw new DataError(file.where, 'is no CIFAR file: it is not a dict', 'download it again');
   return new Map([...value].map(([key, item]) => [text(key), item]));
 }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LaOodError, UsageError } from '../../src/common/errors.ts';
 import type { Bench, BenchValues } from './bench.ts';
+import { data } from './data.ts';
 import { detectors } from './detectors.ts';
 import { features } from './features.ts';
 import { machineFacts } from './machine.ts';
@@ -10,7 +11,7 @@ import { scoring } from './scoring.ts';
 
 /** `npm run bench -- NAME`: ratios measured side by side in one run. */
 
-const benches: Readonly<Record<string, Bench>> = { features, detectors, scoring };
+const benches: Readonly<Record<string, Bench>> = { data, features, detectors, scoring };
 
 process.exitCode = await main(process.argv.slice(2));
 

@@ -4,5 +4,5 @@ import json
 import platform
 from importlib.metadata import version
 
-packages = ["torch", "scikit-learn", "numpy", "scipy"]
+packages = ["torch", "scikit-learn", "numpy", "scipy", "pillow"]
 print(json.dumps({"python": platform.python_version(), **{name: version(name) for name in packages}}))

@@ -1,7 +1,6 @@
 import { mkdir, readFile, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect } from 'chai';
-import sharp from 'sharp';
 import { openImageSet } from '../../data/open.ts';
 import { DataError } from '../../src/common/errors.ts';
 import { temporaryFolder, writeImage } from './images.ts';
@@ -46,7 +45,7 @@ describe('A folder of images', () => {
 
     it('asks for the part where it has several', async () => {
       const error = await rejection(openImageSet(folder.at('set')), DataError);
-      expect(error.message).to.contain('holds the parts test, train of a set, not classes; name one: ');
+      expect(error.message).to.match(/holds the parts test, train of a set, not classes; say .*set:test$/);
     });
 
     it('opens under the name that it is given', async () => {
@@ -111,17 +110,6 @@ describe('A folder of images', () => {
     await writeFile(file, claimSize(await readFile(file), 20_000, 20_000));
     const set = await openImageSet(dirname(file));
     expect((await rejection(set.read(0, 1, size), DataError)).message).to.match(/a\.png: cannot be decoded/);
-  });
-
-  it('refuses 16-bit and CMYK samples, which libvips does not convert as Pillow does', async () => {
-    const blank = (channels: 3 | 4) =>
-      sharp(new Uint8Array(16 * channels), { raw: { width: 4, height: 4, channels } });
-    await mkdir(folder.at('odd'));
-    await blank(3).toColourspace('rgb16').png().toFile(folder.at('odd/a.png'));
-    await blank(3).toColourspace('cmyk').jpeg().toFile(folder.at('odd/b.jpg'));
-    const set = await openImageSet(folder.at('odd'));
-    expect((await rejection(set.read(0, 1, size), DataError)).message).to.contain('its samples are 16-bit');
-    expect((await rejection(set.read(1, 1, size), DataError)).message).to.contain('its samples are CMYK');
   });
 
   it('says what is wrong with a folder that is not a set', async () => {

@@ -2,28 +2,26 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Image } from '../../data/image-set.ts';
 import { resize, resizeEach } from '../../data/resample.ts';
+import { filterNames } from '../../data/resampling/filters.ts';
+import { kernels } from '../../data/resampling/kernels.wasm.ts';
+import { assembleKernels } from './assemble-kernels.ts';
 
 const side = fc.integer({ min: 1, max: 40 });
+const filter = fc.constantFrom(...filterNames);
 
-describe('Lanczos resampling', () => {
+describe('Resampling', () => {
   it('leaves an image of one colour as it is, whatever the sizes', () => {
+    const color = fc.integer({ max: 0xffffff, min: 0 });
     fc.assert(
-      fc.property(
-        side,
-        side,
-        side,
-        side,
-        fc.integer({ max: 0xffffff, min: 0 }),
-        (h, w, newH, newW, color) => {
-          const rgb = [color & 255, (color >> 8) & 255, color >> 16];
-          const paint = (count: number) => Uint8Array.from({ length: 3 * count }, (_, i) => rgb[i % 3]);
-          const resized = resize(
-            { height: h, width: w, pixels: paint(h * w) },
-            { height: newH, width: newW },
-          );
-          expect(resized).to.deep.equal(paint(newH * newW));
-        },
-      ),
+      fc.property(side, side, side, side, color, filter, (h, w, newH, newW, color, filter) => {
+        const rgb = [color & 255, (color >> 8) & 255, color >> 16];
+        const paint = (count: number) => Uint8Array.from({ length: 3 * count }, (_, i) => rgb[i % 3]);
+        const resized = resize(
+          { height: h, width: w, pixels: paint(h * w) },
+          { height: newH, width: newW, filter },
+        );
+        expect(resized).to.deep.equal(paint(newH * newW));
+      }),
     );
   });
 
@@ -34,15 +32,23 @@ describe('Lanczos resampling', () => {
 
   it('commutes with mirroring', () => {
     fc.assert(
-      fc.property(side, side, side, side, (height, width, newHeight, newWidth) => {
+      fc.property(side, side, side, side, filter, (height, width, newHeight, newWidth, filter) => {
+        // A box that ends on the middle of a pixel takes it in on one side only.
+        fc.pre(filter !== 'box');
         const image = randomImage(height, width);
         const mirrored = { ...image, pixels: mirror(image.pixels, width) };
-        const size = { height: newHeight, width: newWidth };
+        const size = { height: newHeight, width: newWidth, filter };
         // Weights on the two sides of a pixel's centre may round differently in the last of 22 bits.
         const [one, other] = [mirror(resize(image, size), newWidth), resize(mirrored, size)];
         expect(one.every((value, i) => Math.abs(value - other[i]) <= 1)).to.equal(true);
       }),
     );
+  });
+
+  it('with a box is the mean of the pixels', () => {
+    const pixels = Uint8Array.of(0, 10, 20, 100, 30, 41, 4, 5, 6, 8, 9, 255);
+    const size = { height: 1, width: 1, filter: 'box' } as const;
+    expect([...resize({ height: 2, width: 2, pixels }, size)]).to.deep.equal([28, 14, 81]);
   });
 
   it('resizes images that lie one after the other as it does each', () => {
@@ -51,6 +57,54 @@ describe('Lanczos resampling', () => {
     const joined = Uint8Array.from(images.flatMap(({ pixels }) => [...pixels]));
     const expected = images.flatMap((image) => [...resize(image, size)]);
     expect([...resizeEach(joined, 2, images[0], size)]).to.deep.equal(expected);
+  });
+
+  it('of a large image leaves the next small one alone', () => {
+    const small = randomImage(5, 6);
+    const to = { height: 3, width: 9 };
+    const before = resize(small, to);
+    resize(randomImage(1, 1), { height: 5000, width: 5000 });
+    expect(resize(small, to)).to.deep.equal(before);
+  });
+
+  it('runs what its source says', async () => {
+    expect(await assembleKernels()).to.equal(kernels);
+  });
+});
+
+describe('Resizing by the shorter side and cropping', () => {
+  /** An image whose pixels say their row and column. */
+  const grid = (height: number, width: number): Image => ({
+    height,
+    width,
+    pixels: Uint8Array.from({ length: 3 * height * width }, (_, i) => {
+      const pixel = Math.floor(i / 3);
+      return [Math.floor(pixel / width), pixel % width, 7][i % 3];
+    }),
+  });
+  const firstPixel = (image: Image, height: number, width: number) => [
+    ...resize(image, { height, width, shorterSide: Math.min(image.height, image.width) }).subarray(0, 3),
+  ];
+
+  it('cuts out the middle, a half row rounded to the even number', () => {
+    expect(firstPixel(grid(10, 20), 10, 10)).to.deep.equal([0, 5, 7]);
+    expect(firstPixel(grid(10, 13), 8, 8)).to.deep.equal([1, 2, 7]);
+    expect(firstPixel(grid(15, 10), 8, 9)).to.deep.equal([4, 0, 7]);
+  });
+
+  it('pads with black what is smaller', () => {
+    const pixels = resize(grid(2, 3), { height: 4, width: 4, shorterSide: 2 });
+    const row = (y: number) => [...pixels.subarray(12 * y, 12 * (y + 1))];
+    expect(row(0)).to.deep.equal(new Array(12).fill(0));
+    expect(row(2)).to.deep.equal([1, 0, 7, 1, 1, 7, 1, 2, 7, 0, 0, 0]);
+  });
+
+  it('keeps the aspect', () => {
+    const { pixels } = randomImage(30, 60);
+    const whole = resize({ height: 30, width: 60, pixels }, { height: 10, width: 20 });
+    const middle = resize({ height: 30, width: 60, pixels }, { height: 10, width: 10, shorterSide: 10 });
+    for (let y = 0; y < 10; y++)
+      expect(middle.subarray(30 * y, 30 * (y + 1))).to.deep.equal(whole.subarray(60 * y + 15, 60 * y + 45));
   });
 });
 

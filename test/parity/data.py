@@ -8,22 +8,48 @@ import tarfile
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
+
+FILTERS = ("box", "bilinear", "bicubic", "lanczos")
 
 
 def resize(folder: str, count: str) -> list:
-    """Random images resized between random sizes: `before` and `after` hold their pixels one after the other."""
+    """Random images resized between random sizes: `before` and `after` hold their pixels one after the other, `after`
+    first with each of four filters, then as torchvision's `Resize(shorter side)` and `CenterCrop(size)` do."""
     random = np.random.RandomState(0)
-    sizes = []
+    cases = []
     with open(f"{folder}/before", "wb") as before, open(f"{folder}/after", "wb") as after:
         for _ in range(int(count)):
             # Mostly small, some large and some long and thin.
             height, width, new_height, new_width = (int(x) for x in np.ceil(np.exp(random.uniform(0, 5.5, 4))))
+            shorter = int(np.ceil(np.exp(random.uniform(0, 4))))
             pixels = random.randint(0, 256, (height, width, 3)).astype(np.uint8)
+            image = Image.fromarray(pixels)
             before.write(pixels.tobytes())
-            after.write(Image.fromarray(pixels).resize((new_width, new_height), Image.LANCZOS).tobytes())
-            sizes.append([height, width, new_height, new_width])
-    return sizes
+            for name in FILTERS:
+                after.write(image.resize((new_width, new_height), Image.Resampling[name.upper()]).tobytes())
+            after.write(center_crop(resize_shorter(image, shorter), new_height, new_width).tobytes())
+            cases.append([height, width, new_height, new_width, shorter])
+    return cases
+
+
+def resize_shorter(image: Image.Image, side: int) -> Image.Image:
+    """torchvision's `Resize(side)`, which is not at hand everywhere: `functional.resize` of 0.28 on PIL images."""
+    width, height = image.size
+    short, long = (width, height) if width <= height else (height, width)
+    new_short, new_long = side, int(side * long / short)
+    size = (new_short, new_long) if width <= height else (new_long, new_short)
+    return image.resize(size, Image.Resampling.BILINEAR)
+
+
+def center_crop(image: Image.Image, height: int, width: int) -> Image.Image:
+    """torchvision's `CenterCrop((height, width))`, likewise."""
+    if width > image.width or height > image.height:
+        left, top = max(0, (width - image.width) // 2), max(0, (height - image.height) // 2)
+        right, bottom = max(0, (width - image.width + 1) // 2), max(0, (height - image.height + 1) // 2)
+        image = ImageOps.expand(image, (left, top, right, bottom))
+    top, left = int(round((image.height - height) / 2.0)), int(round((image.width - width) / 2.0))
+    return image.crop((left, top, left + width, top + height))
 
 
 def formats(folder: str, height: str, width: str) -> list:
@@ -67,20 +93,24 @@ def formats(folder: str, height: str, width: str) -> list:
     return sorted(images)
 
 
-def archive(path: str, folder: str, count: str) -> list:
-    """`count` images spread over a tar archive, their pixels as they are (`whole`) and at 32 × 32 (`small`)."""
+def archive(path: str, folder: str, part: str = "") -> list:
+    """The images of a tar archive that lie below `part`, by name: their pixels as they are (`whole`), and at 32 × 32
+    (`small`)."""
     Path(folder, "images").mkdir()
     with tarfile.open(path) as tar:
-        files = {Path(member.name).name: member for member in tar if member.isfile()}
-        chosen = sorted(files)[:: max(1, len(files) // int(count))][: int(count)]
-        with open(f"{folder}/whole", "wb") as whole, open(f"{folder}/small", "wb") as small:
-            for name in chosen:
-                content = tar.extractfile(files[name]).read()
-                Path(folder, "images", name).write_bytes(content)
-                image = Image.open(io.BytesIO(content)).convert("RGB")
-                whole.write(image.tobytes())
-                small.write(image.resize((32, 32), Image.LANCZOS).tobytes())
-    return chosen
+        files = {}
+        for member in tar:
+            if member.isfile() and part in member.name:
+                # Names in different classes are the same.
+                name = "_".join(Path(member.name).parts[-2:])
+                files[name] = tar.extractfile(member).read()
+    with open(f"{folder}/whole", "wb") as whole, open(f"{folder}/small", "wb") as small:
+        for name in sorted(files):
+            Path(folder, "images", name).write_bytes(files[name])
+            image = Image.open(io.BytesIO(files[name])).convert("RGB")
+            whole.write(image.tobytes())
+            small.write(image.resize((32, 32), Image.LANCZOS).tobytes())
+    return sorted(files)
 
 
 def cifar(folder: str) -> dict:

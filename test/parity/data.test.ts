@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import type { ImageSet, ImageSize } from '../../data/image-set.ts';
+import type { Geometry, ImageSet, ImageSize } from '../../data/image-set.ts';
 import { openImageSet } from '../../data/open.ts';
 import { resize } from '../../data/resample.ts';
+import { filterNames } from '../../data/resampling/filters.ts';
 import { temporaryFolder } from '../data/images.ts';
 import { reference } from '../reference.ts';
 import { python } from './python.ts';
@@ -11,16 +12,22 @@ describe('Images beside Pillow', () => {
   describe('resampling', () => {
     const folder = temporaryFolder();
 
-    it('is byte-equal on 300 random pairs of sizes', async () => {
-      const sizes = await python<number[][]>('data.py', 'resize', folder.path, '300');
+    it('is byte-equal on 300 random pairs of sizes, with four filters and cropped', async () => {
+      const cases = await python<number[][]>('data.py', 'resize', folder.path, '300');
       const before = await readFile(folder.at('before'));
       const after = await readFile(folder.at('after'));
       let [from, to] = [0, 0];
-      for (const [height, width, newHeight, newWidth] of sizes) {
+      for (const [height, width, newHeight, newWidth, shorterSide] of cases) {
         const pixels = before.subarray(from, (from += 3 * height * width));
-        const expected = after.subarray(to, (to += 3 * newHeight * newWidth));
-        const resized = resize({ height, width, pixels }, { height: newHeight, width: newWidth });
-        expect(expected.equals(resized), `${height}×${width} to ${newHeight}×${newWidth}`).to.equal(true);
+        const size = { height: newHeight, width: newWidth };
+        const geometries: Geometry[] = filterNames.map((filter) => ({ ...size, filter }));
+        for (const geometry of [...geometries, { ...size, filter: 'bilinear', shorterSide } as const]) {
+          const expected = after.subarray(to, (to += 3 * newHeight * newWidth));
+          const resized = resize({ height, width, pixels }, geometry);
+          expect(expected.equals(resized), `${height}×${width} to ${JSON.stringify(geometry)}`).to.equal(
+            true,
+          );
+        }
       }
       expect([from, to]).to.deep.equal([before.length, after.length]);
     });
@@ -40,14 +47,26 @@ describe('Images beside Pillow', () => {
   describe('tiny-imagenet', () => {
     const folder = temporaryFolder();
 
-    it('is decoded and resized byte for byte, 500 images of it', async function () {
+    it('is decoded and resized byte for byte, all 10,000 images of its test set', async function () {
       const archive = reference(this, 'data', 'tiny-imagenet-test.tar.xz');
-      const names = await python<string[]>('data.py', 'archive', archive, folder.path, '500');
+      const names = await python<string[]>('data.py', 'archive', archive, folder.path);
       const set = await openImageSet(folder.at('images'));
-      expect(set.length).to.equal(500);
+      expect(set.length).to.equal(10_000);
       expect(names.map((_, i) => set.imageName(i))).to.deep.equal(names);
       await expectSame(set, await readFile(folder.at('whole')), { height: 64, width: 64 });
       await expectSame(set, await readFile(folder.at('small')), { height: 32, width: 32 });
+    });
+  });
+
+  describe('CIFAR-10 as JPEG', () => {
+    const folder = temporaryFolder();
+
+    it('is decoded byte for byte, all 10,000 images of its test set', async function () {
+      const archive = reference(this, 'data', 'cifar10-jpeg.tar.xz');
+      await python<string[]>('data.py', 'archive', archive, folder.path, 'test/');
+      const set = await openImageSet(folder.at('images'));
+      expect(set.length).to.equal(10_000);
+      await expectSame(set, await readFile(folder.at('whole')), { height: 32, width: 32 });
     });
   });
 

@@ -38,7 +38,9 @@ describe("the original's numbers", () => {
 
       const { model, taps, widths } = featureGraph(await readModel(target), target);
       expect(widths).deep.equals(golden.layers.map(([first]) => first.length));
-      const pixels = await Promise.all(golden.images.map((image) => decodeImage(join(images, image))));
+      const pixels = await Promise.all(
+        golden.images.map((image) => decodeImage(readFileSync(join(images, image)), image)),
+      );
       const data = Uint8Array.from(pixels.flatMap((image) => [...image.pixels]));
       const session = await GraphSession.open(model, { device: 'cpu' });
       const outputs = await session.run({ pixels: { dtype: 'uint8', shape: [8, 32, 32, 3], data } });

@@ -43,10 +43,10 @@ describe('certainlyOutside', () => {
     );
   });
 
-  it('proves most of them before the fit ends, where the kernel is narrow against the data', async () => {
+  it('proves many of them before the fit ends, where the kernel is narrow against the data', async () => {
     const { proven, outside } = await proofs(3000, 40, 0.1, 3);
     expect(outside).to.be.above(300);
     expect(proven.length).to.be.above(5);
-    expect(proven.at(-1)).to.be.above(0.5 * outside);
+    expect(proven.at(-1)).to.be.above(0.25 * outside);
   });
 });

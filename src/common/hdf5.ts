@@ -1,5 +1,5 @@
 import type { h5wasm } from 'h5wasm/node';
-import { FeatureError } from '../../src/common/errors.ts';
+import type { LaOodError } from './errors.ts';
 
 export type Hdf5 = typeof h5wasm;
 
@@ -19,17 +19,24 @@ export function loadHdf5(): Promise<Hdf5> {
 /**
  * Calls HDF5, and says its errors in one line.
  *
+ * @param Failure the class of the error
  * @param path the file, for the message
  * @param problem what could not be done: `cannot be read`
- * @throws FeatureError where HDF5 fails; what else the call throws passes through
+ * @throws Failure where HDF5 fails; what else the call throws passes through
  */
-export function calling<T>(path: string, problem: string, remedy: string, call: () => T): T {
+export function calling<T>(
+  Failure: new (where: string, problem: string, remedy: string) => LaOodError,
+  path: string,
+  problem: string,
+  remedy: string,
+  call: () => T,
+): T {
   try {
     return call();
   } catch (error) {
-    const reason = error instanceof Error && hdf5Reason(error.message);
+    const reason = error instanceof Error && hdf5Reason(error);
     if (!reason) throw error;
-    throw new FeatureError(path, `${problem} (${reason})`, remedy);
+    throw new Failure(path, `${problem} (${reason})`, remedy);
   }
 }
 
@@ -48,7 +55,9 @@ export function withoutTimestamps<T>(call: () => T): T {
 }
 
 /** The cause at the bottom of an HDF5 error stack: the system's (`No space left on device`), or HDF5's own. */
-function hdf5Reason(stack: string): string | undefined {
+function hdf5Reason({ message: stack, name }: Error): string | undefined {
+  // A damaged file may make the library itself stumble.
+  if (name === 'RuntimeError') return `the HDF5 library failed: ${stack}`;
   if (!stack.startsWith('HDF5-DIAG')) return undefined;
   const system = /error message = '([^']+)'/.exec(stack)?.[1];
   return (system ?? stack.match(/(?<=minor: ).*/g)?.at(-1) ?? 'unknown reason').trim();

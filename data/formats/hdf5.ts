@@ -1,0 +1,149 @@
+import { resolve } from 'node:path';
+import type { Dataset } from 'h5wasm/node';
+import { DataError } from '../../src/common/errors.ts';
+import { calling, type Hdf5, loadHdf5 } from '../../src/common/hdf5.ts';
+import type { ByteSource } from '../files/byte-source.ts';
+import { sha256Of } from '../files/byte-source.ts';
+import type { ImageSet } from '../image-set.ts';
+import { greyRows, interleaved, rawImageSet } from '../raw-images.ts';
+import { checkImages } from './shape.ts';
+
+/** Values are read in blocks of about this many bytes, which bounds what WebAssembly's memory grows to. */
+const blockBytes = 1 << 24;
+/** HDF5 unpacks a whole chunk at a time. */
+const maxChunkBytes = 1 << 28;
+const remedy = 'write uint8 images, N × H × W × 3, as the dataset `data`';
+
+/** What the values of a file are. */
+interface Images {
+  readonly count: number;
+  readonly height: number;
+  readonly width: number;
+  /** Samples of one image. */
+  readonly stride: number;
+  readonly isGrey: boolean;
+  /** Bytes of a value. */
+  readonly bytes: number;
+  readonly isFloat: boolean;
+}
+
+/**
+ * Opens a dataset file of the original: the HDF5 dataset `data`, N × H × W × 3 (or N × H × W), uint8, or floats that
+ * are whole numbers 0 … 255 or, where none is greater than 1, multiples of 1/255.
+ *
+ * @throws DataError where the file is damaged or holds other values
+ */
+export async function openHdf5Images(source: ByteSource, name: string): Promise<ImageSet> {
+  const { path } = source;
+  if (path === undefined)
+    throw new DataError(source.where, 'holds an HDF5 file, which is only read from disk', 'unpack it');
+  const library = await loadHdf5();
+  const images = withData(library, path, (data) => describe(path, data));
+  const { count, height, width, stride, isGrey, isFloat } = images;
+  const block = Math.max(1, Math.floor(blockBytes / (stride * images.bytes)));
+  const scale = isFloat ? findScale(library, path, images, block) : 1;
+  return rawImageSet(name, [
+    {
+      count,
+      height,
+      width,
+      stride,
+      layout: isGrey ? greyRows({ height, width }) : interleaved({ height, width }),
+      async read(start, some) {
+        const samples = new Uint8Array(some * stride);
+        for (let done = 0; done < some; done += block) {
+          const values = valuesOf(library, path, start + done, Math.min(block, some - done));
+          if (values instanceof Uint8Array) samples.set(values, done * stride);
+          else toBytes(path, values, scale, stride, start + done, samples.subarray(done * stride));
+        }
+        return samples;
+      },
+      fingerprint: () => sha256Of(source),
+      imageName: String,
+    },
+  ]);
+}
+
+/** Whether these bytes begin an HDF5 file (File Format Specification, II.A). */
+export function beginsHdf5(head: Uint8Array): boolean {
+  return Buffer.from(head.subarray(0, 8)).toString('latin1') === '\x89HDF\r\n\x1a\n';
+}
+
+/** Opened for each use, as a set of images has no end at which to close it. */
+function withData<T>(library: Hdf5, path: string, use: (data: Dataset) => T): T {
+  return calling(DataError, path, 'is a damaged HDF5 file', 'make or download it again', () => {
+    const file = new library.File(resolve(path), 'r');
+    try {
+      const data = file.keys().includes('data') ? file.get('data') : undefined;
+      if (data instanceof library.Dataset) return use(data);
+      const found = file.keys().slice(0, 3).join(', ');
+      throw new DataError(path, `has no HDF5 dataset data${found && `, but ${found}`}`, remedy);
+    } finally {
+      file.close();
+    }
+  });
+}
+
+function describe(path: string, { shape, dtype, metadata }: Dataset): Images {
+  const type = String(dtype);
+  if (!/^([<>|]?B|[<>][fd])$/.test(type))
+    throw new DataError(
+      path,
+      `data has values of type ${JSON.stringify(dtype)}, not uint8 or floats`,
+      remedy,
+    );
+  const [count, height, width, colors] = shape ?? [];
+  if (!shape || shape.length < 3 || shape.length > 4 || (colors ?? 3) !== 3)
+    throw new DataError(path, `data has the shape ${shape?.join(' × ') || 'of one value'}`, remedy);
+  checkImages(path, { count, height, width });
+  const chunk = (metadata.chunks ?? []).reduce((product, size) => product * size, metadata.size);
+  if (chunk > maxChunkBytes)
+    throw new DataError(path, `is in chunks of ${chunk} bytes`, 'write smaller chunks: a few images each');
+  return {
+    count,
+    height,
+    width,
+    stride: height * width * (colors ?? 1),
+    isGrey: colors === undefined,
+    bytes: metadata.size,
+    isFloat: /[fd]$/.test(type),
+  };
+}
+
+type Values = Uint8Array | Float32Array | Float64Array;
+
+function valuesOf(library: Hdf5, path: string, start: number, count: number): Values {
+  return withData(library, path, (data) => {
+    const ranges = data.shape!.map((size, axis) => (axis === 0 ? [start, start + count] : [0, size]));
+    return data.slice(ranges as [number, number][]) as Values;
+  });
+}
+
+/** 255 where no value is greater than 1: then the values are shares of white. Mostly the first block tells. */
+function findScale(library: Hdf5, path: string, { count }: Images, block: number): number {
+  for (let start = 0; start < count; start += block)
+    if (valuesOf(library, path, start, Math.min(block, count - start)).some((value) => value > 1)) return 1;
+  return 255;
+}
+
+/** Rounding would change what the network sees: values that are no bytes are refused. */
+function toBytes(
+  path: string,
+  values: Values,
+  scale: number,
+  stride: number,
+  first: number,
+  bytes: Uint8Array,
+): void {
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] * scale;
+    const byte = Math.round(value);
+    if (!(byte >= 0 && byte <= 255 && Math.abs(value - byte) < 1e-3))
+      throw new DataError(
+        path,
+        `image ${first + Math.floor(i / stride)} has the value ${values[i]}, which is no 8-bit sample`,
+        remedy,
+      );
+    bytes[i] = byte;
+  }
+}

@@ -1,0 +1,70 @@
+import { DataError } from '../../src/common/errors.ts';
+import { printable } from '../../src/common/printable.ts';
+import type { ByteSource } from '../files/byte-source.ts';
+import type { ImageSet } from '../image-set.ts';
+import { greyRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
+import { checkImages } from './shape.ts';
+
+const magic = Buffer.from('\x93NUMPY', 'latin1');
+const remedy = 'save uint8 images: numpy.save(file, numpy.ascontiguousarray(images))';
+
+/**
+ * Opens images that `numpy.save` wrote: uint8, N × H × W × 3 colours or N × H × W grey. They are read in place.
+ * The format is that of NEP 1: a magic number, a version, the length of a header, a dict in Python's notation.
+ *
+ * @throws DataError where the array is of another kind, or the file is damaged
+ */
+export async function openNpy(source: ByteSource, name: string): Promise<ImageSet> {
+  const { descr, fortran, shape, offset } = await readHeader(source);
+  if (!/^[|<>=]?u1$/.test(descr))
+    throw new DataError(source.where, `holds values of type ${printable(descr)}, not uint8`, remedy);
+  const [count, height, width, colors] = shape;
+  if (shape.length < 3 || shape.length > 4 || (colors ?? 3) !== 3)
+    throw new DataError(
+      source.where,
+      `holds an array of ${shape.join(' × ') || 'one value'}, not N × H × W × 3 or N × H × W`,
+      remedy,
+    );
+  if (fortran) throw new DataError(source.where, 'is stored by columns', remedy);
+  checkImages(source.where, { count, height, width });
+  const stride = height * width * (colors ?? 1);
+  if (source.size - offset !== count * stride)
+    throw new DataError(
+      source.where,
+      `is cut short or damaged: ${shape.join(' × ')} bytes are announced, ${source.size - offset} are there`,
+      'copy it again',
+    );
+  const layout = colors ? interleaved({ height, width }) : greyRows({ height, width });
+  return rawImageSet(name, [imagesIn(source, offset, { count, height, width, stride, layout })]);
+}
+
+/** Whether these bytes begin a `.npy` file. */
+export function beginsNpy(head: Uint8Array): boolean {
+  return magic.equals(head.subarray(0, magic.length));
+}
+
+interface Header {
+  readonly descr: string;
+  readonly fortran: boolean;
+  readonly shape: readonly number[];
+  /** Where the data begin. */
+  readonly offset: number;
+}
+
+async function readHeader(source: ByteSource): Promise<Header> {
+  const start = Buffer.from(await source.read(0, Math.min(12, source.size)));
+  const isLong = start[6] > 1;
+  if (start.length < 12) throw new DataError(source.where, 'is cut short', 'copy it again');
+  const length = isLong ? start.readUInt32LE(8) : start.readUInt16LE(8);
+  const offset = (isLong ? 12 : 10) + length;
+  // NumPy's own limit too.
+  if (length > 10_000) throw new DataError(source.where, `has a header of ${length} bytes`, remedy);
+  const header = Buffer.from(await source.read(offset - length, length)).toString('latin1');
+  const descr = /'descr'\s*:\s*('[^']*'|\[)/.exec(header)?.[1].replaceAll("'", '');
+  const fortran = /'fortran_order'\s*:\s*(True|False)/.exec(header)?.[1];
+  const sizes = /'shape'\s*:\s*\(([\d,\sL]*)\)/.exec(header)?.[1];
+  if (descr === undefined || fortran === undefined || sizes === undefined)
+    throw new DataError(source.where, 'has a header that is not NumPy’s', remedy);
+  const shape = Array.from(sizes.matchAll(/\d+/g), ([digits]) => Number(digits));
+  return { descr: descr === '[' ? 'record' : descr, fortran: fortran === 'True', shape, offset };
+}

@@ -1,0 +1,19 @@
+import { DataError } from '../../src/common/errors.ts';
+
+/** The pixels that an image may have, Pillow's limit too. */
+const maxPixels = 178_956_970;
+
+/**
+ * Whether a file's header speaks of images.
+ *
+ * @throws DataError where there are none, or their sizes are beyond reason
+ */
+export function checkImages(
+  where: string,
+  { count, height, width }: { count: number; height: number; width: number },
+): void {
+  const sizes = `${count} images of ${height} × ${width} pixels`;
+  if (count === 0 || height === 0 || width === 0) throw new DataError(where, `holds no images: ${sizes}`);
+  if (!Number.isSafeInteger(count) || !(height * width <= maxPixels))
+    throw new DataError(where, `claims ${sizes}`, 'is it damaged?');
+}

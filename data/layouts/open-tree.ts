@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+import { DataError } from '../../src/common/errors.ts';
+import { cifar } from '../cifar/cifar-set.ts';
+import { type FileTree, subtree, topFolder } from '../files/file-tree.ts';
+import { imageFileSet } from '../image-files.ts';
+import type { ImageSet } from '../image-set.ts';
+import { classFolders } from './class-folders.ts';
+import { type Layout, otherFiles, type Request } from './layout.ts';
+import { lmdb } from './lmdb.ts';
+import { mnist } from './mnist.ts';
+import { svhn } from './svhn.ts';
+import { tinyImageNetValidation } from './tiny-imagenet.ts';
+
+/** What a folder or an archive is looked at for, before it is one of image files. */
+const layouts: readonly Layout[] = [cifar, mnist, svhn, lmdb, tinyImageNetValidation];
+
+/**
+ * Opens the set of images that a folder or an archive is, or the part of it that is asked for.
+ *
+ * @throws DataError where there are no images, or they are laid out in two ways
+ */
+export async function openTree(tree: FileTree, request: Request): Promise<ImageSet> {
+  const others = otherFiles(tree);
+  for (const layout of layouts) {
+    const images = await layout(tree, others, request);
+    if (images) return 'files' in images ? imageFileSet(images, request) : images;
+  }
+  const { part, ...whole } = request;
+  if (!part) return imageFileSet(classFolders(tree), request);
+  const inner = subtree(tree, `${part}/`) ?? subtree(tree, `${topFolder(tree)}${part}/`);
+  if (!inner) throw new DataError(join(tree.where, part), 'no such file or folder', 'is it unpacked?');
+  return openTree(inner, whole);
+}

@@ -1,0 +1,115 @@
+import { sha256 } from '../src/common/files.ts';
+import { type ByteSource, sha256Of } from './files/byte-source.ts';
+import type { ImageSet, ImageSize } from './image-set.ts';
+import { resizeEach } from './resample.ts';
+
+/** Stored bytes that are read at a time; more images than that are read in steps. */
+const stepBytes = 1 << 24;
+
+/** How the samples of an image lie in memory: bytes from one row, column and colour to the next. */
+export interface PixelLayout {
+  readonly row: number;
+  readonly column: number;
+  /** 0 for grey images, whose sample is every colour. */
+  readonly color: number;
+}
+
+/** Uint8 images of one size in a row, each `stride` bytes after the one before. */
+export interface RawImages extends ImageSize {
+  readonly count: number;
+  readonly stride: number;
+  readonly layout: PixelLayout;
+  /** The class of each image. */
+  readonly labels?: ArrayLike<number>;
+  /** At least the samples of `count` images from `start` on. */
+  read(start: number, count: number): Promise<Uint8Array>;
+  /** Changes when the samples do. */
+  fingerprint(): Promise<string>;
+  imageName(index: number): string;
+}
+
+/** A set of uint8 images that lie in one array, or in several one after the other. */
+export function rawImageSet(
+  name: string,
+  arrays: readonly RawImages[],
+  classes?: readonly string[],
+): ImageSet {
+  /** The array that image `index` is in, and its place there. */
+  const locate = (index: number): [RawImages, number] => {
+    let i = 0;
+    while (index >= arrays[i].count) index -= arrays[i++].count;
+    return [arrays[i], index];
+  };
+  return {
+    name,
+    length: arrays.reduce((sum, { count }) => sum + count, 0),
+    classes,
+    label(index) {
+      const [{ labels }, place] = locate(index);
+      return labels?.[place];
+    },
+    imageName(index) {
+      const [images, place] = locate(index);
+      return images.imageName(place);
+    },
+    async fingerprint() {
+      const parts = await Promise.all(arrays.map((images) => images.fingerprint()));
+      return sha256(Buffer.from(parts.join('\n')));
+    },
+    async read(start, count, size) {
+      const pixels = new Uint8Array(3 * count * size.height * size.width);
+      for (let done = 0; done < count; ) {
+        const [images, place] = locate(start + done);
+        const step = Math.max(1, Math.floor(stepBytes / images.stride));
+        const some = Math.min(count - done, images.count - place, step);
+        const rgb = toRgb(await images.read(place, some), some, images);
+        pixels.set(resizeEach(rgb, some, images, size), 3 * done * size.height * size.width);
+        done += some;
+      }
+      return pixels;
+    },
+  };
+}
+
+/** Images that lie in a source from `offset` on; they are read when they are asked for. */
+export function imagesIn(
+  source: ByteSource,
+  offset: number,
+  images: Pick<RawImages, 'count' | 'stride' | 'layout' | 'height' | 'width' | 'labels'> & { name?: string },
+): RawImages {
+  const { count, stride, layout, height, width } = images;
+  const sample = (height - 1) * layout.row + (width - 1) * layout.column + 2 * layout.color + 1;
+  return {
+    ...images,
+    read: (start, some) => source.read(offset + start * stride, (some - 1) * stride + sample),
+    fingerprint: () => sha256Of(source),
+    imageName: (index) => (images.name ? `${images.name}/${index}` : String(index)),
+    count,
+  };
+}
+
+/** Samples of an image that lie as they are wanted, `height × width × 3`. */
+export function interleaved({ width }: ImageSize): PixelLayout {
+  return { row: 3 * width, column: 3, color: 1 };
+}
+
+/** Samples of a grey image, row by row. */
+export function greyRows({ width }: ImageSize): PixelLayout {
+  return { row: width, column: 1, color: 0 };
+}
+
+function toRgb(samples: Uint8Array, count: number, images: RawImages): Uint8Array {
+  const { height, width, stride, layout } = images;
+  const { row, column, color } = layout;
+  const size = 3 * height * width;
+  if (stride === size && column === 3 && color === 1) return samples.subarray(0, count * size);
+  const rgb = new Uint8Array(count * size);
+  for (let i = 0, to = 0; i < count; i++)
+    for (let y = 0; y < height; y++)
+      for (let x = 0, from = i * stride + y * row; x < width; x++, from += column, to += 3) {
+        rgb[to] = samples[from];
+        rgb[to + 1] = samples[from + color];
+        rgb[to + 2] = samples[from + 2 * color];
+      }
+  return rgb;
+}
