@@ -74,7 +74,7 @@ export interface FitReport {
 /**
  * Bytes that fitting a layer takes at most, its thread's runtime included and the features not: the standardised samples
  * in float64 and as kernel points, once for choosing γ and once for the final fit, and the products of the neighbour
- * search. Measured with `npm run bench -- growth`.
+ * search.
  */
 export function fitMemory(samples: number, width: number): number {
   return 120e6 + samples * (32 * width + 800);
