@@ -11,8 +11,8 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-sys.path.append(str(Path(__file__).parents[1] / "bench"))
-from detectors import fit, shift_edges, train  # noqa: E402  (the original's training, as the bench times it)
+sys.path.append(str(Path(__file__).parents[1]))
+from bench.detectors import fit, shift_edges, train  # noqa: E402  (the original's training, as the bench times it)
 
 OPTIONS = {
     "nu": 0.001,
