@@ -22,11 +22,9 @@ describe('la-ood features, of sets in every form', () => {
   });
 
   it('reads an archive, and a single image', async () => {
-    const { exitCode, stdout } = await features('--json', '--ood', at('whole.zip'), `one=${at('one.png')}`);
-    expect(exitCode).to.equal(0);
-    expect(
-      json<{ sets: object[] }>(stdout).sets.map((set) => (set as { images: number }).images),
-    ).to.deep.equal([3, 1]);
+    const sources = ['--ood', at('whole.zip'), `one=${at('one.png')}`];
+    const { sets } = await json<{ sets: { images: number }[] }>('features', '--run', at('run'), ...sources);
+    expect(sets.map(({ images }) => images)).to.deep.equal([3, 1]);
   });
 
   it('ends at a damaged image, or leaves it out where that is asked for, and counts it', async () => {
