@@ -34,10 +34,12 @@ export function decodeGif(bytes: Uint8Array, maxPixels: number): Image {
   const size = { width: Math.max(screen.width, left + width), height: Math.max(screen.height, top + height) };
   const pixels = size.width * size.height;
   if (pixels === 0 || pixels > maxPixels) throw new Error(`GIF of ${size.width} × ${size.height} pixels`);
-  const indices = new Uint8Array(size.width * size.height).fill(Math.max(transparent, 0));
   const frame = { left, top, width, height, interlaced: (flags & 0x40) !== 0 };
   const codeBits = reader.byte();
-  place(lzw(reader.subBlocks(), codeBits, width * height), frame, size, indices);
+  // First, for a short file may claim a large screen.
+  const frameIndices = lzw(reader.subBlocks(), codeBits, width * height);
+  const indices = new Uint8Array(pixels).fill(Math.max(transparent, 0));
+  place(frameIndices, frame, size, indices);
   return { ...size, pixels: colors(indices, localPalette.length ? localPalette : globalPalette) };
 }
 

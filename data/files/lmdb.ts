@@ -39,6 +39,7 @@ export async function openLmdb(file: ByteSource): Promise<FileTree> {
   }
   if (names.length !== meta.entries)
     throw damaged(file, `it has ${names.length} entries where ${meta.entries} are announced`);
+  if (names.length === 0) throw new DataError(file.where, 'holds no images: it is an empty database');
   return archiveTree(file, names, async (index) =>
     partOf(file, starts[index], sizes[index], `${file.where}: ${names.at(index)}`),
   );

@@ -27,7 +27,7 @@ export async function openImageList(source: ByteSource): Promise<ImageFiles> {
   const labels: number[] = [];
   let greatest = -1;
   for await (const { line, number } of lines(source)) {
-    const [, path, label] = /^(.*?)(?:\s+(-?\d+))?\s*$/.exec(line)!;
+    const [, path, label] = /^(.*?)(?:\s+(-?\d+))?\s*$/s.exec(line)!;
     const fail = (problem: string, remedy: string) => {
       throw new DataError(`${source.where}: line ${number}`, `${printable(path)} ${problem}`, remedy);
     };

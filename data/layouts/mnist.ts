@@ -1,5 +1,6 @@
 import { DataError } from '../../src/common/errors.ts';
 import { labelsFileName, openIdx } from '../formats/idx.ts';
+import { parts } from '../image-set.ts';
 import type { Layout } from './layout.ts';
 
 /** MNIST and what is published like it: two IDX files for each of train and test, gzipped or not. */
@@ -15,7 +16,7 @@ export const mnist: Layout = async (tree, others, { name, part }) => {
     throw new DataError(
       tree.where,
       part ? `has no images of the part ${part}` : 'holds IDX files to train and to test on',
-      `say ${tree.where}:${[...images.keys()].join(' or :')}`,
+      `say ${tree.where}:${parts.filter((which) => images.has(which)).join(' or :')}`,
     );
   const labels = others.get(labelsFileName(file) ?? '');
   return openIdx(

@@ -3,6 +3,7 @@ import { writeFeatures } from '../../converters/hdf5/write-features.ts';
 import { batches } from '../../data/batches.ts';
 import type { ImageSet } from '../../data/image-set.ts';
 import { openImageSet } from '../../data/open.ts';
+import { undamaged } from '../../data/undamaged.ts';
 import { RunError, UsageError } from '../common/errors.ts';
 import { sha256File } from '../common/files.ts';
 import type { OnProgress } from '../common/progress.ts';
@@ -34,6 +35,10 @@ export interface FeatureOptions {
   readonly seed?: number;
   /** `original` stores float64, as the original does, and follows it where its sets differ. */
   readonly compat?: 'original';
+  /** Turns image files as their EXIF orientation says; the original does not. */
+  readonly orient?: boolean;
+  /** Leaves out the images that cannot be decoded, where they would end the work. */
+  readonly skipDamaged?: boolean;
   readonly onProgress?: OnProgress;
 }
 
@@ -44,6 +49,8 @@ export interface FeatureReport {
   /** Name of the feature file without its ending: `cifar10_train`. */
   readonly set: string;
   readonly images: number;
+  /** Names of the images that were left out because they cannot be decoded. */
+  readonly skipped?: readonly string[];
   /** Share of the images that the backbone classifies right, where the set's classes can be the backbone's. */
   readonly accuracy?: number;
   readonly device?: string;
@@ -102,10 +109,11 @@ async function extractSet(
   backbone: Backbone,
   { name, source }: NamedSet,
   role: Role,
-  { compat, seed = 0, onProgress }: FeatureOptions,
+  { compat, seed = 0, orient, skipDamaged, onProgress }: FeatureOptions,
 ): Promise<FeatureReport> {
   const set = fileName(name, role);
-  const images = await openImageSet(source, { name: set, seed, compat });
+  const opened = await openImageSet(source, { name: set, seed, compat, orient });
+  const { images, skipped } = skipDamaged ? await undamaged(opened, onProgress) : { images: opened };
   const { taps, detectorTaps, widths, logits } = backbone.graph;
   const logitsLayer = taps.indexOf(logits);
   const output = `features/${set}.hdf5`;
@@ -118,7 +126,7 @@ async function extractSet(
   };
   const { record, done } = await run.do({
     name: `features/${set}`,
-    settings: { taps, precision },
+    settings: { taps, precision, ...(orient && { orient }) },
     inputs: { backbone: backbone.sha256, images: await images.fingerprint() },
     run: async (key) => {
       const blocks = new FeatureBlocks(
@@ -147,6 +155,7 @@ async function extractSet(
           role,
           images: images.length,
           source,
+          ...(skipped && { skipped }),
           ...(comparable && { accuracy: correct / images.length }),
         },
         device: await backbone.device(),
@@ -154,7 +163,15 @@ async function extractSet(
     },
   });
   const { accuracy } = record.results as { accuracy?: number };
-  return { set, images: images.length, accuracy, device: record.device, seconds: record.seconds, done };
+  return {
+    set,
+    images: images.length,
+    skipped,
+    accuracy,
+    device: record.device,
+    seconds: record.seconds,
+    done,
+  };
 }
 
 /** Computes the blocks that are not there yet. */

@@ -1,4 +1,4 @@
-import { extractFeatures, type FeatureReport, RunFolder, UsageError } from '../../index.ts';
+import { extractFeatures, type FeatureReport, printable, RunFolder, UsageError } from '../../index.ts';
 import { command } from '../command.ts';
 import { namedSet } from '../named-set.ts';
 import { atLeastOne, compat, device, given, runOptions, runPath, seed } from '../options.ts';
@@ -23,7 +23,7 @@ export const featuresCommand = command({
       type: 'string',
       array: true,
       describe:
-        'OOD images: [NAME=]SET … A set is a folder of images or CIFAR batches, pure_color, or demo:NAME',
+        'OOD images: [NAME=]SET … A set is a folder, archive, array or list of images, pure_color, or demo:NAME',
     },
     device,
     batch: {
@@ -33,9 +33,17 @@ export const featuresCommand = command({
     },
     seed: { type: 'number', describe: 'seed of generated sets', default: 0, check: seed },
     compat,
+    'exif-orientation': {
+      type: 'boolean',
+      describe: 'turn image files as their EXIF orientation says; the original does not',
+    },
+    'skip-damaged': {
+      type: 'boolean',
+      describe: 'leave out images that cannot be decoded, and say how many they are',
+    },
   },
   async run(options, onProgress) {
-    const { ind, train, test, ood = [], device, batch, seed, compat } = options;
+    const { ind, train, test, ood = [], device, batch, seed, compat, exifOrientation, skipDamaged } = options;
     const path = runPath(options);
     if (!train && !test && ood.length === 0)
       throw new UsageError('la-ood features', 'no set was given', 'name one with --train, --test or --ood');
@@ -45,17 +53,35 @@ export const featuresCommand = command({
       ood: await Promise.all(ood.map((set) => namedSet('--ood', set))),
     });
     const reports = await RunFolder.use(path, (run) =>
-      extractFeatures(run, { ...sets, ...given({ batch, compat }), device, seed, onProgress }),
+      extractFeatures(run, {
+        ...sets,
+        ...given({ batch, compat, skipDamaged, orient: exifOrientation }),
+        device,
+        seed,
+        onProgress,
+      }),
     );
     return {
       result: { run: path, sets: reports },
-      text: `${table(reports)}\nWrote in ${path}: ${reports.map(({ set }) => `features/${set}.hdf5`).join(', ')}.`,
+      text: `${table(reports)}\n${left(reports)}Wrote in ${path}: ${reports.map(({ set }) => `features/${set}.hdf5`).join(', ')}.`,
       next: train
         ? `Next: la-ood fit --run ${path}`
         : `Next: la-ood evaluate --run ${path}, once la-ood fit has fitted the detectors`,
     };
   },
 });
+
+/** What was left out of the sets, a line each. */
+function left(reports: readonly FeatureReport[]): string {
+  return reports
+    .filter(({ skipped }) => skipped?.length)
+    .map(({ set, images, skipped = [] }) => {
+      const some = skipped.slice(0, 5).map((name) => printable(name));
+      const names = `${some.join(', ')}${skipped.length > some.length ? ', …' : ''}`;
+      return `Skipped ${skipped.length} of ${images + skipped.length} images of ${set}, which cannot be decoded: ${names}.\n`;
+    })
+    .join('');
+}
 
 function table(reports: readonly FeatureReport[]): string {
   return columns(

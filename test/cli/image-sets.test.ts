@@ -1,0 +1,46 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { expect } from 'chai';
+import { importCheckpoint } from '../../src/index.ts';
+import { png, tar, zip } from '../data/files.ts';
+import { checkpoint, temporaryFolder } from './files.ts';
+import { json, laOod } from './run.ts';
+
+describe('la-ood features, of sets in every form', () => {
+  const at = temporaryFolder();
+  const features = (...args: string[]) => laOod('features', '--run', at('run'), '--batch', '4', ...args);
+
+  before(async () => {
+    await checkpoint(at('weights.pth'));
+    await importCheckpoint(at('weights.pth'), at('run', 'backbone.onnx'));
+    const images = await Promise.all([1, 2, 3].map((i) => png(80 * i, 7, 9, 32)));
+    const members = images.map((bytes, i) => ({ name: `images/${i}.png`, bytes }));
+    await writeFile(at('whole.zip'), await zip(members));
+    members[1] = { name: 'images/1.png', bytes: images[1].subarray(0, 50) };
+    await writeFile(at('broken.tar'), tar(members));
+    await writeFile(at('one.png'), images[0]);
+    await mkdir(at('empty'));
+  });
+
+  it('reads an archive, and a single image', async () => {
+    const sources = ['--ood', at('whole.zip'), `one=${at('one.png')}`];
+    const { sets } = await json<{ sets: { images: number }[] }>('features', '--run', at('run'), ...sources);
+    expect(sets.map(({ images }) => images)).to.deep.equal([3, 1]);
+  });
+
+  it('ends at a damaged image, or leaves it out where that is asked for, and counts it', async () => {
+    const refused = await features('--quiet', '--ood', at('broken.tar'));
+    expect(refused.exitCode).to.equal(1);
+    expect(refused.stderr).to.match(/^[^\n]*broken\.tar: images\/1\.png: cannot be decoded [^\n]*\n$/);
+    const { exitCode, stdout } = await features('--ood', at('broken.tar'), '--skip-damaged');
+    expect(exitCode).to.equal(0);
+    expect(stdout).to.match(/^broken_test +2 /m);
+    expect(stdout).to.include('Skipped 1 of 3 images of broken_test, which cannot be decoded: images/1.png.');
+    expect(await readFile(at('run', 'manifest.json'), 'utf8')).to.include('"images/1.png"');
+  });
+
+  it('refuses an empty folder in one line', async () => {
+    const { exitCode, stderr } = await features('--quiet', '--ood', at('empty'));
+    expect(exitCode).to.equal(1);
+    expect(stderr).to.match(/^[^\n]*empty: holds no images; expected files that end in \.jpg [^\n]*\n$/);
+  });
+});

@@ -1,0 +1,68 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { expect } from 'chai';
+import { openImageSet } from '../../data/open.ts';
+import { DataError } from '../../src/common/errors.ts';
+import { temporaryFolder, writeImage } from './images.ts';
+import { rejection } from './rejection.ts';
+
+const size = { height: 1, width: 1 };
+
+describe('A list of images', () => {
+  const folder = temporaryFolder();
+  const list = async (path: string, lines: string) => {
+    await mkdir(dirname(folder.at(path)), { recursive: true });
+    await writeFile(folder.at(path), lines);
+    return folder.at(path);
+  };
+
+  before(async () => {
+    await writeImage(folder.at('data/images_classic/cifar10/a b.png'), [1, 2, 3]);
+    await writeImage(folder.at('data/images_classic/cifar10/c.png'), [4, 5, 6]);
+  });
+
+  it('is in its own order, with its labels; -1 is none', async () => {
+    const path = await list(
+      'data/benchmark_imglist/cifar10/test.txt',
+      'cifar10/c.png 3\r\n\ncifar10/a b.png -1\ncifar10/c.png 0\n',
+    );
+    const set = await openImageSet(path);
+    expect([0, 1, 2].map(set.imageName)).to.deep.equal(['cifar10/c.png', 'cifar10/a b.png', 'cifar10/c.png']);
+    expect([0, 1, 2].map(set.label)).to.deep.equal([3, undefined, 0]);
+    expect(set.classes).to.have.length(4);
+    expect([...(await set.read(0, 3, size))]).to.deep.equal([4, 5, 6, 1, 2, 3, 4, 5, 6]);
+  });
+
+  it('may do without labels', async () => {
+    const set = await openImageSet(
+      await list('data/images_classic/all.txt', 'cifar10/a b.png\ncifar10/c.png'),
+    );
+    expect([set.length, set.label(0), set.classes]).to.deep.equal([2, undefined, undefined]);
+  });
+
+  it('names the line that is wrong', async () => {
+    const refusals: [string, RegExp][] = [
+      ['cifar10/c.png 1\n../../secret.png 2', /line 2: \.\.\/\.\.\/secret\.png leads out of the folder/],
+      ['cifar10/c.png 1\n/etc/secret.png 2', /line 2: \/etc\/secret\.png leads out of the folder/],
+      ['cifar10/c.png 1\ncifar10/c.png', /line 2: cifar10\/c\.png has no label; give all lines a label/],
+      ['cifar10/c.png\ncifar10/c.png 5', /line 2: cifar10\/c\.png has a label/],
+      ['cifar10/c.png 1\nreadme 2', /line 2: readme is not named like an image/],
+      ['cifar10/c.png 99999999', /line 1: cifar10\/c\.png has the label 99999999; labels go up to/],
+      [`cifar10/c.png 1\n${'x'.repeat(5000)}.png`, /line 2 is too long/],
+      ['elsewhere/c.png 1', /names elsewhere\/c\.png, which is not in the list's folder, nor above it/],
+    ];
+    for (const [lines, message] of refusals) {
+      const path = await list('data/images_classic/bad.txt', lines);
+      expect((await rejection(openImageSet(path), DataError)).message).to.match(message);
+    }
+  });
+
+  it('names an image that is missing when it is read', async () => {
+    const path = await list('data/images_classic/missing.txt', 'cifar10/c.png\ncifar10/gone.png');
+    const set = await openImageSet(path);
+    expect((await rejection(set.read(0, 2, size), DataError)).message).to.match(
+      /gone\.png: cannot be read \(ENOENT/,
+    );
+    expect((await rejection(set.fingerprint(), DataError)).message).to.match(/gone\.png: no such file/);
+  });
+});
