@@ -1,7 +1,7 @@
 import { extractFeatures, type FeatureReport, printable, RunFolder, UsageError } from '../../index.ts';
 import { command } from '../command.ts';
 import { namedSet } from '../named-set.ts';
-import { atLeastOne, compat, device, given, runOptions, runPath, seed } from '../options.ts';
+import { atLeastOne, compat, device, given, runOptions, runPath, seed, setForms } from '../options.ts';
 import { columns, duration } from '../text.ts';
 
 export const featuresCommand = command({
@@ -13,6 +13,10 @@ export const featuresCommand = command({
       'sets from folders',
     ],
     ['features --model resnet20 --ind cifar10 --ood pure_color ../tiny', 'two more OOD sets'],
+    [
+      'features --model resnet20 --ind cifar10 --ood gaussian_blur-3:cifar/test permuted:cifar/test',
+      'the test images blurred, and with their pixels in random order',
+    ],
   ],
   positionals: {},
   options: {
@@ -22,8 +26,7 @@ export const featuresCommand = command({
     ood: {
       type: 'string',
       array: true,
-      describe:
-        'OOD images: [NAME=]SET … A set is a folder, archive, array or list of images, pure_color, or demo:NAME',
+      describe: `OOD images: [NAME=]SET … A set is ${setForms}`,
     },
     device,
     batch: {
