@@ -42,7 +42,7 @@ export class RbfKernel {
    * @param threads onnxruntime threads of one call
    */
   static async open(precision: Precision = 'float32', threads = 1): Promise<RbfKernel> {
-    const options = { intraOpNumThreads: threads, interOpNumThreads: 1 };
+    const options = ort.takingTurns(threads);
     return new RbfKernel(
       precision,
       await ort.InferenceSession.create(encodeModel(expansionGraph(precision)), options),
