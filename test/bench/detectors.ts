@@ -100,10 +100,8 @@ async function fitOurs(folder: string, { path, samples }: FeatureSet, layers: re
       parts,
       workers: availableParallelism(),
       memory: 2 ** 32,
-      onProgress: ({ done, total }) => process.stderr.write(`\r${done} of ${total} layers `),
     }),
   );
-  process.stderr.write('\r');
   const reports = await Promise.all(
     result.map(async (file) => {
       const [{ gamma, alpha, fit }] = detectorsOfModel(decodeModel(await readFile(file), file), file);
