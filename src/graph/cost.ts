@@ -4,7 +4,7 @@ import type { Dim, Shape, ValueType } from './shapes.ts';
 
 /**
  * Multiplications and additions that a node takes for one image: those of convolutions and matrix products, beside
- * which a network's other operators hardly count. Sizes that are not known, the batch among them, count as 1.
+ * which a network's other operators hardly count. Sizes that are not known, the free batch among them, count as 1.
  */
 export function multiplyAdds(node: NodeProto, types: ReadonlyMap<string, ValueType>): number {
   const shape = (name: string | undefined) => types.get(name ?? '')?.shape;
@@ -14,26 +14,24 @@ export function multiplyAdds(node: NodeProto, types: ReadonlyMap<string, ValueTy
   switch (node.opType) {
     case 'Conv':
       // The weights' second axis is the channels of one group.
-      return second ? perImage(output) * count(second.slice(1)) : 0;
+      return second ? count(output) * count(second.slice(1)) : 0;
     case 'ConvTranspose':
-      return first && second ? perImage(first) * count(second.slice(1)) : 0;
+      return first && second ? count(first) * count(second.slice(1)) : 0;
     case 'Gemm':
-      return perImage(output) * number(first?.[intAttribute(node, 'transA') ? 0 : 1]);
+      return count(output) * number(first?.[intAttribute(node, 'transA') ? 0 : 1]);
     case 'MatMul':
-      return perImage(output) * number(first?.at(-1));
+      return count(output) * number(first?.at(-1));
     default:
       return 0;
   }
-}
-
-function perImage([, ...others]: Shape): number {
-  return count(others);
 }
 
 function count(sizes: Shape): number {
   return sizes.reduce<number>((product, size) => product * number(size), 1);
 }
 
+/** PyTorch's exporter calls a size of 65 tokens for each image `65*batch`. */
 function number(size: Dim): number {
-  return typeof size === 'number' ? size : 1;
+  if (typeof size === 'number') return size;
+  return Number(/^(\d+)\*/.exec(size ?? '')?.[1] ?? 1);
 }

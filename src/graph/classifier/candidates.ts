@@ -28,6 +28,8 @@ export interface TapCandidate {
   readonly kind: TapKind;
   /** The operator that yields it. */
   readonly operator: string;
+  /** One of `ElementType`: a kind of float. */
+  readonly elemType: number;
   readonly shape: Shape;
   readonly pooling: Pooling;
   /** Share of the network's multiplications that are done when the value is there, 0 … 1. */
@@ -74,6 +76,7 @@ export function tapCandidates(model: ModelProto, classifier: Classifier): TapCan
     const common = {
       node: node.name || undefined,
       operator: node.opType,
+      elemType: elemType!,
       shape,
       cost: cost.get(node)!,
       isCut: flow.isCut(value),
