@@ -1,9 +1,10 @@
 """Classifiers as other people's exporters write them, and what their values are in Python.
 
-classifiers.py make FOLDER [CHECKPOINTS]  per classifier FOLDER/NAME.onnx, its own input FOLDER/NAME.npy made of the
-                                          pixels FOLDER/pixels-SIZE.npy; prints what PyTorch's hooks and logits say
-classifiers.py values FOLDER NAME TAPS    what onnxruntime yields for tensors of FOLDER/NAME.onnx (TAPS: JSON, tensor
-                                          name → axes to average over, or "first" for the first token), N×C each
+classifiers.py make FOLDER [CHECKPOINTS]   per classifier FOLDER/NAME.onnx and its own input FOLDER/NAME.npy, made of the
+                                           pixels FOLDER/pixels-SIZE.npy; prints the size of each one's images, and what
+                                           PyTorch has for its logits and, pooled, for its convolutions
+classifiers.py values FOLDER NAME          what onnxruntime yields for tensors of FOLDER/NAME.onnx, N×C each, pooled here;
+                                           their names on standard input, NAME[class] for the first token
 """
 
 import io
@@ -43,7 +44,7 @@ def make(folder, checkpoints=None):
     for name, (network, size, export) in networks(checkpoints).items():
         made[name] = save(folder, name, network.eval(), size, export)
     keras_like(folder)
-    return made
+    return {**made, "keras": {"size": 32}}
 
 
 def networks(checkpoints):
@@ -71,24 +72,26 @@ def save(folder, name, network, size, export):
     dtype = next(network.parameters()).dtype
     pixels = torch.from_numpy(np.load(folder / f"pixels-{size}.npy"))
     images = pixels.permute(0, 3, 1, 2).contiguous().float().div(255)
-    images = ((images - torch.tensor(MEAN).view(-1, 1, 1)) / torch.tensor(STD).view(-1, 1, 1)).to(dtype)
+    exact = (images - torch.tensor(MEAN).view(-1, 1, 1)) / torch.tensor(STD).view(-1, 1, 1)
+    images = exact.to(dtype)
     np.save(folder / f"{name}.npy", images.numpy())
     with redirect_stdout(io.StringIO()), torch.no_grad():
         export(network, images, str(folder / f"{name}.onnx"))
-    return hooked(network, images)
+        # onnxruntime's CPU computes half floats in float32, and rounds some of the values in between.
+        return {"size": size, **hooked(network.float(), exact)}
 
 
 def hooked(network, images):
-    """The pooled output of every convolution, in the order of execution, and what the network yields."""
-    convolutions = []
+    """The pooled output of every convolution, in the order of execution, and the logits. Exporters fold batch
+    normalisation into the convolution before it: where there is one, its output is the convolution's."""
+    kinds = [kind for kind in (nn.BatchNorm2d, nn.Conv2d) if any(isinstance(m, kind) for m in network.modules())]
+    outputs, hooks = [], []
     for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            module.register_forward_hook(lambda _, __, y: convolutions.append(y.float().mean((2, 3)).flatten().tolist()))
-    with torch.no_grad():
-        output = network(images).float()
-    logits = network[0](images) if isinstance(network, nn.Sequential) and len(network) == 2 else output
-    count = len(convolutions) // (2 if logits is not output else 1)
-    return {"convolutions": convolutions[:count], "logits": logits.float().flatten().tolist()}
+        if isinstance(module, kinds[0]):
+            hooks.append(module.register_forward_hook(lambda _, __, y: outputs.append(y.double().mean((2, 3)).flatten().tolist())))
+    is_wrapped = isinstance(network, nn.Sequential)
+    logits = (network[0] if is_wrapped else network)(images)
+    return {"convolutions": outputs, "logits": logits.double().flatten().tolist()}
 
 
 def dynamo(network, images, path):
@@ -269,22 +272,32 @@ def keras_like(folder):
     np.save(folder / "keras.npy", pixels / np.float32(127.5) - 1)
 
 
-def values(folder, name, taps):
-    taps = json.loads(taps)
+def values(folder, name):
+    taps = json.load(sys.stdin)
     model = onnx.load(Path(folder) / f"{name}.onnx")
-    known = {output.name for output in model.graph.output}
-    model.graph.output.extend(helper.make_empty_tensor_value_info(tap) for tap in taps if tap not in known)
+    operators = {node.output[0]: node.op_type for node in model.graph.node}
+    tensors = list(dict.fromkeys(tap.removesuffix("[class]") for tap in taps))
+    del model.graph.output[:]
+    model.graph.output.extend(helper.make_empty_tensor_value_info(tensor) for tensor in tensors)
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    [image] = session.get_inputs()
+    image = next(image for image in session.get_inputs())
     images = np.load(Path(folder) / f"{name}.npy")
     runs = [images[i : i + 1] for i in range(COUNT)] if image.shape[0] == 1 else [images]
-    batches = [session.run(list(taps), {image.name: run}) for run in runs]
-    found = {}
-    for i, (tap, axes) in enumerate(taps.items()):
-        value = np.concatenate([batch[i] for batch in batches]).astype(np.float64)
-        value = value[:, 0] if axes == "first" else value.mean(tuple(axes)) if axes else value
-        found[tap] = value.reshape(COUNT, -1).flatten().tolist()
-    return found
+    batches = [session.run(tensors, {image.name: run}) for run in runs]
+    found = {t: np.concatenate([batch[i] for batch in batches]).astype(np.float64) for i, t in enumerate(tensors)}
+
+    def pooled(tap):
+        tensor = tap.removesuffix("[class]")
+        value = found[tensor]
+        if tensor != tap:
+            return value[:, 0]
+        if value.ndim == 3:
+            return value.mean(1)
+        # Between the convolutions of Keras's networks the channels lie last.
+        channels_last = name == "keras" and operators[tensor] != "Conv"
+        return value.mean((1, 2) if channels_last else (2, 3)) if value.ndim == 4 else value
+
+    return {tap: pooled(tap).flatten().tolist() for tap in taps}
 
 
 if __name__ == "__main__":
