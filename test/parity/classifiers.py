@@ -1,8 +1,8 @@
 """Classifiers as other people's exporters write them, and what their values are in Python.
 
 classifiers.py make FOLDER [CHECKPOINTS]   per classifier FOLDER/NAME.onnx and its own input FOLDER/NAME.npy, made of the
-                                           pixels FOLDER/pixels-SIZE.npy; prints the size of each one's images, and what
-                                           PyTorch has for its logits and, pooled, for its convolutions
+                                           pixels FOLDER/pixels-SIZE.npy; prints the size of each one's images, and for those
+                                           with PyTorch's own weights its logits and pooled convolutions
 classifiers.py values FOLDER NAME          what onnxruntime yields for tensors of FOLDER/NAME.onnx, N×C each, pooled here;
                                            their names on standard input, NAME[class] for the first token
 """
@@ -72,13 +72,12 @@ def save(folder, name, network, size, export):
     dtype = next(network.parameters()).dtype
     pixels = torch.from_numpy(np.load(folder / f"pixels-{size}.npy"))
     images = pixels.permute(0, 3, 1, 2).contiguous().float().div(255)
-    exact = (images - torch.tensor(MEAN).view(-1, 1, 1)) / torch.tensor(STD).view(-1, 1, 1)
-    images = exact.to(dtype)
+    images = ((images - torch.tensor(MEAN).view(-1, 1, 1)) / torch.tensor(STD).view(-1, 1, 1)).to(dtype)
     np.save(folder / f"{name}.npy", images.numpy())
     with redirect_stdout(io.StringIO()), torch.no_grad():
         export(network, images, str(folder / f"{name}.onnx"))
-        # onnxruntime's CPU computes half floats in float32, and rounds some of the values in between.
-        return {"size": size, **hooked(network.float(), exact)}
+        # The exporter folds batch normalisation in half floats: then the weights are no longer PyTorch's.
+        return {"size": size, **(hooked(network, images) if dtype == torch.float32 else {})}
 
 
 def hooked(network, images):
