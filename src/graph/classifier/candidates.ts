@@ -14,6 +14,7 @@ export type TapKind =
   | 'attention'
   | 'MLP'
   | 'class token'
+  | 'concatenation'
   | 'block end'
   | 'linear'
   | 'features'
@@ -26,8 +27,6 @@ export interface TapCandidate {
   /** The name of the node that yields the value. */
   readonly node?: string;
   readonly kind: TapKind;
-  /** The operator that yields it. */
-  readonly operator: string;
   /** One of `ElementType`: a kind of float. */
   readonly elemType: number;
   readonly shape: Shape;
@@ -50,8 +49,8 @@ const pools = new Set([
 
 /**
  * The values of a classifier that are worth watching, in the order of execution: convolutions; sums of a block and its
- * shortcut; what attention and MLP blocks add, and the class token, in transformers; what else ends a block, such as
- * a concatenation; linear layers; what the last of these takes (`features`); and the logits.
+ * shortcut; what attention and MLP blocks add, and the class token, in transformers; concatenations that end a block, and
+ * what else ends one; linear layers; what the last of these takes (`features`); and the logits.
  *
  * Values whose shape is not known, or whose first axis is not the images', are left out.
  */
@@ -75,7 +74,6 @@ export function tapCandidates(model: ModelProto, classifier: Classifier): TapCan
     if (!pooling || !kind) return [];
     const common = {
       node: node.name || undefined,
-      operator: node.opType,
       elemType: elemType!,
       shape,
       cost: cost.get(node)!,
@@ -119,7 +117,9 @@ function kindOf(
   if (branch) return branch;
   const users = flow.users(value);
   const ends = users.length > 1 || users.some(({ opType }) => pools.has(opType));
-  return flow.isCut(value) && ends ? 'block end' : undefined;
+  if (!flow.isCut(value) || !ends) return undefined;
+  const joins = node.opType === 'Concat' && node.input.filter(flow.carries).length > 1;
+  return joins ? 'concatenation' : 'block end';
 }
 
 /** What the last layer with weights takes, where that is N×C. */

@@ -1,6 +1,6 @@
 import { GraphError } from '../../common/errors.ts';
 import { nearestName } from '../../common/suggest.ts';
-import type { TapCandidate } from './candidates.ts';
+import type { TapCandidate, TapKind } from './candidates.ts';
 
 /** Taps that are taken of any network: more tell little more, and take time. */
 const MOST = 30;
@@ -11,7 +11,7 @@ const MOST = 30;
  * where there still are more, the taps are spread evenly over the depth, the first and the last among them.
  */
 export function defaultTaps(candidates: readonly TapCandidate[]): string[] {
-  const fitting = candidates.filter(isUsual);
+  const fitting = candidates.filter(({ kind }) => usual.has(kind));
   const ends =
     fitting.length <= MOST ? fitting : fitting.filter((tap) => tap.kind !== 'convolution' || tap.isCut);
   return spread(ends, MOST).map(({ name }) => name);
@@ -43,14 +43,12 @@ export function chooseTaps(
   return [...within.filter(({ name }) => chosen.has(name)).map(({ name }) => name), ...others];
 }
 
-function isUsual({ kind, operator }: TapCandidate): boolean {
-  return (
-    kind === 'convolution' ||
-    kind === 'residual sum' ||
-    kind === 'features' ||
-    (kind === 'block end' && operator === 'Concat')
-  );
-}
+const usual: ReadonlySet<TapKind> = new Set<TapKind>([
+  'convolution',
+  'residual sum',
+  'concatenation',
+  'features',
+]);
 
 function spread<T>(items: readonly T[], count: number): T[] {
   if (items.length <= count) return [...items];
@@ -71,7 +69,7 @@ function fitting(pattern: string): (name: string) => boolean {
 
 function noSuchTap(pattern: string, candidates: readonly TapCandidate[], where: string): GraphError {
   const nearest = nearestName(
-    pattern,
+    pattern.replace(/[*?]/g, ''),
     candidates.map(({ name }) => name),
   );
   return new GraphError(

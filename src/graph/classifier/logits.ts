@@ -46,7 +46,7 @@ export function findLogits(model: ModelProto, where: string, output?: string): L
   const found = new Map<string, { name: string; logits: Logits }>();
   for (const name of names) {
     const logits = seenThrough(model, name, types);
-    if (logits) found.set(logits.value, { name, logits });
+    if (logits && !found.has(logits.value)) found.set(logits.value, { name, logits });
   }
   const several = [...found.values()];
   const named = several.filter(({ name }) => name === 'logits');
