@@ -1,7 +1,7 @@
 import { intsAttribute } from './attributes.ts';
 import type { ModelProto, NodeProto } from './onnx.ts';
 import type { Shape, ValueType } from './shapes.ts';
-import { sortNodes } from './topology.ts';
+import { requiredInputs, sortNodes } from './topology.ts';
 
 /** Operators that have the channels of what they take and yield at axis 1. */
 const channelsSecond = new Set(
@@ -23,6 +23,10 @@ const channelsLast = new Set(['LayerNormalization', 'RMSNormalization', 'MatMul'
 export function channelAxes(model: ModelProto, types: ReadonlyMap<string, ValueType>): Map<string, number> {
   const axes = new Map<string, number>();
   const shapeOf = (name: string) => types.get(name)?.shape;
+  for (const { name } of requiredInputs(model.graph)) {
+    const shape = shapeOf(name);
+    if (shape && shape.length > 1) axes.set(name, shape[1] !== 3 && shape[3] === 3 ? 3 : usualAxis(shape));
+  }
   for (const node of sortNodes(model.graph, `graph ${model.graph.name}`))
     for (const name of node.output) {
       const shape = shapeOf(name);

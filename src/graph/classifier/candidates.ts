@@ -60,7 +60,7 @@ export function tapCandidates(model: ModelProto, classifier: Classifier): TapCan
   const flow = imageFlow(model, input, logits, types);
   const batch = types.get(input)!.shape![0];
   const axes = channelAxes(model, types);
-  const features = featuresOf(flow, model, logits);
+  const features = featuresOf(flow, types, logits);
   const branches = branchesOf(flow, types, axes);
   const cost = costs(flow, types, logits);
   const tokens = classTokenCount(flow, types);
@@ -122,13 +122,20 @@ function kindOf(
   return joins ? 'concatenation' : 'block end';
 }
 
-/** What the last layer with weights takes, where that is N×C. */
-function featuresOf(flow: ImageFlow, model: ModelProto, logits: string): string | undefined {
-  const producer = producers(model.graph);
+/** What the last linear layer takes: N×C, or N×C×1×1 where that is said as a convolution. */
+function featuresOf(
+  flow: ImageFlow,
+  types: ReadonlyMap<string, ValueType>,
+  logits: string,
+): string | undefined {
+  const producer = producers({ node: flow.nodes });
   for (let node = producer.get(logits); node; ) {
-    const [from] = node.input.filter((name) => flow.carries(name));
-    if (node.opType === 'Gemm' || node.opType === 'MatMul') return from;
-    node = from === undefined ? undefined : producer.get(from);
+    const from = node.input.filter(flow.carries);
+    if (from.length !== 1) return undefined;
+    const isLinear = ['Gemm', 'MatMul', 'Conv'].includes(node.opType);
+    const [, , ...plane] = types.get(from[0])?.shape ?? [];
+    if (isLinear) return plane.every((size) => size === 1) ? from[0] : undefined;
+    node = producer.get(from[0]);
   }
   return undefined;
 }
