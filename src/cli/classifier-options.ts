@@ -1,4 +1,4 @@
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import {
   adoptClassifier,
   filterNames,
@@ -160,7 +160,7 @@ const nameless = /^(model|backbone|onnx)$/i;
 /** What a classifier is called: `mobilenet` for `mobilenet.onnx`, `mobilenet/model.onnx`, `mobilenet/onnx/model.onnx`. */
 export function classifierName(path: string): string {
   let name = basename(path).replace(/\.(onnx|ort)$/i, '');
-  for (let folder = dirname(path); nameless.test(name) && basename(folder); folder = dirname(folder))
+  for (let folder = dirname(resolve(path)); nameless.test(name) && basename(folder); folder = dirname(folder))
     name = basename(folder);
   return name.replace(/[^\w.+-]/g, '_') || 'model';
 }

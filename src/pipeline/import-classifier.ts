@@ -147,7 +147,7 @@ function chooseGeometry(
 }
 
 /**
- * Runs the written backbone on two images at once, one by one, and beside the original: that its logits are the
+ * Runs the written backbone on two images one by one and at once, and beside the original: that its logits are the
  * original's, and that no tap mixes the images.
  */
 async function verify(
@@ -156,36 +156,35 @@ async function verify(
   logits: string,
   preprocessing: Preprocessing | undefined,
 ): Promise<void> {
-  const written = await readModel(path);
-  const { model, taps, batch } = featureGraph(written, path);
-  const pixels = randomPixels(written, path, 2);
-  const single = await runOnPixels(model, path, { ...pixels, atOnce: 1 });
-  const flat = (runs: typeof single, tap: string) => runs.flatMap((run) => [...toFloat32(run[tap])]);
-  if (!flat(single, LOGITS).every(Number.isFinite))
+  const { model, taps, batch, size } = featureGraph(await readModel(path), path);
+  const images = [0, 1].map((seed) => randomPixels(size, 1, seed));
+  const runs = batch === undefined ? [...images, Buffer.concat(images)] : images;
+  const [first, second, both] = await runOnPixels(model, path, size, runs);
+  const single = (tap: string) => [first, second].flatMap((run) => [...toFloat32(run[tap])]);
+  if (!single(LOGITS).every(Number.isFinite))
     throw new GraphError(path, 'gives logits that are not finite', 'its weights are unusable');
-  if (batch === undefined) {
-    const both = await runOnPixels(model, path, { ...pixels, atOnce: 2 });
-    const mixing = taps.find((tap) => !isClose(flat(both, tap), flat(single, tap)));
-    if (mixing)
-      throw new GraphError(
-        path,
-        mixing === LOGITS
-          ? 'the logits of an image depend on the other images of its batch'
-          : `tap ${mixing} of an image depends on the other images of its batch`,
-        mixing === LOGITS ? 'export it for inference' : 'choose others with --taps',
-      );
-  }
+  const mixing = both && taps.find((tap) => !isClose(toFloat32(both[tap]), single(tap)));
+  if (mixing === LOGITS)
+    throw new GraphError(
+      path,
+      'the logits of an image depend on the other images of its batch',
+      'export it for inference',
+    );
+  if (mixing)
+    throw new GraphError(
+      path,
+      `tap ${mixing} of an image depends on the other images of its batch`,
+      'choose others with --taps',
+    );
+
   const { graph } = original;
   const exposed = { ...original, graph: { ...graph, output: [{ name: logits }] } };
-  const atOnce = describeClassifier(original, path, { output: logits }).batch ?? 1;
-  const some = { ...pixels, pixels: repeated(pixels.pixels, Math.max(2, atOnce)) };
-  const wanted = await runOnPixels(prependPreprocessing(exposed, preprocessing), path, { ...some, atOnce });
-  const values = flat(wanted, logits).slice(0, flat(single, LOGITS).length);
-  if (!isClose(values, flat(single, LOGITS)))
+  const { batch: atOnce = 1 } = describeClassifier(original, path, { output: logits });
+  // Where it takes several at once, all of them are the same.
+  const copies = images.map((image) => Buffer.concat(Array.from({ length: atOnce }, () => image)));
+  const wanted = await runOnPixels(prependPreprocessing(exposed, preprocessing), path, size, copies);
+  const classes = single(LOGITS).length / 2;
+  const values = wanted.flatMap((run) => [...toFloat32(run[logits]).subarray(0, classes)]);
+  if (!isClose(values, single(LOGITS)))
     throw new GraphError(path, 'yields other logits than the original', 'please report it: this is a defect');
-}
-
-/** Two images over and over, until there are `count`. */
-function repeated(pixels: Uint8Array, count: number): Uint8Array {
-  return Uint8Array.from({ length: (pixels.length / 2) * count }, (_, i) => pixels[i % pixels.length]);
 }

@@ -76,26 +76,23 @@ async function freeBatch(model: ModelProto, where: string): Promise<ModelProto> 
 
 /** Whether two graphs have the same logits of twice as many images as the first of them takes at once. */
 async function agree(fixed: ModelProto, free: ModelProto, where: string): Promise<boolean> {
-  const atOnce = describeClassifier(fixed, where).batch!;
-  const pixels = randomPixels(fixed, where, 2 * atOnce);
-  const run = (model: ModelProto, count: number) =>
-    runOnPixels(fromPixels(model, where), where, { ...pixels, atOnce: count });
-  const some = (await run(fixed, atOnce)).flatMap(({ [LOGITS]: logits }) => [...toFloat32(logits)]);
-  const [{ [LOGITS]: all }] = await run(free, 2 * atOnce);
-  return isClose(toFloat32(all), some);
+  const { batch, height, width } = describeClassifier(fixed, where) as SizedClassifier & { batch: number };
+  const images = [0, 1].map((seed) => randomPixels({ height, width }, batch, seed));
+  const run = async (model: ModelProto, runs: Uint8Array[]) => {
+    const outputs = await runOnPixels(fromPixels(model, where), where, { height, width }, runs);
+    return outputs.flatMap(({ [LOGITS]: logits }) => [...toFloat32(logits)]);
+  };
+  return isClose(await run(free, [Buffer.concat(images)]), await run(fixed, images));
 }
 
-/** Random images of the size that a graph takes. */
-export function randomPixels(
-  model: ModelProto,
-  where: string,
-  count: number,
-): { pixels: Uint8Array; height: number; width: number } {
-  const { height, width } = describeClassifier(model, where) as Classifier & ImageSize;
-  const random = new RandomState(0);
-  const pixels = Uint8Array.from({ length: count * height * width * 3 }, () => random.integer(255));
-  return { pixels, height, width };
+/** Random images. */
+export function randomPixels({ height, width }: ImageSize, count: number, seed: number): Uint8Array {
+  const random = new RandomState(seed);
+  return Uint8Array.from({ length: count * height * width * 3 }, () => random.integer(255));
 }
+
+/** A classifier of which it is known what images it takes. */
+type SizedClassifier = Classifier & ImageSize;
 
 /** Whether numbers are the same but for rounding, be it that of half floats: what differs otherwise differs by far more. */
 export function isClose(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
@@ -114,7 +111,7 @@ export function isClose(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
 
 /** Declares the shapes of those values that no rule gives, as they are in a run. */
 async function withObservedShapes(model: ModelProto, where: string): Promise<ModelProto> {
-  const { input, batch, height, width } = describeClassifier(model, where) as Classifier & ImageSize;
+  const { input, batch, height, width } = describeClassifier(model, where) as SizedClassifier;
   const types = inferShapes(model);
   const { nodes } = imageFlow(model, input, LOGITS, types);
   const unknown = nodes.flatMap(({ output }) => output).filter((name) => name && isOpen(types.get(name)));
@@ -125,7 +122,7 @@ async function withObservedShapes(model: ModelProto, where: string): Promise<Mod
   const atOnce = batch ?? 2;
   const pixels = new Uint8Array(atOnce * height * width * 3);
   const exposed = fromPixels({ ...model, graph: { ...graph, output } }, where);
-  const [yielded] = await runOnPixels(exposed, where, { pixels, atOnce, height, width });
+  const [yielded] = await runOnPixels(exposed, where, { height, width }, [pixels]);
   const images = types.get(input)!.shape![0];
   const observed = unknown.flatMap((name): ValueInfo[] => {
     const { dtype, shape } = yielded[name];

@@ -99,7 +99,9 @@ describe('classifiers of other exporters beside onnxruntime and PyTorch', () => 
     const { model, taps, batch = count } = featureGraph(backbone, path);
     const file = await readFile(join(folder, `pixels-${side}.npy`));
     const pixels = Uint8Array.from(file.subarray(file.length - count * side * side * 3));
-    const runs = await runOnPixels(model, path, { pixels, atOnce: batch, height: side, width: side });
+    const bytes = pixels.length / (count / batch);
+    const runsOf = Array.from({ length: count / batch }, (_, i) => pixels.slice(i * bytes, (i + 1) * bytes));
+    const runs = await runOnPixels(model, path, { height: side, width: side }, runsOf);
     return Object.fromEntries(taps.map((tap) => [tap, runs.flatMap((run) => [...toFloat32(run[tap])])]));
   }
 });
