@@ -61,8 +61,8 @@ describe('la-ood with a classifier of whatever origin', () => {
     );
     expect(exitCode, stderr).to.equal(0);
     expect(stdout)
-      .to.match(/^train_train +160 /m)
-      .and.match(/^train_test +30 /m);
+      .to.match(/^demo_train +160 /m)
+      .and.match(/^demo_test +30 /m);
     expect(stdout).to.include('3 detectors on 160 images');
     expect(stdout).to.include(`Next: la-ood features --run ${at('run')} --ood FOLDER`);
     const { detectors } = (await inspectFile(at('run', 'detectors.onnx'))) as DetectorsInspection;
@@ -135,10 +135,10 @@ describe('la-ood with a classifier of whatever origin', () => {
         /^--std: is missing; --mean and --std belong/,
       ],
     ];
-    for (const [line, message] of wrong) {
-      const { exitCode, stderr } = await laOod(...line);
-      expect([exitCode, stderr.split('\n').length], line.join(' ')).to.deep.equal([2, 2]);
-      expect(stderr).to.match(message);
+    const finished = await Promise.all(wrong.map(([line]) => laOod(...line)));
+    for (const [at, { exitCode, stderr }] of finished.entries()) {
+      expect([exitCode, stderr.split('\n').length], stderr).to.deep.equal([2, 2]);
+      expect(stderr).to.match(wrong[at][1]);
     }
   });
 
