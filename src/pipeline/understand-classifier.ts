@@ -17,6 +17,7 @@ import { makeValueInfo } from '../graph/make.ts';
 import { ElementType, type ModelProto, type ValueInfo } from '../graph/onnx.ts';
 import { prependPreprocessing } from '../graph/preprocessing.ts';
 import { inferShapes, type ValueType } from '../graph/shapes.ts';
+import { upgradeOpset } from '../graph/upgrade-opset.ts';
 import { runOnPixels } from './run-graph.ts';
 
 export interface UnderstandOptions extends ClassifierOptions {
@@ -26,7 +27,7 @@ export interface UnderstandOptions extends ClassifierOptions {
 
 /** A classifier of whatever origin as a backbone, and what can be watched in it. */
 export interface UnderstoodClassifier {
-  /** Its only output is `logits`, N×classes; it takes any number of images where that could be brought about. */
+  /** Of opset 18 or later; its only output is `logits`; it takes any number of images where that could be brought about. */
   readonly model: ModelProto;
   readonly classifier: Classifier;
   /** In the order of execution. */
@@ -46,7 +47,7 @@ export async function understandClassifier(
   options: UnderstandOptions = {},
 ): Promise<UnderstoodClassifier> {
   checkModel(model, where);
-  const backbone = toBackbone(model, where, options);
+  const backbone = upgradeOpset(toBackbone(model, where, options), where);
   const { input, height, width } = describeClassifier(backbone, where);
   if (!height || !width)
     throw new GraphError(where, `its input ${input} takes images of any size`, 'say which with --size');

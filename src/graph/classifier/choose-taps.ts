@@ -5,16 +5,20 @@ import type { TapCandidate, TapKind } from './candidates.ts';
 /** Taps that are taken of any network: more tell little more, and take time. */
 const MOST = 30;
 
+/** With fewer, the ends of a network's blocks are no picture of its depth. */
+const FEWEST_ENDS = 10;
+
 /**
  * The taps that are taken where nobody says others: convolutions, sums and concatenations that end a block, and what
  * the last layer takes. Where these are more than 30, convolutions inside a block are left out, for its end is there;
- * where there still are more, the taps are spread evenly over the depth, the first and the last among them.
+ * not so in networks that have few such ends, such as DenseNets, where every layer takes what all before it yield.
+ * Where there still are more, the taps are spread evenly over the depth, the first and the last among them.
  */
 export function defaultTaps(candidates: readonly TapCandidate[]): string[] {
   const fitting = candidates.filter(({ kind }) => usual.has(kind));
-  const ends =
-    fitting.length <= MOST ? fitting : fitting.filter((tap) => tap.kind !== 'convolution' || tap.isCut);
-  return spread(ends, MOST).map(({ name }) => name);
+  const ends = fitting.filter(({ kind, isCut }) => kind !== 'convolution' || isCut);
+  const taps = fitting.length <= MOST || ends.length < FEWEST_ENDS ? fitting : ends;
+  return spread(taps, MOST).map(({ name }) => name);
 }
 
 /**

@@ -76,6 +76,18 @@ describe('defaultTaps', () => {
   });
 });
 
+describe('defaultTaps of a network whose layers take all that came before', () => {
+  it('spreads over its convolutions, for none of them ends a block', () => {
+    const [stem, inner, , , , pool] = candidatesOf(convolutionalNet()).filter(
+      ({ name }) => !/relu/.test(name),
+    );
+    const layers = Array.from({ length: 60 }, (_, i) => ({ ...inner, name: `layer${i}` }));
+    const taps = defaultTaps([stem, ...layers, pool]);
+    expect(taps).to.have.length(30);
+    expect([taps[0], taps[29]]).to.deep.equal(['stem', 'pool']);
+  });
+});
+
 describe('chooseTaps', () => {
   const candidates = candidatesOf(convolutionalNet({ blocks: 2 }));
   const choose = (...wanted: string[]) => chooseTaps(candidates, wanted, 'net.onnx');
