@@ -80,7 +80,7 @@ export function parseCommandLine(args: readonly string[]): Call | undefined {
     });
   for (const command of commands)
     parser.command({
-      command: [command.name, ...Object.keys(command.positionals).map((name) => `<${name}>`)].join(' '),
+      command: [command.name, ...Object.entries(command.positionals).map(placeholder)].join(' '),
       describe: command.summary,
       builder: (y) => declare(y, command),
       handler: (values) => {
@@ -90,6 +90,10 @@ export function parseCommandLine(args: readonly string[]): Call | undefined {
     });
   parser.parseSync();
   return call;
+}
+
+function placeholder([name, { demandOption }]: [string, Option]): string {
+  return demandOption === false ? `[${name}]` : `<${name}>`;
 }
 
 function declare(parser: Argv, { summary, positionals, options, examples }: Command): Argv {

@@ -79,7 +79,7 @@ describe('prependPreprocessing', () => {
     const ready = prependPreprocessing(smallNet(), { mean, std });
     expect(() => prependPreprocessing(ready, { mean, std })).to.throw(
       GraphError,
-      'graph small: its input pixels is not a batch of N×C×H×W floats',
+      'graph small: its input pixels is bytes, which are not normalised',
     );
   });
 });

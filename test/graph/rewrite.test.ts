@@ -96,14 +96,14 @@ describe('exposeTaps', () => {
       );
   });
 
-  it('refuses a value that is neither N×C nor N×C×H×W', () => {
+  it('refuses a value that cannot be pooled to N×C', () => {
     const graph = new GraphBuilder('g');
-    graph.input('x', ElementType.float, ['n', 3, 4]);
+    graph.input('x', ElementType.float, ['n', 3, 4, 5, 6]);
     graph.node('Relu', ['x'], { name: 'y' });
-    graph.output('y', ElementType.float, ['n', 3, 4]);
+    graph.output('y', ElementType.float, ['n', 3, 4, 5, 6]);
     expect(() => exposeTaps(graph.build(), ['y'], 'g.onnx')).to.throw(
       GraphError,
-      'g.onnx: y has 3 dimensions; a tap has 2 (N×C) or 4 (N×C×H×W)',
+      'g.onnx: y has 5 dimensions; a tap has 2 (N×C), 3 (N×T×D) or 4 (N×C×H×W)',
     );
   });
 
