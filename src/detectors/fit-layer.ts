@@ -125,11 +125,11 @@ export class LayerFitter {
     width: number,
     options: FitOptions,
   ): Promise<FittedDetector> {
+    const clock = stopwatch();
     checkFinite(features, width);
     const { nu, gammas, tolerance, compat } = options;
     const scaler = fitStandardScaler(features, width);
     const split = splitValidation(features.length / width, options.validationShare, options.seed);
-    const clock = stopwatch();
 
     const held = standardise(scaler, features, split.validation);
     const outliers = await shiftEdges(this.#search, held, width, options);
