@@ -54,6 +54,11 @@ export {
 export { baselineScores } from './evaluation/baselines.ts';
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/bootstrap.ts';
 export {
+  type Calibration,
+  calibrate,
+  conformalPValues,
+} from './evaluation/conformal.ts';
+export {
   type EvaluateOptions,
   type Evaluation,
   evaluate,
@@ -95,6 +100,13 @@ export {
 } from './pipeline/features.ts';
 export { fileKind } from './pipeline/file-kind.ts';
 export { type FitDetectorsOptions, type FitDetectorsReport, fitDetectors } from './pipeline/fit.ts';
+export {
+  type GuardMethod,
+  type GuardOptions,
+  type GuardReport,
+  guardMethods,
+  guardRun,
+} from './pipeline/guard.ts';
 export { type Imported, type ImportOptions, importCheckpoint } from './pipeline/import-checkpoint.ts';
 export {
   type ImportClassifierOptions,
@@ -112,7 +124,9 @@ export {
   type RunInspection,
 } from './pipeline/inspect.ts';
 export { RunFolder, type Step, type StepRecord } from './pipeline/run-folder.ts';
+export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/score.ts';
 export { programVersion, versions } from './pipeline/versions.ts';
+export { writeScores } from './pipeline/write-scores.ts';
 // Running graphs.
 export { type Device, type DeviceName, deviceNames } from './runtime/device.ts';
 export { GraphSession, type SessionOptions, type Tensors } from './runtime/graph-session.ts';

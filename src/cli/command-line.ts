@@ -8,8 +8,10 @@ import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { featuresCommand } from './commands/features.ts';
 import { fitCommand } from './commands/fit.ts';
+import { guardCommand } from './commands/guard.ts';
 import { importCommand } from './commands/import.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { scoreCommand } from './commands/score.ts';
 import { usageError, wrongChoice } from './usage.ts';
 
 /** Every command, in the order in which one works. */
@@ -21,6 +23,8 @@ export const commands: readonly Command[] = [
   featuresCommand,
   fitCommand,
   evaluateCommand,
+  guardCommand,
+  scoreCommand,
   compareCommand,
   doctorCommand,
 ];
@@ -92,8 +96,9 @@ export function parseCommandLine(args: readonly string[]): Call | undefined {
   return call;
 }
 
-function placeholder([name, { demandOption }]: [string, Option]): string {
-  return demandOption === false ? `[${name}]` : `<${name}>`;
+function placeholder([name, { demandOption, array }]: [string, Option]): string {
+  const names = array ? `${name}..` : name;
+  return demandOption === false ? `[${names}]` : `<${names}>`;
 }
 
 function declare(parser: Argv, { summary, positionals, options, examples }: Command): Argv {

@@ -37,7 +37,11 @@ export interface Report {
 /** Values of a command's options and positionals, as the table of them says. */
 type Values<P extends OptionTable, O extends OptionTable> = ArgumentsCamelCase<
   {
-    [name in keyof P]: P[name] extends { demandOption: false } ? string | undefined : string;
+    [name in keyof P]: P[name] extends { array: true }
+      ? string[]
+      : P[name] extends { demandOption: false }
+        ? string | undefined
+        : string;
   } & InferredOptionTypes<O>
 >;
 
