@@ -15,6 +15,8 @@ const GIB = 2 ** 30;
 
 interface Measured {
   readonly seconds: number;
+  /** Of the first layer's fit, without the start of its worker. */
+  readonly alone: number;
   /** Most bytes that the process had in memory. */
   readonly resident: number;
   readonly supportVectors: number;
@@ -37,7 +39,7 @@ samples  seconds  support vectors  MiB beyond the features and an idle process  
           measured.push({ ...one, resident: beyond });
           const cells = [
             samples,
-            one.seconds.toFixed(2),
+            one.alone.toFixed(2),
             one.supportVectors,
             mib(beyond),
             mib(fitMemory(samples, WIDTH)),
@@ -46,7 +48,7 @@ samples  seconds  support vectors  MiB beyond the features and an idle process  
         }
         const exponent = (of: (one: Measured) => number) => slope(COUNTS, measured.map(of)).toFixed(2);
         console.log(
-          `grows with the power ${exponent(({ seconds }) => seconds)} in time, ${exponent(({ resident }) => resident)} in memory`,
+          `grows with the power ${exponent(({ alone }) => alone)} in time, ${exponent(({ resident }) => resident)} in memory`,
         );
       }
       const path = await written(folder, COUNTS[COUNTS.length - 1], LAYERS);

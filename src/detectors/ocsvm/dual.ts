@@ -60,7 +60,9 @@ export async function solveDual(
   let closest = Number.POSITIVE_INFINITY;
   let stalled = 0;
   for (;;) {
-    const { gap, limit } = violation(dual, tolerance);
+    const { highest, gap, limit } = violation(dual, tolerance);
+    // Gradients that are rounded this much may look equal and not be.
+    if (roundoff * highest > limit) throw unsolved(kernel, roundoff * highest, limit);
     if (gap <= limit) return { ...dual, finished: true };
     // What is left over by exact gradients is rounding error: it may shrink for a while, not for ever.
     stalled = gap / limit < 0.9 * closest ? 0 : stalled + 1;
@@ -211,7 +213,7 @@ function unsolved({ precision }: RbfKernel, gap: number, limit: number): Detecto
   const [left, allowed] = [gap, limit].map((value) => value.toExponential(1));
   return new DetectorError(
     'one-class SVM',
-    `does not converge: its optimality conditions stay violated by ${left} where ${allowed} is allowed, the limit of ${precision}`,
+    `does not converge: its optimality conditions may stay violated by ${left} where ${allowed} is allowed, the limit of ${precision}`,
     precision === 'float32' ? 'raise the tolerance or take the float64 kernel' : 'raise the tolerance',
   );
 }
