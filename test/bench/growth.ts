@@ -69,8 +69,8 @@ async function written(folder: string, samples: number, layers: number): Promise
 }
 
 async function fitApart(path: string, gammas: readonly number[], gibibytes: number): Promise<Measured> {
-  const script = join(import.meta.dirname, 'growth-fit.ts');
-  const args = [...process.execArgv, script, path, JSON.stringify(gammas), String(gibibytes * GIB)];
+  const script = join(import.meta.dirname, 'growth-fit.js');
+  const args = [script, path, JSON.stringify(gammas), String(gibibytes * GIB)];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   return JSON.parse(stdout) as Measured;
 }
