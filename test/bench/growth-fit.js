@@ -35,7 +35,7 @@ const files = await fitLayers({
   memory: Number(memory),
 });
 const seconds = (performance.now() - start) / 1000;
-const [{ alpha, fit }] = detectorsOfModel(decodeModel(await readFile(files[0]), files[0]), result[0]);
+const [{ alpha, fit }] = detectorsOfModel(decodeModel(await readFile(files[0]), files[0]), files[0]);
 const resident = process.resourceUsage().maxRSS * 1024;
 const { shifting, grid, refit } = fit.seconds;
 console.log(
