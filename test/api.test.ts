@@ -25,9 +25,11 @@ const names = [
   'batches',
   'bootstrapIntervals',
   'buildBackbone',
+  'calibrate',
   'checkModel',
   'compareFiles',
   'computeMetrics',
+  'conformalPValues',
   'decodeModel',
   'defaultFitOptions',
   'demoSetNames',
@@ -48,6 +50,8 @@ const names = [
   'filterNames',
   'fitDetectors',
   'getMetadata',
+  'guardMethods',
+  'guardRun',
   'imagenetNormalisation',
   'importCheckpoint',
   'importClassifier',
@@ -67,6 +71,7 @@ const names = [
   'readModel',
   'recogniseArchitecture',
   'runDemo',
+  'scoreImages',
   'setMetadata',
   'stateDictOf',
   'summaryCsv',
@@ -77,6 +82,7 @@ const names = [
   'writeCheckpoint',
   'writeFeatures',
   'writeModel',
+  'writeScores',
 ];
 
 describe('the public API', () => {
