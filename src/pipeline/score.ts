@@ -5,12 +5,10 @@ import { undamaged } from '../../data/undamaged.ts';
 import { backboneMetadata } from '../../models/metadata.ts';
 import { GraphError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
-import type { Tensor } from '../common/tensor.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 import { readModel } from '../graph/read.ts';
 import { getMetadata } from '../graph/rewrite.ts';
 import type { DeviceName } from '../runtime/device.ts';
-import type { Tensors } from '../runtime/graph-session.ts';
 import { SessionPool } from '../runtime/session-pool.ts';
 
 export interface ScoreOptions {
@@ -61,7 +59,6 @@ export async function* scoreImages(
   const model = await readModel(path);
   const { layers, size, batch: only } = guardOf(model, path);
   const batch = only ?? options.batch ?? DEFAULT_BATCH;
-  const given: Tensors = threshold === undefined ? {} : { threshold: scalar(threshold) };
   const pool = await SessionPool.open(model, device);
   try {
     for (const source of sources) {
@@ -69,7 +66,7 @@ export async function* scoreImages(
       const { images } = skipDamaged ? await undamaged(opened, onProgress) : { images: opened };
       const score = async (pixels: Uint8Array, count: number) => {
         const shape = [count, size.height, size.width, 3];
-        return pool.run({ pixels: { dtype: 'uint8', shape, data: pixels }, ...given }, OUTPUTS);
+        return pool.run({ pixels: { dtype: 'uint8', shape, data: pixels } }, OUTPUTS);
       };
       // As many runs at once as there are sessions; results are given out in order.
       const running: { start: number; count: number; outputs: ReturnType<typeof score> }[] = [];
@@ -83,7 +80,8 @@ export async function* scoreImages(
             label: Number(label.data[i]),
             score: Number(ood_score.data[i]),
             pValue: Number(p_value.data[i]),
-            isOod: is_ood.data[i] === 1,
+            // onnxruntime-node does not take the graph's optional input.
+            isOod: threshold === undefined ? is_ood.data[i] === 1 : Number(ood_score.data[i]) > threshold,
             layer: layers[Number(ood_layer.data[i])],
           };
         onProgress?.({
@@ -126,8 +124,4 @@ function guardOf(model: ModelProto, where: string): { layers: string[]; size: Ge
     size: { height, width, filter, shorterSide },
     batch,
   };
-}
-
-function scalar(value: number): Tensor {
-  return { dtype: 'float32', shape: [], data: Float32Array.of(value) };
 }
