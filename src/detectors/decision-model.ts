@@ -2,12 +2,16 @@ import type { Tensor } from '../common/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 
+/** The largest float32. */
+const FLOAT_MAX = 3.4028234663852886e38;
+
 /**
  * The decision as an ONNX model. Inputs: `ood_score` `[batch]`, the logits, and the optional `threshold`, a scalar.
  * Outputs: `label` `[batch]` int64, the predicted class; `p_value` `[batch]`, the share of InD images that are at least
- * as suspicious, (1 + #)/(n + 1); `is_ood` `[batch]` bool, whether the score exceeds the threshold.
+ * as suspicious, (1 + #)/(n + 1); `is_ood` `[batch]` bool, whether the score exceeds the threshold. A score that is no
+ * number is the most suspicious of all.
  *
- * Operators mean the same in every opset from 9 on, where `Where` is not needed and comparisons take floats.
+ * Operators mean the same in every opset from 9 on.
  *
  * @param calibration the n scores of InD calibration images
  * @param threshold what `threshold` is where it is not given
@@ -29,7 +33,9 @@ export function decisionModel(
   graph.optionalInput('threshold', { dtype: 'float32', shape: [], data: Float32Array.of(threshold) });
 
   graph.node('ArgMax', [logits], { name: 'label', attributes: { axis: 1, keepdims: 0 } });
-  const column = node('Reshape', ['ood_score', graph.int64s('la_ood/column', [-1, 1])], 'score_column');
+  const worst = floats('worst', [], [FLOAT_MAX]);
+  const score = node('Where', [node('IsNaN', ['ood_score'], 'is_nan'), worst, 'ood_score'], 'score');
+  const column = node('Reshape', [score, graph.int64s('la_ood/column', [-1, 1])], 'score_column');
   const isLess = node('Less', [floats('calibration', [1, count], calibration), column], 'is_less');
   const asNumbers = node('Cast', [isLess], 'less', { to: ElementType.float });
   const less = node(
@@ -40,7 +46,7 @@ export function decisionModel(
   const atLeast = node('Sub', [floats('all', [], [count + 1]), less], 'at_least');
   const share = node('Div', [atLeast, floats('of', [], [count + 1])], 'share');
   graph.node('Reshape', [share, graph.int64s('la_ood/row', [-1])], { name: 'p_value' });
-  graph.node('Greater', ['ood_score', 'threshold'], { name: 'is_ood' });
+  graph.node('Greater', [score, 'threshold'], { name: 'is_ood' });
 
   graph.output('label', ElementType.int64, ['batch']);
   graph.output('p_value', ElementType.float, ['batch']);

@@ -2,7 +2,7 @@ import type { Tensor } from '../common/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import type { EvidenceScale, Moments } from './evidence.ts';
-import { addGaussianScore, type GaussianDetector } from './gaussian.ts';
+import { addGaussianScores, type GaussianDetector } from './gaussian.ts';
 
 /** What an evidence model takes: pooled taps, and the logits. */
 export interface EvidenceInputs {
@@ -31,12 +31,12 @@ export function evidenceModel(
 ): ModelProto {
   const graph = new GraphBuilder('la_ood_evidence');
   for (const [tap, width] of widths) graph.input(tap, ElementType.float, ['batch', width]);
-  const scores = detectors.map((detector, g) => addGaussianScore(graph, detector, `la_ood/gaussian_${g}`));
-  const joined = (name: string) => graph.node('Concat', scores, { name, attributes: { axis: 1 } });
+  const distances = scale ? 'la_ood/distances' : 'layer_scores';
+  addGaussianScores(graph, detectors, distances);
   if (scale) {
     graph.input(logits, ElementType.float, ['batch', classes]);
-    addScale(graph, joined('la_ood/distances'), logits, classes, detectors.length, scale);
-  } else joined('layer_scores');
+    addScale(graph, distances, logits, classes, detectors.length, scale);
+  }
   graph.output('layer_scores', ElementType.float, ['batch', detectors.length]);
   if (scale) {
     graph.output('ood_score', ElementType.float, ['batch']);

@@ -96,46 +96,116 @@ export class GaussianFitter {
 }
 
 /**
- * Adds the nodes that score samples by a Gaussian: the logarithm of the squared Mahalanobis distance. Its operators mean
- * the same in every opset from 7 on, so that they can follow whatever network.
+ * Adds the nodes that score samples by Gaussians: the logarithms of the squared Mahalanobis distances. Gaussians of about
+ * the same width are whitened by one product: at a batch of one image, a network's many small nodes cost more than their
+ * arithmetic. Operators mean the same in every opset from 7 on, so that they can follow whatever network.
  *
- * @param name a prefix for its values
- * @returns the name of the score, `[batch, 1]`
+ * @param name of the result, `[batch, detectors]`
  */
-export function addGaussianScore(
+export function addGaussianScores(
   graph: GraphBuilder,
-  { taps, scaler, whitening }: GaussianDetector,
+  detectors: readonly GaussianDetector[],
   name: string,
-): string {
-  const width = scaler.mean.length;
+): void {
   const constant = (part: string, tensor: Tensor) => graph.initializer(`${name}/${part}`, tensor);
   const node = (opType: string, inputs: readonly string[], part: string, attributes = {}) =>
     graph.node(opType, inputs, { name: `${name}/${part}`, attributes });
-  const float64 = (data: ArrayLike<number>): Tensor => ({
-    dtype: 'float64',
-    shape: [data.length],
-    data: Float64Array.from(data),
-  });
-  const float32 = (shape: number[], data: Float32Array): Tensor => ({ dtype: 'float32', shape, data });
+  const z = addStandardised(detectors, node, constant);
 
+  const starts: number[] = [];
+  let total = 0;
+  for (const { scaler } of detectors) {
+    starts.push(total);
+    total += scaler.mean.length;
+  }
+  const scores: string[] = [];
+  const order: number[] = [];
+  for (const [width, members] of byPaddedWidth(detectors)) {
+    const part = (what: string) => `${what}_${width}`;
+    const columns = new BigInt64Array(members.length * width);
+    const whitening = new Float32Array(members.length * width * width);
+    members.forEach((d, m) => {
+      const { scaler, whitening: own } = detectors[d];
+      const ownWidth = scaler.mean.length;
+      for (let j = 0; j < ownWidth; j++) columns[m * width + j] = BigInt(starts[d] + j);
+      // Transposed; what fills up the width is multiplied by zeros.
+      for (let i = 0; i < ownWidth; i++)
+        for (let j = 0; j < ownWidth; j++) whitening[(m * width + j) * width + i] = own[i * ownWidth + j];
+    });
+    const shape = [members.length, width, width];
+    const chosen = constant(part('columns'), { dtype: 'int64', shape: [columns.length], data: columns });
+    const gathered = node('Gather', [z, chosen], part('gathered'), { axis: 1 });
+    const table = graph.int64s(`${name}/${part('table')}`, [-1, members.length, width]);
+    const apart = node('Reshape', [gathered, table], part('apart'));
+    const first = node('Transpose', [apart], part('by_detector'), { perm: [1, 0, 2] });
+    const factors = constant(part('whitening'), { dtype: 'float32', shape, data: whitening });
+    const white = node('MatMul', [first, factors], part('whitened'));
+    const squares = node('Mul', [white, white], part('squares'));
+    const ones: Tensor = { dtype: 'float32', shape: [width, 1], data: new Float32Array(width).fill(1) };
+    const distance = node('MatMul', [squares, constant(part('ones'), ones)], part('distance'));
+    const flat = graph.int64s(`${name}/${part('flat')}`, [members.length, -1]);
+    const rows = node('Reshape', [distance, flat], part('rows'));
+    scores.push(node('Transpose', [rows], part('distances'), { perm: [1, 0] }));
+    order.push(...members);
+  }
+  const together = node('Concat', scores, 'together', { axis: 1 });
+  const places = detectors.map((_, d) => order.indexOf(d));
+  const sorted = node('Gather', [together, graph.int64s(`${name}/places`, places)], 'sorted', { axis: 1 });
+  const least = constant('nearest', { dtype: 'float32', shape: [], data: Float32Array.of(NEAREST) });
+  graph.node('Log', [node('Add', [sorted, least], 'positive')], { name });
+}
+
+type AddNode = (opType: string, inputs: readonly string[], part: string, attributes?: object) => string;
+
+/** All detectors' taps side by side, standardised; in float64, as a mean that is large against the spread costs digits. */
+function addStandardised(
+  detectors: readonly GaussianDetector[],
+  node: AddNode,
+  constant: (part: string, tensor: Tensor) => string,
+): string {
+  const all = (of: (scaler: StandardScaler) => Float64Array): Tensor => {
+    const data = Float64Array.from(detectors.flatMap(({ scaler }) => [...of(scaler)]));
+    return { dtype: 'float64', shape: [data.length], data };
+  };
+  const limit = (value: number): Tensor => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) });
+  const taps = detectors.flatMap((detector) => detector.taps);
   const features = taps.length > 1 ? node('Concat', taps, 'features', { axis: 1 }) : taps[0];
-  // Standardised in float64: a feature whose mean is large against its spread would lose its digits in float32.
   const double = node('Cast', [features], 'double', { to: ElementType.double });
-  const centred = node('Sub', [double, constant('mean', float64(scaler.mean))], 'centred');
-  const scaled = node('Div', [centred, constant('scale', float64(scaler.scale))], 'scaled');
+  const centred = node(
+    'Sub',
+    [
+      double,
+      constant(
+        'mean',
+        all(({ mean }) => mean),
+      ),
+    ],
+    'centred',
+  );
+  const scaled = node(
+    'Div',
+    [
+      centred,
+      constant(
+        'scale',
+        all(({ scale }) => scale),
+      ),
+    ],
+    'scaled',
+  );
   const single = node('Cast', [scaled], 'standardised', { to: ElementType.float });
-  const below = node('Min', [single, constant('highest', float32([], Float32Array.of(FARTHEST)))], 'below');
-  const z = node('Max', [below, constant('lowest', float32([], Float32Array.of(-FARTHEST)))], 'near');
+  const below = node('Min', [single, constant('highest', limit(FARTHEST))], 'below');
+  return node('Max', [below, constant('lowest', limit(-FARTHEST))], 'near');
+}
 
-  const transposed = new Float32Array(width * width);
-  for (let i = 0; i < width; i++)
-    for (let j = 0; j < width; j++) transposed[j * width + i] = whitening[i * width + j];
-  const white = node('MatMul', [z, constant('whitening', float32([width, width], transposed))], 'whitened');
-  const squares = node('Mul', [white, white], 'squares');
-  const ones = constant('ones', float32([width, 1], new Float32Array(width).fill(1)));
-  const distance = node('MatMul', [squares, ones], 'distance');
-  const least = constant('nearest', float32([], Float32Array.of(NEAREST)));
-  return node('Log', [node('Add', [distance, least], 'positive')], 'score');
+/** Detectors, by their width filled up to a power of two; but all up to the usual width of a group together. */
+function byPaddedWidth(detectors: readonly GaussianDetector[]): Map<number, number[]> {
+  const members = new Map<number, number[]>();
+  detectors.forEach(({ scaler }, d) => {
+    const width = Math.max(GROUP_WIDTH, 2 ** Math.ceil(Math.log2(scaler.mean.length)));
+    members.set(width, [...(members.get(width) ?? []), d]);
+  });
+  return members;
 }
 
 /** rows [n, d] → products [d, d], rowsᵀ rows */
