@@ -58,6 +58,7 @@ export {
   calibrate,
   conformalPValues,
 } from './evaluation/conformal.ts';
+export { DriftDetector } from './evaluation/drift.ts';
 export {
   type EvaluateOptions,
   type Evaluation,
@@ -123,6 +124,7 @@ export {
   type ModelInspection,
   type RunInspection,
 } from './pipeline/inspect.ts';
+export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/monitor.ts';
 export { RunFolder, type Step, type StepRecord } from './pipeline/run-folder.ts';
 export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/score.ts';
 export { programVersion, versions } from './pipeline/versions.ts';

@@ -11,6 +11,7 @@ import { fitCommand } from './commands/fit.ts';
 import { guardCommand } from './commands/guard.ts';
 import { importCommand } from './commands/import.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { monitorCommand } from './commands/monitor.ts';
 import { scoreCommand } from './commands/score.ts';
 import { usageError, wrongChoice } from './usage.ts';
 
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   evaluateCommand,
   guardCommand,
   scoreCommand,
+  monitorCommand,
   compareCommand,
   doctorCommand,
 ];

@@ -2,6 +2,9 @@ import type { Tensor } from '../common/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 
+/** Name of the tensor of calibration scores. */
+export const CALIBRATION = 'la_ood/calibration';
+
 /** The largest float32. */
 const FLOAT_MAX = 3.4028234663852886e38;
 
@@ -36,7 +39,8 @@ export function decisionModel(
   const worst = floats('worst', [], [FLOAT_MAX]);
   const score = node('Where', [node('IsNaN', ['ood_score'], 'is_nan'), worst, 'ood_score'], 'score');
   const column = node('Reshape', [score, graph.int64s('la_ood/column', [-1, 1])], 'score_column');
-  const isLess = node('Less', [floats('calibration', [1, count], calibration), column], 'is_less');
+  const known = graph.initializer(CALIBRATION, { dtype: 'float32', shape: [1, count], data: calibration });
+  const isLess = node('Less', [known, column], 'is_less');
   const asNumbers = node('Cast', [isLess], 'less', { to: ElementType.float });
   const less = node(
     'MatMul',

@@ -127,6 +127,23 @@ describe('la-ood guard and score', () => {
     expect(lines).to.have.length(41);
   });
 
+  it('watches a stream, and tells where it drifts', async () => {
+    interface Watched {
+      readonly images: number;
+      readonly alarms: readonly { at: number; set: string; drifting: string }[];
+      readonly spans: readonly { to: number; meanPValue: number }[];
+    }
+    const { images, alarms, spans } = await json<Watched>('monitor', guarded(), at('test'), at('noise'));
+    expect(images).to.equal(540);
+    expect(spans.at(-1)!.to).to.equal(540);
+    expect(spans.at(-1)!.meanPValue).to.be.lessThan(0.1);
+    expect(alarms.map(({ set }) => set)).not.to.include(at('test'));
+    expect(alarms[0].at).to.be.within(501, 520);
+    expect(report.layers).to.include(alarms[0].drifting);
+    const { stdout } = await laOod('monitor', guarded(), at('noise'));
+    expect(stdout).to.match(/40 images, \d+ alarms?; of false ones there is one in 10,000 images at most/);
+  });
+
   it('guards by the paper’s maximum too', async () => {
     await json('fit', '--run', at('run'), '--nu', '.02');
     const { method, layers } = await json<GuardReport>('guard', '--run', at('run'), '--method', 'la-ood');
