@@ -10,11 +10,13 @@ import { adoptClassifier } from '../../src/pipeline/adopt-classifier.ts';
 import { featureGraph } from '../../src/pipeline/feature-graph.ts';
 import { extractFeatures } from '../../src/pipeline/features.ts';
 import { fitDetectors } from '../../src/pipeline/fit.ts';
+import { guardMethods, guardRun } from '../../src/pipeline/guard.ts';
 import { importClassifier } from '../../src/pipeline/import-classifier.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
 import { runOnPixels } from '../../src/pipeline/run-graph.ts';
 import { understandClassifier } from '../../src/pipeline/understand-classifier.ts';
 import { imageFolder } from '../cli/files.ts';
+import { expectSameInPython } from './guarded.ts';
 import { python, pythonWithInput } from './python.ts';
 
 /** What PyTorch says of a classifier; nothing where it has not the same weights. */
@@ -43,6 +45,8 @@ describe('classifiers of other exporters beside onnxruntime and PyTorch', () => 
     const checkpoints = reference ? [join(reference, 'checkpoints')] : [];
     made = await python('classifiers.py', 'make', folder, ...checkpoints);
     await imageFolder(join(folder, 'images'), 'demo:train', 150);
+    await imageFolder(join(folder, 'held-out'), 'demo:test', 60);
+    await imageFolder(join(folder, 'noise'), 'demo:noise', 20);
   });
   after(() => rm(folder, { recursive: true }));
 
@@ -90,6 +94,20 @@ describe('classifiers of other exporters beside onnxruntime and PyTorch', () => 
         const { detectorTaps } = featureGraph(await readModel(run.file('backbone.onnx')), name);
         expect(detectors.map(({ tap }) => tap)).to.deep.equal(detectorTaps);
         expect(detectors).to.have.length.within(6, 30);
+      });
+    });
+
+    it(`${name}: goes through guard and score as it is, the same in Python`, async function () {
+      if (!reference && published.includes(name)) this.skip();
+      await RunFolder.use(join(folder, name, 'run'), async (run) => {
+        const test = { name: 'shapes', source: join(folder, 'held-out') };
+        await extractFeatures(run, { test, batch: 25, device: 'cpu' });
+        for (const method of guardMethods) {
+          const report = await guardRun(run, { method, rate: 0.1 });
+          expect(report.calibration.count).to.equal(30);
+          const tolerance = name === 'resnet-half' ? 2 ** -11 : undefined;
+          await expectSameInPython(run, report, join(folder, 'noise'), tolerance);
+        }
       });
     });
   }

@@ -1,6 +1,5 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { expect } from 'chai';
-import { openImageSet } from '../../data/open.ts';
 import { packageRoot } from '../../src/common/package-root.ts';
 import { RandomState } from '../../src/common/random.ts';
 import {
@@ -8,29 +7,14 @@ import {
   extractFeatures,
   fitDetectors,
   type GuardMethod,
-  type GuardReport,
   guardRun,
   importCheckpoint,
   RunFolder,
-  readModel,
-  type ScoredImage,
   scoreImages,
 } from '../../src/index.ts';
-import { GraphSession } from '../../src/runtime/graph-session.ts';
 import { temporaryFolder } from '../data/images.ts';
 import { reference, unpackedReference } from '../reference.ts';
-import { python } from './python.ts';
-
-interface Theirs {
-  readonly domains: readonly string[];
-  readonly names: readonly string[];
-  readonly outputs: Readonly<Record<string, readonly number[]>>;
-  readonly stricter: readonly number[];
-  readonly single: readonly number[];
-}
-
-/** Of the largest value: two builds of onnxruntime, and batches of other sizes. */
-const TOLERANCE = 1e-4;
+import { expectSameInPython } from './guarded.ts';
 
 describe("A guarded model in Python's onnxruntime", () => {
   const folder = temporaryFolder();
@@ -48,7 +32,7 @@ describe("A guarded model in Python's onnxruntime", () => {
         });
         if (method === 'la-ood') await fitDetectors(run, { ind: 'demo' });
         const report = await guardRun(run, { method });
-        await compare(run.file('guarded.onnx'), report, 'demo:noise');
+        await expectSameInPython(run, report, 'demo:noise');
       });
     });
 
@@ -66,7 +50,7 @@ describe("A guarded model in Python's onnxruntime", () => {
         test: { name: 'cifar10', source: `${cifar}/test` },
       });
       const report = await guardRun(run);
-      await compare(run.file('guarded.onnx'), report, tiny);
+      await expectSameInPython(run, report, tiny);
 
       const scores: number[] = [];
       for await (const { score } of scoreImages(run.file('guarded.onnx'), [`${cifar}/test`], { batch: 100 }))
@@ -121,42 +105,5 @@ describe("A guarded model in Python's onnxruntime", () => {
     const mean = rates.reduce((a, b) => a + b, 0) / rates.length;
     const deviation = Math.sqrt(rates.reduce((sum, one) => sum + (one - mean) ** 2, 0) / rates.length);
     return { mean, deviation, broken: broken / rates.length };
-  }
-
-  /** Python's outputs on the first images of a set, beside ours. */
-  async function compare(file: string, report: GuardReport, set: string): Promise<void> {
-    const size = { height: 32, width: 32 };
-    const count = 64;
-    const pixels = await (await openImageSet(set)).read(0, count, size);
-    await writeFile(folder.at('pixels.bin'), pixels);
-    const ours: ScoredImage[] = [];
-    for await (const row of scoreImages(file, [set])) if (ours.push(row) === count) break;
-    const stricter = Math.max(...ours.map(({ score }) => score)) + 1;
-    const { domains, names, outputs, ...theirs } = await python<Theirs>(
-      ...['guard.py', file, folder.at('pixels.bin'), `${count}`, '32', '32', `${stricter}`],
-    );
-    expect(domains).to.deep.equal(['']);
-    expect(names.slice(1)).to.deep.equal([
-      ...['label', 'ood_score', 'p_value', 'is_ood', 'ood_layer', 'layer_scores'],
-    ]);
-    const session = await GraphSession.open(await readModel(file), { device: 'cpu' });
-    const own = await session.run({ pixels: { dtype: 'uint8', shape: [count, 32, 32, 3], data: pixels } });
-    await session.close();
-    const { threshold } = report.calibration;
-    const largest = (values: readonly number[]) => Math.max(1, ...values.map(Math.abs));
-    for (const name of [names[0], 'ood_score', 'layer_scores']) {
-      const ownValues = Array.from(own[name].data as Float32Array);
-      const difference = Math.max(...ownValues.map((value, i) => Math.abs(value - outputs[name][i])));
-      expect(difference, name).to.be.at.most(TOLERANCE * largest(ownValues));
-    }
-    const scale = TOLERANCE * largest(ours.map(({ score }) => score));
-    ours.forEach(({ score, label, isOod }, i) => {
-      expect(Math.abs(score - outputs.ood_score[i])).to.be.at.most(scale);
-      expect(label).to.equal(outputs.label[i]);
-      if (Math.abs(score - threshold) > scale) expect(isOod).to.equal(outputs.is_ood[i] === 1);
-      if (i < 5) expect(Math.abs(theirs.single[i] - outputs.ood_score[i])).to.be.at.most(scale);
-    });
-    expect(outputs.is_ood).to.include(1);
-    expect(theirs.stricter).not.to.include(1);
   }
 });

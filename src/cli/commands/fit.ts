@@ -182,6 +182,7 @@ function nextStep(path: string, classifier: string | undefined): string {
   return [
     `Next: la-ood features --run ${path} --ood FOLDER pure_color   what it is to be told from`,
     `      la-ood evaluate --run ${path}                           how well it is; needs --test images too`,
+    `      la-ood guard --run ${path}                              one file that decides; needs --test images too`,
   ].join('\n');
 }
 
