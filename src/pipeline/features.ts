@@ -156,7 +156,7 @@ async function extractSet(
           images: images.length,
           source,
           ...(skipped && { skipped }),
-          ...(comparable && { accuracy: correct / images.length }),
+          ...(comparable && { accuracy: correct / images.length, classes: images.classes }),
         },
         device: await backbone.device(),
       };

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { openFeatures } from '../../converters/hdf5/features.ts';
 import { GraphError, RunError } from '../common/errors.ts';
 import { sha256File } from '../common/files.ts';
@@ -89,9 +90,11 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
   };
   for (const file of oods) inputs[setName(file)] = await sha256File(file);
 
+  const classNames = classNamesOf(run, heldOut);
+
   const { record, done } = await run.do({
     name: 'guard',
-    settings: { method, rate, confidence, seed },
+    settings: { method, rate, confidence, seed, ...(classNames && { classNames }) },
     inputs,
     run: async () => {
       const [scaleRows, calibrationRows] = halves(seed);
@@ -113,7 +116,10 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
         const calibration = calibrate(known, rate, confidence);
         const classes = graph.widths[graph.taps.indexOf(graph.logits)];
         const decision = decisionModel(graph.logits, classes, known, calibration.threshold);
-        const metadata = guardMetadata(method, scorer, calibration, backboneHash);
+        const metadata = {
+          ...guardMetadata(method, scorer, calibration, backboneHash),
+          ...(classNames && { [CLASSES_KEY]: JSON.stringify(classNames) }),
+        };
         const guarded = join(graph, scorer, decision, metadata, path);
         await writeModel(run.file(FILE), guarded);
         await verify(run.file(FILE), graph, scorer, known, calibration.threshold);
@@ -135,6 +141,19 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
     'method' | 'layers' | 'calibration' | 'sets'
   >;
   return { ...results, file: FILE, seconds: record.seconds, done };
+}
+
+/** Metadata key of the names of the classes, a JSON list. */
+export const CLASSES_KEY = 'la_ood.classes';
+
+/** Accuracy from which on the held-out set's classes are taken for the classifier's, in its order. */
+const SAME_CLASSES = 0.5;
+
+/** The names of the classes, where the held-out set says them and the classifier is mostly right by them. */
+function classNamesOf(run: RunFolder, heldOut: string): readonly string[] | undefined {
+  const results = run.record(`features/${basename(heldOut, '.hdf5')}`)?.results;
+  const { accuracy = 0, classes } = (results ?? {}) as { accuracy?: number; classes?: readonly string[] };
+  return accuracy >= SAME_CLASSES ? classes : undefined;
 }
 
 async function hashOf(file: string, run: RunFolder): Promise<string> {

@@ -10,6 +10,7 @@ import { readModel } from '../graph/read.ts';
 import { getMetadata } from '../graph/rewrite.ts';
 import type { DeviceName } from '../runtime/device.ts';
 import { SessionPool } from '../runtime/session-pool.ts';
+import { CLASSES_KEY } from './guard.ts';
 
 export interface ScoreOptions {
   readonly device?: DeviceName;
@@ -29,8 +30,9 @@ export interface ScoredImage {
   /** The set that it is of, as it was given, and its name there. */
   readonly set: string;
   readonly image: string;
-  /** The predicted class, by number. */
+  /** The predicted class, by number; and by name, where the guard knows it. */
   readonly label: number;
+  readonly className?: string;
   /** Higher is more OOD. */
   readonly score: number;
   /** The share of InD images that are at least as suspicious, (0, 1]. */
@@ -57,7 +59,7 @@ export async function* scoreImages(
 ): AsyncGenerator<ScoredImage, void, undefined> {
   const { device, threshold, orient, skipDamaged, onProgress } = options;
   const model = await readModel(path);
-  const { layers, size, batch: only } = guardOf(model, path);
+  const { layers, classNames, size, batch: only } = guardOf(model, path);
   const batch = only ?? options.batch ?? DEFAULT_BATCH;
   const pool = await SessionPool.open(model, device);
   try {
@@ -78,6 +80,7 @@ export async function* scoreImages(
             set: source,
             image: images.imageName(start + i),
             label: Number(label.data[i]),
+            ...(classNames && { className: classNames[Number(label.data[i])] }),
             score: Number(ood_score.data[i]),
             pValue: Number(p_value.data[i]),
             // onnxruntime-node does not take the graph's optional input.
@@ -108,7 +111,10 @@ export async function* scoreImages(
 const OUTPUTS = ['label', 'ood_score', 'p_value', 'is_ood', 'ood_layer'];
 
 /** What a guarded model says of itself. */
-function guardOf(model: ModelProto, where: string): { layers: string[]; size: Geometry; batch?: number } {
+function guardOf(
+  model: ModelProto,
+  where: string,
+): { layers: string[]; classNames?: string[]; size: Geometry; batch?: number } {
   const metadata = getMetadata(model);
   if (metadata['la_ood.guard'] === undefined)
     throw new GraphError(where, 'is no guarded model', 'la-ood guard makes one of a run');
@@ -121,6 +127,7 @@ function guardOf(model: ModelProto, where: string): { layers: string[]; size: Ge
   if (!height || !width) throw new GraphError(where, 'its input does not say the size of its images');
   return {
     layers: JSON.parse(metadata['la_ood.layers']),
+    classNames: metadata[CLASSES_KEY] === undefined ? undefined : JSON.parse(metadata[CLASSES_KEY]),
     size: { height, width, filter, shorterSide },
     batch,
   };

@@ -3,7 +3,7 @@ import { toCsv } from '../common/csv.ts';
 import { writeAtomically } from '../common/files.ts';
 import type { ScoredImage } from './score.ts';
 
-const HEAD = ['set', 'image', 'label', 'score', 'p_value', 'is_ood', 'layer'];
+const HEAD = ['set', 'image', 'label', 'class', 'score', 'p_value', 'is_ood', 'layer'];
 
 /** Rows that are written at once. */
 const ROWS = 1024;
@@ -45,6 +45,15 @@ export async function writeScores(
   return { images, ood };
 }
 
-function cells({ set, image, label, score, pValue, isOod, layer }: ScoredImage): (string | number)[] {
-  return [set, image, label, score, pValue, String(isOod), layer];
+function cells({
+  set,
+  image,
+  label,
+  className,
+  score,
+  pValue,
+  isOod,
+  layer,
+}: ScoredImage): (string | number)[] {
+  return [set, image, label, className ?? '', score, pValue, String(isOod), layer];
 }

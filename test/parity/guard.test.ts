@@ -53,9 +53,16 @@ describe("A guarded model in Python's onnxruntime", () => {
       await expectSameInPython(run, report, tiny);
 
       const scores: number[] = [];
-      for await (const { score } of scoreImages(run.file('guarded.onnx'), [`${cifar}/test`], { batch: 100 }))
+      let right = 0;
+      for await (const { score, image, className } of scoreImages(run.file('guarded.onnx'), [
+        `${cifar}/test`,
+      ])) {
         scores.push(score);
+        if (image.startsWith(`${className}/`)) right++;
+      }
       expect(scores).to.have.length(10_000);
+      // Images are named by their folders, which are the classes.
+      expect(right).to.be.greaterThan(7500);
       // Which half scaled the scores does not matter among images that are all of one kind but a little: the half that
       // did not is what theory speaks of.
       const unscaled = Array.from(new RandomState(0).permutation(10_000).subarray(5000), (i) => scores[i]);

@@ -53,9 +53,9 @@ export const scoreCommand = command({
 function table(rows: readonly ScoredImage[]): string {
   return columns(
     ['image', 'label', 'score', 'p-value', 'decision', 'layer'],
-    rows.map(({ image, label, score, pValue, isOod, layer }) => [
+    rows.map(({ image, label, className, score, pValue, isOod, layer }) => [
       image,
-      label,
+      className ?? label,
       score.toFixed(3),
       pValue.toFixed(4),
       isOod ? 'OOD' : 'InD',
