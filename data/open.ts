@@ -3,11 +3,12 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { DataError } from '../src/common/errors.ts';
 import { nearestName } from '../src/common/suggest.ts';
 import { demoSet, demoSetNames } from './demo/demo-set.ts';
+import { derivations, derivedSet, parseDerivation } from './derived/derived-set.ts';
 import { folderTree } from './files/folder-tree.ts';
+import { generatedNames, generatedSet } from './generated/generated-set.ts';
 import type { ImageSet, Part } from './image-set.ts';
 import { openTree } from './layouts/open-tree.ts';
 import { openFile } from './open-file.ts';
-import { pureColor } from './pure-color.ts';
 
 /** What a set's specification does not say. */
 export interface OpenOptions {
@@ -27,7 +28,8 @@ export interface OpenOptions {
  * Opens a set of images by what a person types:
  *
  * - `demo:train`, `demo:test`, `demo:shapes`, …: a set of the built-in demo
- * - `pure_color`: the original's synthetic set
+ * - `pure_color` (the original's synthetic set), `gaussian_noise`, `uniform_noise`, `blobs`: a generated set
+ * - `inverted:SET`, `permuted:SET`, `contrast-3:SET`, …: another set, changed (see `derived/`)
  * - a path: a folder, a zip or tar archive, or a file of images (the formats are those of `formats/open-file.ts`, the
  *   ways in which folders and archives are laid out those of `layouts/`)
  * - a path and `:train`, `:test` or `:val`: that part of it
@@ -35,7 +37,13 @@ export interface OpenOptions {
  * @throws DataError where there is nothing to open, or it is damaged
  */
 export async function openImageSet(spec: string, options: OpenOptions = {}): Promise<ImageSet> {
-  if (spec === 'pure_color') return pureColor(options);
+  const generated = generatedSet(spec, options);
+  if (generated) return generated;
+  const derivation = parseDerivation(spec);
+  if (derivation) {
+    const source = await openImageSet(derivation.source, { ...options, name: undefined });
+    return derivedSet(source, derivation, options);
+  }
   if (spec.startsWith('demo:')) return demoSet(spec.slice('demo:'.length), options);
   const [, path, part] = /^(.*?)(?::(train|test|val))?$/s.exec(spec) as unknown as [string, string, Part?];
   const found = await stat(path).catch(() => undefined);
@@ -61,10 +69,12 @@ function nameOf(path: string, part?: Part): string {
 }
 
 async function nothingThere(path: string): Promise<DataError> {
-  const builtIn = ['pure_color', ...demoSetNames().map((name) => `demo:${name}`)];
+  const builtIn = [...generatedNames, ...demoSetNames().map((name) => `demo:${name}`)];
   const folder = dirname(path);
   const beside = await readdir(folder).catch(() => []);
-  const nearBuiltIn = nearestName(path, builtIn);
+  const [prefix, source] = path.split(/:(.*)/s);
+  const nearDerivation = source === undefined ? undefined : nearestName(prefix, derivations);
+  const nearBuiltIn = nearDerivation ? `${nearDerivation}:${source}` : nearestName(path, builtIn);
   const nearFile = nearestName(basename(path), beside);
   const near = nearBuiltIn ?? (nearFile && join(folder, nearFile));
   return new DataError(

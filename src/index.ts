@@ -12,6 +12,8 @@ export { writeCheckpoint } from '../converters/pytorch/write-checkpoint.ts';
 // Images.
 export { type Batch, type BatchOptions, batches } from '../data/batches.ts';
 export { type DemoSetName, demoSetNames } from '../data/demo/demo-set.ts';
+export { derivations } from '../data/derived/derived-set.ts';
+export { generatedNames } from '../data/generated/generated-set.ts';
 export type { Geometry, Image, ImageSet, ImageSize } from '../data/image-set.ts';
 export { type OpenOptions, openImageSet } from '../data/open.ts';
 export { filterNames } from '../data/resampling/filters.ts';

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { DataError } from '../../src/common/errors.ts';
-import { RandomState } from '../../src/common/random.ts';
+import type { RandomState } from '../../src/common/random.ts';
 import { nearestName } from '../../src/common/suggest.ts';
+import { imageRandom } from '../image-random.ts';
 import type { ImageSet, ImageSize } from '../image-set.ts';
 import { resizeEach } from '../resample.ts';
 import { drawScene, drawTexture, side } from './draw.ts';
@@ -32,7 +33,7 @@ export function demoSet(which: string, options: DemoOptions = {}): ImageSet {
   const { stream, inDistribution, draw: drawWith }: Recipe = recipes[which];
   const name = options.name ?? (inDistribution ? `demo_${which}` : which);
   const { count: length = which === 'train' ? 3000 : 1000, seed = 0 } = options;
-  const draw = (index: number) => drawWith(new RandomState(imageSeed(seed, stream, index)), index);
+  const draw = (index: number) => drawWith(imageRandom(seed, stream, index), index);
   return {
     name,
     length,
@@ -58,12 +59,6 @@ export function demoSetNames(): DemoSetName[] {
   return Object.keys(recipes) as DemoSetName[];
 }
 
-/** Every image has a generator of its own, so that any part of a set can be drawn without the rest. */
-function imageSeed(seed: number, stream: number, index: number): number {
-  // An odd multiplier scatters the sets over 2³² seeds, far further apart than any of them is long.
-  return (Math.imul(64 * seed + stream, 0x9e3779b1) + index) >>> 0;
-}
-
 function isDemoName(which: string): which is DemoSetName {
   return Object.hasOwn(recipes, which);
 }
@@ -77,7 +72,7 @@ function unknownSet(which: string): DataError {
 
 /** A set of the built-in demo. */
 interface Recipe {
-  /** Sets the seeds of this set's images apart from those of the others. */
+  /** Sets this set's images apart from those of the others: demo sets have 1 … 15. */
   readonly stream: number;
   /** The ten known shapes, as they are trained on. */
   readonly inDistribution?: true;

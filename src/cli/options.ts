@@ -1,8 +1,15 @@
 import { join } from 'node:path';
-import { deviceNames, UsageError } from '../index.ts';
+import { derivations, deviceNames, generatedNames, UsageError } from '../index.ts';
 import type { Option } from './command.ts';
 
 /** Options that several commands share, and the checks of their values. */
+
+/** What can be typed for a set of images. */
+export const setForms = [
+  'a folder, archive, array or list of images, PATH:train, PATH:test or PATH:val being a part of it',
+  `a generated set: ${generatedNames.join(', ')}, demo:NAME`,
+  `another set changed, BY:SET, BY being ${derivations.filter((name) => !/-[2-5]$/.test(name)).join(', ')}, at severities -1 to -5`,
+].join('; or ');
 
 export const device = {
   describe: 'where graphs run; auto takes CUDA where it works, else the CPU',

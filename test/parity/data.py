@@ -1,5 +1,6 @@
 """What Pillow and NumPy make of images; each command prints JSON and leaves bytes in files."""
 
+import colorsys
 import io
 import json
 import pickle
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
+from scipy import ndimage, stats
 
 FILTERS = ("box", "bilinear", "bicubic", "lanczos")
 
@@ -139,5 +141,87 @@ def colors(folder: str) -> int:
     return len(drawn)
 
 
-commands = {"resize": resize, "formats": formats, "archive": archive, "cifar": cifar, "colors": colors}
+def image_random(stream: int, index: int) -> np.random.RandomState:
+    """The random numbers of an image of seed 0."""
+    return np.random.RandomState((stream * 0x9E3779B1 + index) % 2**32)
+
+
+def generated(folder: str, count: str) -> list:
+    """The first images of each generated set, 32 × 32, as their papers describe them."""
+
+    def blob(random):
+        blurred = ndimage.gaussian_filter((random.random_sample((32, 32, 3)) < 0.7) * 1.0, 1.5, mode="nearest")
+        return np.where(blurred < 0.75, 0, blurred)
+
+    kinds = {
+        "gaussian_noise": (16, lambda random: 0.5 + random.standard_normal((32, 32, 3))),
+        "blobs": (18, blob),
+    }
+    for name, (stream, draw) in kinds.items():
+        images = [to_bytes(255 * draw(image_random(stream, i))) for i in range(int(count))]
+        Path(folder, name).write_bytes(np.stack(images).tobytes())
+    return list(kinds)
+
+
+def to_bytes(samples: np.ndarray) -> np.ndarray:
+    """Rounded, halves up; what is a half but for its last bits is one."""
+    return np.floor(samples.clip(0, 255).round(6) + 0.5).astype(np.uint8)
+
+
+def corrupted(folder: str, count: str) -> dict:
+    """Corruptions of random photographs-to-be, `source-32` and `source-96`, at the strengths of CIFAR-10-C and of
+    ImageNet-C: by each name and size, the file of the corrupted images."""
+
+    def jpeg(x, quality, _):
+        file = io.BytesIO()
+        Image.fromarray(x).save(file, "JPEG", quality=quality)
+        return np.asarray(Image.open(file))
+
+    def pixelate(x, share, _):
+        image = Image.fromarray(x)
+        small = image.resize((int(image.width * share), int(image.height * share)), Image.BOX)
+        return np.asarray(small.resize(image.size, Image.BOX))
+
+    def brightness(x, share, _):
+        rows = [colorsys.rgb_to_hsv(*(pixel / 255)) for pixel in x.reshape(-1, 3)]
+        brighter = [colorsys.hsv_to_rgb(h, s, min(1, v + share)) for h, s, v in rows]
+        return 255 * np.array(brighter).reshape(x.shape)
+
+    def contrast(x, share, _):
+        means = x.mean((0, 1), keepdims=True)
+        return (x - means) * share + means
+
+    kinds = {
+        "gaussian_noise": (lambda x, c, r: x + 255 * r.normal(size=x.shape, scale=c), (0.04, 0.06, 0.08, 0.09, 0.1), (0.08, 0.12, 0.18, 0.26, 0.38)),
+        "shot_noise": (lambda x, c, r: 255 * stats.poisson.ppf(r.random_sample(x.shape), x / 255 * c) / c, (500, 250, 100, 75, 50), (60, 25, 12, 5, 3)),
+        "gaussian_blur": (lambda x, c, r: ndimage.gaussian_filter(x * 1.0, (c, c, 0), mode="nearest"), (0.4, 0.6, 0.7, 0.8, 1), (1, 2, 3, 4, 6)),
+        "contrast": (contrast, (0.75, 0.5, 0.4, 0.3, 0.15), (0.4, 0.3, 0.2, 0.1, 0.05)),
+        "brightness": (brightness, (0.05, 0.1, 0.15, 0.2, 0.3), (0.1, 0.2, 0.3, 0.4, 0.5)),
+        "pixelate": (pixelate, (0.95, 0.9, 0.85, 0.75, 0.65), (0.6, 0.5, 0.4, 0.3, 0.25)),
+        "jpeg_compression": (jpeg, (80, 65, 58, 50, 40), (25, 18, 15, 10, 7)),
+    }
+    random = np.random.RandomState(5)
+    files = {}
+    for row, side in enumerate((32, 96)):
+        smooth = ndimage.gaussian_filter(random.uniform(-900, 1100, (int(count), side, side, 3)), (0, 3, 3, 0.5))
+        source = to_bytes(smooth)
+        np.save(f"{folder}/source-{side}.npy", source)
+        for name, (corrupt, *strengths) in kinds.items():
+            for severity, strength in enumerate(strengths[row], 1):
+                spec = f"{name}-{severity}:{folder}/source-{side}.npy"
+                files[spec] = f"{folder}/{name}-{severity}-{side}"
+                images = [to_bytes(corrupt(x, strength, image_random(32, i))) for i, x in enumerate(source)]
+                Path(files[spec]).write_bytes(np.stack(images).tobytes())
+    return files
+
+
+commands = {
+    "resize": resize,
+    "formats": formats,
+    "archive": archive,
+    "cifar": cifar,
+    "colors": colors,
+    "generated": generated,
+    "corrupted": corrupted,
+}
 print(json.dumps(commands[sys.argv[1]](*sys.argv[2:])))

@@ -3,7 +3,7 @@ import { classifierOptions, classifierPositional, classifierRun } from '../class
 import { command } from '../command.ts';
 import { featureTable } from '../feature-table.ts';
 import { namedSet } from '../named-set.ts';
-import { compat, device, given, imageOptions, runOptions, seed } from '../options.ts';
+import { compat, device, given, imageOptions, runOptions, seed, setForms } from '../options.ts';
 
 export const featuresCommand = command({
   name: 'features',
@@ -14,6 +14,10 @@ export const featuresCommand = command({
       'sets from folders',
     ],
     ['features --model resnet20 --ind cifar10 --ood pure_color ../tiny', 'two more OOD sets'],
+    [
+      'features --model resnet20 --ind cifar10 --ood gaussian_blur-3:cifar/test permuted:cifar/test',
+      'the test images blurred, and with their pixels in random order',
+    ],
     [
       'features mobilenet.onnx --test photos/test --ood textures --mean .485 .456 .406 --std .229 .224 .225',
       'any ONNX classifier, in runs/mobilenet',
@@ -27,8 +31,7 @@ export const featuresCommand = command({
     ood: {
       type: 'string',
       array: true,
-      describe:
-        'OOD images: [NAME=]SET … A set is a folder, archive, array or list of images, pure_color, or demo:NAME',
+      describe: `OOD images: [NAME=]SET … A set is ${setForms}`,
     },
     device,
     seed: { type: 'number', describe: 'seed of generated sets', default: 0, check: seed },

@@ -1,6 +1,6 @@
-import { sha256 } from '../src/common/files.ts';
-import { RandomState } from '../src/common/random.ts';
-import type { ImageSet } from './image-set.ts';
+import { sha256 } from '../../src/common/files.ts';
+import { RandomState } from '../../src/common/random.ts';
+import type { ImageSet } from '../image-set.ts';
 
 /** How `pure_color` is drawn. */
 export interface PureColorOptions {
