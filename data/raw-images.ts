@@ -52,6 +52,10 @@ export function rawImageSet(
       const [images, place] = locate(index);
       return images.imageName(place);
     },
+    async storedSize(index) {
+      const [{ height, width }] = locate(index);
+      return { height, width };
+    },
     async fingerprint() {
       const parts = await Promise.all(arrays.map((images) => images.fingerprint()));
       return sha256(Buffer.from(parts.join('\n')));

@@ -50,6 +50,7 @@ const names = [
   'extractFeatures',
   'fileKind',
   'filterNames',
+  'findDuplicates',
   'fitDetectors',
   'generatedNames',
   'getMetadata',
@@ -84,7 +85,9 @@ const names = [
   'tapCandidates',
   'versions',
   'writeCheckpoint',
+  'writeDatasets',
   'writeFeatures',
+  'writeHdf5Images',
   'writeModel',
   'writeScores',
 ];

@@ -2,8 +2,10 @@ import yargs, { type Argv, type Options } from 'yargs';
 import { programVersion, UsageError } from '../index.ts';
 import type { Command, Option } from './command.ts';
 import { compareCommand } from './commands/compare.ts';
+import { datasetsCommand } from './commands/datasets.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { duplicatesCommand } from './commands/duplicates.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { featuresCommand } from './commands/features.ts';
@@ -21,6 +23,8 @@ export const commands: readonly Command[] = [
   importCommand,
   exportCommand,
   inspectCommand,
+  datasetsCommand,
+  duplicatesCommand,
   featuresCommand,
   fitCommand,
   evaluateCommand,
