@@ -5,6 +5,7 @@ import { compareCommand } from './commands/compare.ts';
 import { datasetsCommand } from './commands/datasets.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { downloadCommand } from './commands/download.ts';
 import { duplicatesCommand } from './commands/duplicates.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   importCommand,
   exportCommand,
   inspectCommand,
+  downloadCommand,
   datasetsCommand,
   duplicatesCommand,
   featuresCommand,
