@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import sharp from 'sharp';
 import { DataError } from '../src/common/errors.ts';
 import { decodeGif } from './gif.ts';
-import type { Image } from './image-set.ts';
+import type { Image, ImageSize } from './image-set.ts';
 import { decodeJpeg, jpegFrame } from './jpeg.ts';
 
 /** File name endings that are read as images, in lower case. */
@@ -54,13 +54,33 @@ export async function decodeImage(
       .toBuffer({ resolveWithObject: true });
     return { height: info.height, width: info.width, pixels: toRgb(data, info.channels, kind) };
   } catch (error) {
-    const reason = (error as Error).message.trim().split('\n')[0];
-    throw new DataError(
-      where,
-      `cannot be decoded (${reason})`,
-      'replace the image, or take it out of the set',
-    );
+    throw undecodable(where, error as Error);
   }
+}
+
+/**
+ * The size that an image file's header tells.
+ *
+ * @throws DataError where it is no image
+ */
+export async function imageSize(bytes: Uint8Array, where: string): Promise<ImageSize> {
+  const frame = jpegFrame(bytes);
+  if (frame) return { height: frame.height, width: frame.width };
+  try {
+    const { height, width } = await sharp(bytes, { limitInputPixels: maxPixels }).metadata();
+    return { height, width };
+  } catch (error) {
+    throw undecodable(where, error as Error);
+  }
+}
+
+function undecodable(where: string, { message }: Error): DataError {
+  const [reason] = message.trim().split('\n');
+  return new DataError(
+    where,
+    `cannot be decoded (${reason})`,
+    'replace the image, or take it out of the set',
+  );
 }
 
 type Samples = '8-bit' | '16-bit grey' | '16-bit colour' | 'CMYK';

@@ -1,4 +1,4 @@
-import type { DecodeOptions } from './decode.ts';
+import { type DecodeOptions, imageSize } from './decode.ts';
 import { decodeEach } from './decode-each.ts';
 import type { FileTree } from './files/file-tree.ts';
 import type { ImageSet } from './image-set.ts';
@@ -26,6 +26,7 @@ export function imageFileSet(
     classes,
     label: (index) => (labels && labels[index] >= 0 ? labels[index] : undefined),
     imageName: (index) => tree.names.at(files[index]),
+    storedSize: async (index) => imageSize(await tree.read(files[index]), tree.describe(files[index])),
     fingerprint: () => tree.fingerprint(files),
     async read(start, count, geometry) {
       const encoded = Array.from(files.subarray(start, start + count), async (file) => ({

@@ -9,7 +9,7 @@ import { beginsLmdb, openLmdb } from './files/lmdb.ts';
 import { Names } from './files/names.ts';
 import { beginsTar, openTar } from './files/tar.ts';
 import { beginsZip, openZip } from './files/zip.ts';
-import { beginsHdf5, openHdf5Images } from './formats/hdf5.ts';
+import { beginsHdf5, holdsImages, openHdf5Images } from './formats/hdf5.ts';
 import { beginsIdx, labelsFileName, openIdx } from './formats/idx.ts';
 import { beginsImageList, openImageList } from './formats/image-list.ts';
 import { beginsMatlab } from './formats/matlab.ts';
@@ -96,6 +96,20 @@ export async function openFile(path: string, request: Request): Promise<ImageSet
   if (request.part && !format.hasParts)
     throw new DataError(path, `has no part ${request.part}: it is one set`, `say ${path}`);
   return format.open(source, request);
+}
+
+/**
+ * Whether a file holds images, and not a network, weights or features: those lie in files of the same formats. Only the
+ * first bytes are looked at.
+ */
+export async function isImageFile(path: string): Promise<boolean> {
+  const source = await fileSource(path);
+  const head = await source.read(0, Math.min(4096, source.size));
+  if (beginsHdf5(head)) return holdsImages(path);
+  // The first file in an archive of PyTorch.
+  if (beginsZip(head)) return !Buffer.from(head).toString('latin1').includes('data.pkl');
+  const isGzip = head[0] === 0x1f && head[1] === 0x8b;
+  return isGzip || formats.some(({ matches }) => matches(head, path));
 }
 
 function notASet(path: string, head: Uint8Array): DataError {

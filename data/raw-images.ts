@@ -52,6 +52,10 @@ export function rawImageSet(
       const [images, place] = locate(index);
       return images.imageName(place);
     },
+    async storedSize(index) {
+      const [{ height, width }] = locate(index);
+      return { height, width };
+    },
     async fingerprint() {
       const parts = await Promise.all(arrays.map((images) => images.fingerprint()));
       return sha256(Buffer.from(parts.join('\n')));
@@ -103,6 +107,8 @@ function toRgb(samples: Uint8Array, count: number, images: RawImages): Uint8Arra
   const { row, column, color } = layout;
   const size = 3 * height * width;
   if (stride === size && column === 3 && color === 1) return samples.subarray(0, count * size);
+  if (column === 1 && row === width && (height * width) % 4 === 0)
+    return interleavePlanes(samples, count, images);
   const rgb = new Uint8Array(count * size);
   for (let i = 0, to = 0; i < count; i++)
     for (let y = 0; y < height; y++)
@@ -112,4 +118,26 @@ function toRgb(samples: Uint8Array, count: number, images: RawImages): Uint8Arra
         rgb[to + 2] = samples[from + 2 * color];
       }
   return rgb;
+}
+
+/** Colours that lie one after the other, as in CIFAR: four pixels at a time, which is nearly as fast as copying them. */
+function interleavePlanes(
+  samples: Uint8Array,
+  count: number,
+  { height, width, stride, layout: { color } }: RawImages,
+): Uint8Array {
+  const area = height * width;
+  // Four RGB pixels are three words, in the byte order of every machine that Node runs on.
+  const words = new Uint32Array((3 * count * area) / 4);
+  for (let i = 0, to = 0; i < count; i++)
+    for (let red = i * stride; red < i * stride + area; red += 4, to += 3) {
+      const green = red + color;
+      const blue = green + color;
+      words[to] = samples[red] | (samples[green] << 8) | (samples[blue] << 16) | (samples[red + 1] << 24);
+      words[to + 1] =
+        samples[green + 1] | (samples[blue + 1] << 8) | (samples[red + 2] << 16) | (samples[green + 2] << 24);
+      words[to + 2] =
+        samples[blue + 2] | (samples[red + 3] << 8) | (samples[green + 3] << 16) | (samples[blue + 3] << 24);
+    }
+  return new Uint8Array(words.buffer);
 }

@@ -1,7 +1,7 @@
 import { DataError } from '../src/common/errors.ts';
-import { sha256 } from '../src/common/files.ts';
 import type { OnProgress } from '../src/common/progress.ts';
 import type { ImageSet } from './image-set.ts';
+import { subset } from './subset.ts';
 
 /** Images that are tried at a time. */
 const step = 64;
@@ -43,27 +43,4 @@ async function isReadable(set: ImageSet, start: number, count: number): Promise<
     if (error instanceof DataError) return false;
     throw error;
   }
-}
-
-/** The images of these numbers, which rise. */
-function subset(set: ImageSet, numbers: Uint32Array): ImageSet {
-  return {
-    name: set.name,
-    length: numbers.length,
-    classes: set.classes,
-    label: (index) => set.label(numbers[index]),
-    imageName: (index) => set.imageName(numbers[index]),
-    fingerprint: async () => sha256(Buffer.from(`${await set.fingerprint()}\n${numbers.join()}`)),
-    async read(start, count, geometry) {
-      const parts: Promise<Uint8Array>[] = [];
-      // Images that follow each other in the set are read together.
-      for (let first = start; first < start + count; ) {
-        let next = first + 1;
-        while (next < start + count && numbers[next] === numbers[next - 1] + 1) next++;
-        parts.push(set.read(numbers[first], next - first, geometry));
-        first = next;
-      }
-      return new Uint8Array(Buffer.concat(await Promise.all(parts)));
-    },
-  };
 }

@@ -13,6 +13,9 @@ export { writeCheckpoint } from '../converters/pytorch/write-checkpoint.ts';
 export { type Batch, type BatchOptions, batches } from '../data/batches.ts';
 export { type DemoSetName, demoSetNames } from '../data/demo/demo-set.ts';
 export { derivations } from '../data/derived/derived-set.ts';
+export type { DownloadOptions, RemoteFile } from '../data/download/download-file.ts';
+export { type ManualSource, manualSources, type Source, sources } from '../data/download/sources.ts';
+export { type Hdf5ImageOptions, writeHdf5Images } from '../data/formats/write-hdf5.ts';
 export { generatedNames } from '../data/generated/generated-set.ts';
 export type { Geometry, Image, ImageSet, ImageSize } from '../data/image-set.ts';
 export { type OpenOptions, openImageSet } from '../data/open.ts';
@@ -91,8 +94,11 @@ export {
   type ComparisonRow,
   compareFiles,
 } from './pipeline/compare.ts';
+export { type DatasetOptions, type DatasetReport, writeDatasets } from './pipeline/datasets.ts';
 export { type DemoOptions, type DemoReport, runDemo } from './pipeline/demo.ts';
 export { type DeviceExamination, examineMachine, type MachineExamination } from './pipeline/doctor.ts';
+export { type DownloadReport, downloadSets } from './pipeline/download.ts';
+export { type DuplicateReport, type DuplicateSet, findDuplicates } from './pipeline/duplicates.ts';
 export { type EvaluateRunOptions, type EvaluateRunReport, evaluateRun } from './pipeline/evaluate.ts';
 export { exportCheckpoint } from './pipeline/export-checkpoint.ts';
 export {
@@ -121,6 +127,8 @@ export {
   type CheckpointInspection,
   type DetectorsInspection,
   type FeaturesInspection,
+  type ImagesInspection,
+  type InspectImagesOptions,
   type Inspection,
   inspectFile,
   type ModelInspection,

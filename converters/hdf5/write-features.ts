@@ -1,8 +1,6 @@
-import { resolve } from 'node:path';
 import type { Dataset, File } from 'h5wasm/node';
 import { FeatureError } from '../../src/common/errors.ts';
-import { writeAtomically } from '../../src/common/files.ts';
-import { calling, loadHdf5, withoutTimestamps } from '../../src/common/hdf5.ts';
+import { writeHdf5 } from '../../src/common/hdf5.ts';
 
 /** What a feature file is to hold. */
 export interface FeatureLayout {
@@ -38,23 +36,10 @@ export async function writeFeatures(
 ): Promise<void> {
   if (layout.count === 0 || layout.widths.length === 0)
     throw new FeatureError(path, 'there are no features to write');
-  const library = await loadHdf5();
-  const hdf5 = <T>(call: () => T): T =>
-    calling(FeatureError, path, 'cannot be written', 'is there space, and leave to write?', () =>
-      withoutTimestamps(call),
-    );
-  await writeAtomically(path, async (part) => {
-    // The oldest format: every HDF5 since 1.8 reads it, and it holds no timestamps but one for each dataset.
-    const file = hdf5(() => new library.File(resolve(part), 'w', { libver: ['earliest', 'v110'] }));
-    try {
-      const writer = hdf5(() => new FeatureWriter(path, file, layout));
-      await write((rows) => hdf5(() => writer.append(rows)));
-      hdf5(() => writer.finish());
-    } catch (error) {
-      closeQuietly(file);
-      throw error;
-    }
-    hdf5(() => file.close());
+  await writeHdf5(FeatureError, path, async (file, hdf5) => {
+    const writer = hdf5(() => new FeatureWriter(path, file, layout));
+    await write((rows) => hdf5(() => writer.append(rows)));
+    hdf5(() => writer.finish());
   });
 }
 
@@ -144,11 +129,4 @@ class FeatureWriter {
     this.#writtenRows = to;
     this.#gatheredRows = 0;
   }
-}
-
-/** After a failure closing may fail again; the first error is the one to tell. */
-function closeQuietly(file: File): void {
-  try {
-    file.close();
-  } catch {}
 }

@@ -68,6 +68,7 @@ export function derivedSet(
     classes: source.classes,
     label: (index) => source.label(index),
     imageName: (index) => source.imageName(index),
+    storedSize: source.storedSize,
     async fingerprint() {
       // The code that changes images is part of what they are.
       const sample = await changed(ramp(), 0);

@@ -1,17 +1,19 @@
 import { resolve } from 'node:path';
-import type { Dataset } from 'h5wasm/node';
+import type { Dataset, File } from 'h5wasm/node';
 import { DataError } from '../../src/common/errors.ts';
 import { calling, type Hdf5, loadHdf5 } from '../../src/common/hdf5.ts';
 import type { ByteSource } from '../files/byte-source.ts';
 import { sha256Of } from '../files/byte-source.ts';
 import type { ImageSet } from '../image-set.ts';
-import { greyRows, interleaved, rawImageSet } from '../raw-images.ts';
+import { greyRows, interleaved, type RawImages, rawImageSet } from '../raw-images.ts';
 import { checkImages } from './shape.ts';
 
 /** Values are read in blocks of about this many bytes, which bounds what WebAssembly's memory grows to. */
 const blockBytes = 1 << 24;
 /** HDF5 unpacks a whole chunk at a time. */
 const maxChunkBytes = 1 << 28;
+/** Bytes of all class names: those of ImageNet's 21,841 classes fit many times. */
+const maxNamesBytes = 1 << 26;
 const remedy = 'write uint8 images, N × H × W × 3, as the dataset `data`';
 
 /** What the values of a file are. */
@@ -27,9 +29,17 @@ interface Images {
   readonly isFloat: boolean;
 }
 
+/** What a file says of the classes of its images. */
+interface Labels {
+  /** The class of each image, below zero where it has none. */
+  readonly labels?: Int32Array;
+  readonly classes?: readonly string[];
+}
+
 /**
  * Opens a dataset file of the original: the HDF5 dataset `data`, N × H × W × 3 (or N × H × W), uint8, or floats that
- * are whole numbers 0 … 255 or, where none is greater than 1, multiples of 1/255.
+ * are whole numbers 0 … 255 or, where none is greater than 1, multiples of 1/255. Files of la-ood have the datasets
+ * `labels`, N whole numbers, and `classes`, their names, too.
  *
  * @throws DataError where the file is damaged or holds other values
  */
@@ -39,29 +49,32 @@ export async function openHdf5Images(source: ByteSource, name: string): Promise<
     throw new DataError(source.where, 'holds an HDF5 file, which is only read from disk', 'unpack it');
   const library = await loadHdf5();
   const images = withData(library, path, (data) => describe(path, data));
+  const { labels, classes } = withFile(library, path, (file) =>
+    readLabels(library, path, file, images.count),
+  );
   const { count, height, width, stride, isGrey, isFloat } = images;
   const block = Math.max(1, Math.floor(blockBytes / (stride * images.bytes)));
   const scale = isFloat ? findScale(library, path, images, block) : 1;
-  return rawImageSet(name, [
-    {
-      count,
-      height,
-      width,
-      stride,
-      layout: isGrey ? greyRows({ height, width }) : interleaved({ height, width }),
-      async read(start, some) {
-        const samples = new Uint8Array(some * stride);
-        for (let done = 0; done < some; done += block) {
-          const values = valuesOf(library, path, start + done, Math.min(block, some - done));
-          if (values instanceof Uint8Array) samples.set(values, done * stride);
-          else toBytes(path, values, scale, stride, start + done, samples.subarray(done * stride));
-        }
-        return samples;
-      },
-      fingerprint: () => sha256Of(source),
-      imageName: String,
+  const array: RawImages = {
+    count,
+    height,
+    width,
+    stride,
+    layout: isGrey ? greyRows({ height, width }) : interleaved({ height, width }),
+    async read(start, some) {
+      const samples = new Uint8Array(some * stride);
+      for (let done = 0; done < some; done += block) {
+        const values = valuesOf(library, path, start + done, Math.min(block, some - done));
+        if (values instanceof Uint8Array) samples.set(values, done * stride);
+        else toBytes(path, values, scale, stride, start + done, samples.subarray(done * stride));
+      }
+      return samples;
     },
-  ]);
+    fingerprint: () => sha256Of(source),
+    imageName: String,
+    labels,
+  };
+  return rawImageSet(name, [array], classes);
 }
 
 /** Whether these bytes begin an HDF5 file (File Format Specification, II.A). */
@@ -69,19 +82,69 @@ export function beginsHdf5(head: Uint8Array): boolean {
   return Buffer.from(head.subarray(0, 8)).toString('latin1') === '\x89HDF\r\n\x1a\n';
 }
 
+/** Whether an HDF5 file holds images; else it may be one of features. */
+export async function holdsImages(path: string): Promise<boolean> {
+  return withFile(await loadHdf5(), path, (file) => file.keys().includes('data'));
+}
+
 /** Opened for each use, as a set of images has no end at which to close it. */
-function withData<T>(library: Hdf5, path: string, use: (data: Dataset) => T): T {
+function withFile<T>(library: Hdf5, path: string, use: (file: File) => T): T {
   return calling(DataError, path, 'is a damaged HDF5 file', 'make or download it again', () => {
     const file = new library.File(resolve(path), 'r');
     try {
-      const data = file.keys().includes('data') ? file.get('data') : undefined;
-      if (data instanceof library.Dataset) return use(data);
-      const found = file.keys().slice(0, 3).join(', ');
-      throw new DataError(path, `has no HDF5 dataset data${found && `, but ${found}`}`, remedy);
+      return use(file);
     } finally {
       file.close();
     }
   });
+}
+
+function withData<T>(library: Hdf5, path: string, use: (data: Dataset) => T): T {
+  return withFile(library, path, (file) => {
+    const data = datasetOf(library, file, 'data');
+    if (data) return use(data);
+    const found = file.keys().slice(0, 3).join(', ');
+    throw new DataError(path, `has no HDF5 dataset data${found && `, but ${found}`}`, remedy);
+  });
+}
+
+/** A dataset of the file's root, undefined where there is none of that name. */
+function datasetOf(library: Hdf5, file: File, name: string): Dataset | undefined {
+  const found = file.keys().includes(name) ? file.get(name) : undefined;
+  return found instanceof library.Dataset ? found : undefined;
+}
+
+function readLabels(library: Hdf5, path: string, file: File, count: number): Labels {
+  const dataset = datasetOf(library, file, 'labels');
+  if (!dataset) return {};
+  const { shape, dtype } = dataset;
+  if (!/^[<>|]?[bBhHiIqQlL]$/.test(String(dtype)) || shape?.length !== 1 || shape[0] !== count)
+    throw new DataError(
+      path,
+      `its labels are ${shape?.join(' × ')} values of type ${JSON.stringify(dtype)} for ${count} images`,
+      'write a whole number for each image, or leave them out',
+    );
+  const labels = Int32Array.from(dataset.value as Int32Array | BigInt64Array, Number);
+  const classes = readClasses(library, path, file);
+  const end = classes?.length ?? Number.POSITIVE_INFINITY;
+  const wrong = labels.findIndex((label) => label < -1 || label >= end);
+  if (wrong < 0) return { labels, classes };
+  const allowed = classes ? `one of its ${classes.length} classes` : 'a whole number from 0';
+  throw new DataError(path, `label ${wrong} is ${labels[wrong]}, not ${allowed}`, 'make it again');
+}
+
+function readClasses(library: Hdf5, path: string, file: File): string[] | undefined {
+  const dataset = datasetOf(library, file, 'classes');
+  if (!dataset) return undefined;
+  const { shape, dtype, metadata } = dataset;
+  const isText = /^S/.test(String(dtype)) && shape?.length === 1;
+  if (!isText || shape[0] * metadata.size > maxNamesBytes)
+    throw new DataError(
+      path,
+      'its classes are no list of names',
+      'write a text for each class, or leave them out',
+    );
+  return dataset.value as string[];
 }
 
 function describe(path: string, { shape, dtype, metadata }: Dataset): Images {

@@ -2,8 +2,11 @@ import yargs, { type Argv, type Options } from 'yargs';
 import { programVersion, UsageError } from '../index.ts';
 import type { Command, Option } from './command.ts';
 import { compareCommand } from './commands/compare.ts';
+import { datasetsCommand } from './commands/datasets.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { downloadCommand } from './commands/download.ts';
+import { duplicatesCommand } from './commands/duplicates.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { featuresCommand } from './commands/features.ts';
@@ -21,6 +24,9 @@ export const commands: readonly Command[] = [
   importCommand,
   exportCommand,
   inspectCommand,
+  downloadCommand,
+  datasetsCommand,
+  duplicatesCommand,
   featuresCommand,
   fitCommand,
   evaluateCommand,

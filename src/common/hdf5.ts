@@ -1,5 +1,7 @@
-import type { h5wasm } from 'h5wasm/node';
+import { resolve } from 'node:path';
+import type { File, h5wasm } from 'h5wasm/node';
 import type { LaOodError } from './errors.ts';
+import { writeAtomically } from './files.ts';
 
 export type Hdf5 = typeof h5wasm;
 
@@ -16,6 +18,41 @@ export function loadHdf5(): Promise<Hdf5> {
   return loading;
 }
 
+/** The class of error in which a caller of HDF5 says what went wrong. */
+type Failure = new (where: string, problem: string, remedy: string) => LaOodError;
+
+/** Calls HDF5 on a file that is being written; its errors are told in one line. */
+export type Hdf5Call = <T>(call: () => T) => T;
+
+/**
+ * Makes an HDF5 file, which appears at `path` when `write` is done. Its bytes depend on what is written alone.
+ *
+ * @param write fills the empty file; HDF5 is called through the function that it is handed
+ * @throws Failure where HDF5 fails; what else `write` throws passes through
+ */
+export async function writeHdf5(
+  Failure: Failure,
+  path: string,
+  write: (file: File, hdf5: Hdf5Call) => Promise<void> | void,
+): Promise<void> {
+  const library = await loadHdf5();
+  const hdf5: Hdf5Call = (call) =>
+    calling(Failure, path, 'cannot be written', 'is there space, and leave to write?', () =>
+      withoutTimestamps(call),
+    );
+  await writeAtomically(path, async (part) => {
+    // The oldest format: every HDF5 since 1.8 reads it, and it holds no timestamps but one for each dataset.
+    const file = hdf5(() => new library.File(resolve(part), 'w', { libver: ['earliest', 'v110'] }));
+    try {
+      await write(file, hdf5);
+    } catch (error) {
+      closeQuietly(file);
+      throw error;
+    }
+    hdf5(() => file.close());
+  });
+}
+
 /**
  * Calls HDF5, and says its errors in one line.
  *
@@ -25,7 +62,7 @@ export function loadHdf5(): Promise<Hdf5> {
  * @throws Failure where HDF5 fails; what else the call throws passes through
  */
 export function calling<T>(
-  Failure: new (where: string, problem: string, remedy: string) => LaOodError,
+  Failure: Failure,
   path: string,
   problem: string,
   remedy: string,
@@ -44,7 +81,7 @@ export function calling<T>(
  * Lets the bytes of a file depend on what is written alone. HDF5 stores the time at which a dataset was made, and
  * h5wasm cannot be told not to; HDF5 asks `Date.now()` for it, which here stands still while the call lasts.
  */
-export function withoutTimestamps<T>(call: () => T): T {
+function withoutTimestamps<T>(call: () => T): T {
   const { now } = Date;
   Date.now = () => 0;
   try {
@@ -61,4 +98,11 @@ function hdf5Reason({ message: stack, name }: Error): string | undefined {
   if (!stack.startsWith('HDF5-DIAG')) return undefined;
   const system = /error message = '([^']+)'/.exec(stack)?.[1];
   return (system ?? stack.match(/(?<=minor: ).*/g)?.at(-1) ?? 'unknown reason').trim();
+}
+
+/** After a failure closing may fail again; the first error is the one to tell. */
+function closeQuietly(file: File): void {
+  try {
+    file.close();
+  } catch {}
 }

@@ -1,15 +1,21 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { openFeatures } from '../../converters/hdf5/features.ts';
 import { readCheckpoint } from '../../converters/pytorch/read-checkpoint.ts';
 import { checkUsable } from '../../converters/pytorch/usable.ts';
+import { generatedNames } from '../../data/generated/generated-set.ts';
+import { isImageFile } from '../../data/open-file.ts';
 import { recogniseArchitecture } from '../../models/registry.ts';
-import { CheckpointError, DataError, RunError } from '../common/errors.ts';
+import { CheckpointError, DataError, RunError, UsageError } from '../common/errors.ts';
 import { sha256File } from '../common/files.ts';
 import { type FeatureLayer, featureLayers } from './feature-files.ts';
 import { type FileFacts, factsOf, fileKind } from './file-kind.ts';
 import { countParameters } from './import-checkpoint.ts';
+import { type ImagesInspection, type InspectImagesOptions, inspectImages } from './inspect-images.ts';
 import { type DetectorsInspection, inspectModel, type ModelInspection } from './inspect-model.ts';
 import { readManifest, type StepRecord } from './run-folder.ts';
 
+export type { ImagesInspection, InspectImagesOptions } from './inspect-images.ts';
 export type { DetectorsInspection, ModelInspection } from './inspect-model.ts';
 
 /** A PyTorch checkpoint. */
@@ -67,16 +73,23 @@ export type Inspection =
   | ModelInspection
   | DetectorsInspection
   | FeaturesInspection
+  | ImagesInspection
   | RunInspection;
 
 /**
- * Says what is in a checkpoint, an ONNX model, a file of detectors or of features, or a run folder, whatever its name.
- * Nothing in it is executed, but for an ONNX graph where the shapes in it cannot be inferred, and nothing is written.
+ * Says what is in a checkpoint, an ONNX model, a file of detectors or of features, a run folder, or a set of images
+ * (whatever `openImageSet` takes), by its content and not by its name. Nothing in it is executed, but for an ONNX
+ * graph where the shapes in it cannot be inferred, and nothing but a contact sheet is written.
  *
- * @throws the error of the reader of that format, where it is damaged; DataError where it is of no known format
+ * @param options for sets of images
+ * @throws the error of the reader of that format, where it is damaged; DataError where it is of no known format;
+ *   UsageError where a contact sheet is wanted of something else than images
  */
-export async function inspectFile(path: string): Promise<Inspection> {
+export async function inspectFile(path: string, options: InspectImagesOptions = {}): Promise<Inspection> {
+  if (await holdsImages(path)) return inspectImages(path, options);
   const kind = await fileKind(path);
+  if (options.sheet !== undefined)
+    throw new UsageError(path, 'is no set of images, of which there could be a sheet');
   switch (kind) {
     case 'folder':
       return inspectRun(path);
@@ -89,6 +102,14 @@ export async function inspectFile(path: string): Promise<Inspection> {
     default:
       throw new DataError(path, `is a ${kind.toUpperCase()} file`, 'any editor shows what is in it');
   }
+}
+
+async function holdsImages(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found) return path.includes(':') || generatedNames.includes(path);
+  if (!found.isDirectory()) return isImageFile(path);
+  const manifest = await stat(join(path, 'manifest.json')).catch(() => undefined);
+  return manifest === undefined;
 }
 
 async function inspectCheckpoint(path: string): Promise<CheckpointInspection> {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -98,7 +98,7 @@ async function compareImages(what: string, folder: string, size: ImageSize, roun
   );
 }
 
-/** 50,000 records of CIFAR's binary form, from a file that the system has in memory, beside NumPy. */
+/** 50,000 records of CIFAR's binary form, from a file that the system has in memory, beside NumPy and a plain copy. */
 async function compareCifar(folder: string, rounds: number): Promise<void> {
   const images = 50_000;
   await mkdir(folder);
@@ -110,6 +110,10 @@ async function compareCifar(folder: string, rounds: number): Promise<void> {
   await compare('CIFAR binary', images, rounds, JSON.stringify({ kind: 'cifar', path }), () =>
     readAll(set, square(32), images),
   );
+  const plain: number[] = [];
+  for (let round = 0; round < rounds; round++)
+    plain.push(images / (await timed(() => readFile(path))).seconds);
+  console.log(`  a plain read of the file  ${spread(plain, 0)} images/s`);
 }
 
 /** Both sides read the same pixels, which their sum shows. */

@@ -3,6 +3,7 @@ import {
   type Classifier,
   type DetectorsInspection,
   type FeaturesInspection,
+  type ImagesInspection,
   type Inspection,
   inspectFile,
   type ModelInspection,
@@ -10,21 +11,39 @@ import {
   type RunInspection,
 } from '../../index.ts';
 import { command } from '../command.ts';
-import { columns, duration, shapeText, thousands } from '../text.ts';
+import { given, seed } from '../options.ts';
+import { columns, duration, plural, shapeText, thousands } from '../text.ts';
 
 export const inspectCommand = command({
   name: 'inspect',
-  summary: 'Shows what is in a checkpoint, an ONNX model, a file of features or detectors, or a run folder.',
+  summary:
+    'Shows what is in a checkpoint, an ONNX model, a file of features or detectors, a run folder, or a set of images.',
   examples: [
     ['inspect weights.pth.tar', 'tensors, architecture, hash'],
     ['inspect mobilenet.onnx', 'what it takes and yields, and what can be watched in it'],
     ['inspect runs/demo/detectors.onnx', 'gamma, error and support vectors of each layer'],
     ['inspect runs/demo', 'the steps that were done, and whether their files are as they left them'],
+    [
+      'inspect tiny-imagenet-200.zip:test --sheet tiny.png',
+      'images: how many, sizes, classes; and 100 to look at',
+    ],
   ],
-  positionals: { path: { describe: 'a file of whatever name, or a run folder' } },
-  options: {},
-  async run({ path }) {
-    const inspection = await inspectFile(path);
+  positionals: { path: { describe: 'a file of whatever name, a run folder, or any set of images' } },
+  options: {
+    sheet: {
+      type: 'string',
+      describe: 'write 100 images of a set into this .png file, to look at',
+      check: (file: string) => (/\.png$/i.test(file) ? undefined : 'must end in .png'),
+    },
+    seed: {
+      type: 'number',
+      default: 0,
+      describe: 'chooses the images, and draws generated ones',
+      check: seed,
+    },
+  },
+  async run({ path, sheet, seed }) {
+    const inspection = await inspectFile(path, { ...given({ sheet }), seed });
     return { result: inspection, text: describe(inspection), next: nextStep(inspection) };
   },
 });
@@ -39,6 +58,8 @@ function describe(inspection: Inspection): string {
       return describeDetectors(inspection);
     case 'features':
       return describeFeatures(inspection);
+    case 'images':
+      return describeImages(inspection);
     case 'run':
       return describeRun(inspection);
   }
@@ -156,6 +177,37 @@ function describeFeatures(features: FeaturesInspection): string {
   ].join('\n');
 }
 
+/** Sizes that are printed. */
+const SIZES = 5;
+
+function describeImages(set: ImagesInspection): string {
+  const { path, images, stored, endings, sizes, measured, classes, unlabelled, sheet } = set;
+  const kinds = Object.entries(endings).map(([ending, count]) => `${thousands(count)} ${ending}`);
+  const how = { files: kinds.join(', '), array: 'in arrays', drawn: 'drawn when they are read' }[stored];
+  const size = sizes.slice(0, SIZES).map(({ height, width, images }) => {
+    return sizes.length === 1 ? `${height}×${width}` : `${height}×${width} (${thousands(images)})`;
+  });
+  const more = sizes.length > SIZES ? ` and ${plural(sizes.length - SIZES, 'other')}` : '';
+  const sample = measured < images ? `, of ${thousands(measured)} that were looked at` : '';
+  return [
+    line('set', `${path}, called ${printable(set.name)}`),
+    line('is', `${plural(images, 'image')}, ${how}`),
+    line('size', sizes.length === 0 ? 'as it is asked for' : `${size.join(', ')}${more}${sample}`),
+    line('classes', classes ? thousands(classes.length) : 'none'),
+    ...(classes && unlabelled > 0 ? [line('', `${plural(unlabelled, 'image')} without one`)] : []),
+    ...(sheet ? [line('sheet', sheet)] : []),
+    ...(classes
+      ? [
+          '',
+          columns(
+            ['class', 'images'],
+            classes.map(({ name, images }) => [printable(name), images]),
+          ),
+        ]
+      : []),
+  ].join('\n');
+}
+
 function describeRun({ path, program, steps }: RunInspection): string {
   return [
     line('run folder', path),
@@ -177,7 +229,10 @@ function describeRun({ path, program, steps }: RunInspection): string {
   ].join('\n');
 }
 
-function fileLines({ path, bytes, sha256 }: Exclude<Inspection, RunInspection>, is: string): string[] {
+function fileLines(
+  { path, bytes, sha256 }: Exclude<Inspection, RunInspection | ImagesInspection>,
+  is: string,
+): string[] {
   return [line('file', `${path}, ${thousands(bytes)} bytes`), line('is', is), line('SHA-256', sha256)];
 }
 
