@@ -13,6 +13,14 @@ export interface BackboneMetadata {
   /** The normalisation that the input is expected in, of pixels in [0, 1]. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
+  /** What bytes are multiplied by before that; 1 / 255 where absent. */
+  readonly scale: number;
+  /** The order of the channels that it is expected in; RGB where absent. */
+  readonly channelOrder: 'RGB' | 'BGR';
+  /** How images of another size are brought to the network's: the filter, Lanczos where absent. */
+  readonly filter: 'box' | 'bilinear' | 'bicubic' | 'lanczos';
+  /** The length that their shorter side gets before the middle is cut out; they are stretched where absent. */
+  readonly shorterSide: number;
   /** BatchNorm's counters by state-dict key: int64 as decimal strings, since JSON numbers end at 2^53. */
   readonly numBatchesTracked: Readonly<Record<string, string>>;
 }
@@ -27,6 +35,10 @@ const properties: { readonly [F in Field]: { key: string; schema: z.ZodType<Back
   detectorTaps: { key: 'la_ood.detector_taps', schema: z.array(z.string()) },
   mean: { key: 'la_ood.mean', schema: z.array(z.number()) },
   std: { key: 'la_ood.std', schema: z.array(z.number().positive()) },
+  scale: { key: 'la_ood.scale', schema: z.number().positive() },
+  channelOrder: { key: 'la_ood.channel_order', schema: z.enum(['RGB', 'BGR']) },
+  filter: { key: 'la_ood.filter', schema: z.enum(['box', 'bilinear', 'bicubic', 'lanczos']) },
+  shorterSide: { key: 'la_ood.shorter_side', schema: z.int().positive() },
   numBatchesTracked: {
     key: 'la_ood.num_batches_tracked',
     schema: z.record(z.string(), z.string().regex(/^-?\d{1,19}$/)),
@@ -34,6 +46,9 @@ const properties: { readonly [F in Field]: { key: string; schema: z.ZodType<Back
 };
 
 const fields = Object.keys(properties) as Field[];
+
+/** Fields that are text as they are. */
+const isText: ReadonlySet<Field> = new Set<Field>(['architecture', 'channelOrder', 'filter']);
 
 /** The `metadata_props` that say this. */
 export function encodeBackboneMetadata(metadata: Partial<BackboneMetadata>): Record<string, string> {
@@ -54,7 +69,7 @@ export function backboneMetadata(model: ModelProto, where = 'model'): Partial<Ba
     const { key, schema } = properties[field];
     const text = texts.get(key);
     if (text === undefined) continue;
-    const { data, error } = schema.safeParse(field === 'architecture' ? text : parseJson(text));
+    const { data, error } = schema.safeParse(isText.has(field) ? text : parseJson(text));
     if (error)
       throw new GraphError(`${where}: metadata ${key}`, z.prettifyError(error).replaceAll('\n', ' '));
     metadata[field] = data;

@@ -12,8 +12,9 @@ export { writeCheckpoint } from '../converters/pytorch/write-checkpoint.ts';
 // Images.
 export { type Batch, type BatchOptions, batches } from '../data/batches.ts';
 export { type DemoSetName, demoSetNames } from '../data/demo/demo-set.ts';
-export type { Image, ImageSet, ImageSize } from '../data/image-set.ts';
+export type { Geometry, Image, ImageSet, ImageSize } from '../data/image-set.ts';
 export { type OpenOptions, openImageSet } from '../data/open.ts';
+export { filterNames } from '../data/resampling/filters.ts';
 // Backbones.
 export { Architecture, imagenetNormalisation } from '../models/architecture.ts';
 export { type BackboneOptions, buildBackbone, stateDictOf } from '../models/backbone.ts';
@@ -53,6 +54,12 @@ export {
 export { baselineScores } from './evaluation/baselines.ts';
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/bootstrap.ts';
 export {
+  type Calibration,
+  calibrate,
+  conformalPValues,
+} from './evaluation/conformal.ts';
+export { DriftDetector } from './evaluation/drift.ts';
+export {
   type EvaluateOptions,
   type Evaluation,
   evaluate,
@@ -66,13 +73,16 @@ export { layerCsv, summaryCsv, summaryJson, summaryTable } from './evaluation/ta
 // ONNX graphs: files, and functions from graph to graph.
 export { dynamicBatch } from './graph/batch.ts';
 export { checkModel } from './graph/check.ts';
+export { type TapCandidate, tapCandidates } from './graph/classifier/candidates.ts';
+export { type Classifier, describeClassifier } from './graph/classifier/classifier.ts';
 export type { ModelProto } from './graph/onnx.ts';
-export { type Normalisation, prependPreprocessing } from './graph/preprocessing.ts';
+export { type Normalisation, type Preprocessing, prependPreprocessing } from './graph/preprocessing.ts';
 export { decodeModel, readModel } from './graph/read.ts';
 export { exposeTaps, getMetadata, pruneUnused, setMetadata } from './graph/rewrite.ts';
 export { inferShapes, type ValueType } from './graph/shapes.ts';
 export { encodeModel, writeModel } from './graph/write.ts';
-// The steps, from a checkpoint to a table of results, and what looks at their files.
+// The steps, from a classifier to a table of results, and what looks at their files.
+export { adoptClassifier } from './pipeline/adopt-classifier.ts';
 export {
   type CompareOptions,
   type Comparison,
@@ -89,8 +99,21 @@ export {
   type FeatureReport,
   type NamedSet,
 } from './pipeline/features.ts';
+export { fileKind } from './pipeline/file-kind.ts';
 export { type FitDetectorsOptions, type FitDetectorsReport, fitDetectors } from './pipeline/fit.ts';
+export {
+  type GuardMethod,
+  type GuardOptions,
+  type GuardReport,
+  guardMethods,
+  guardRun,
+} from './pipeline/guard.ts';
 export { type Imported, type ImportOptions, importCheckpoint } from './pipeline/import-checkpoint.ts';
+export {
+  type ImportClassifierOptions,
+  type ImportedClassifier,
+  importClassifier,
+} from './pipeline/import-classifier.ts';
 export { type ImportDetectorsOptions, importDetectors } from './pipeline/import-detectors.ts';
 export {
   type CheckpointInspection,
@@ -101,8 +124,11 @@ export {
   type ModelInspection,
   type RunInspection,
 } from './pipeline/inspect.ts';
+export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/monitor.ts';
 export { RunFolder, type Step, type StepRecord } from './pipeline/run-folder.ts';
+export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/score.ts';
 export { programVersion, versions } from './pipeline/versions.ts';
+export { writeScores } from './pipeline/write-scores.ts';
 // Running graphs.
 export { type Device, type DeviceName, deviceNames } from './runtime/device.ts';
 export { GraphSession, type SessionOptions, type Tensors } from './runtime/graph-session.ts';

@@ -8,8 +8,11 @@ import { evaluateCommand } from './commands/evaluate.ts';
 import { exportCommand } from './commands/export.ts';
 import { featuresCommand } from './commands/features.ts';
 import { fitCommand } from './commands/fit.ts';
+import { guardCommand } from './commands/guard.ts';
 import { importCommand } from './commands/import.ts';
 import { inspectCommand } from './commands/inspect.ts';
+import { monitorCommand } from './commands/monitor.ts';
+import { scoreCommand } from './commands/score.ts';
 import { usageError, wrongChoice } from './usage.ts';
 
 /** Every command, in the order in which one works. */
@@ -21,6 +24,9 @@ export const commands: readonly Command[] = [
   featuresCommand,
   fitCommand,
   evaluateCommand,
+  guardCommand,
+  scoreCommand,
+  monitorCommand,
   compareCommand,
   doctorCommand,
 ];
@@ -80,7 +86,7 @@ export function parseCommandLine(args: readonly string[]): Call | undefined {
     });
   for (const command of commands)
     parser.command({
-      command: [command.name, ...Object.keys(command.positionals).map((name) => `<${name}>`)].join(' '),
+      command: [command.name, ...Object.entries(command.positionals).map(placeholder)].join(' '),
       describe: command.summary,
       builder: (y) => declare(y, command),
       handler: (values) => {
@@ -90,6 +96,11 @@ export function parseCommandLine(args: readonly string[]): Call | undefined {
     });
   parser.parseSync();
   return call;
+}
+
+function placeholder([name, { demandOption, array }]: [string, Option]): string {
+  const names = array ? `${name}..` : name;
+  return demandOption === false ? `[${names}]` : `<${names}>`;
 }
 
 function declare(parser: Argv, { summary, positionals, options, examples }: Command): Argv {

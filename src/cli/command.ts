@@ -16,7 +16,7 @@ export interface Command {
   readonly summary: string;
   /** Command lines without the program's name, and what they are for. */
   readonly examples: readonly (readonly [commandLine: string, purpose: string])[];
-  /** The arguments without a flag, all of them required, in this order. */
+  /** The arguments without a flag, in this order; those with `demandOption: false` may be left out. */
   readonly positionals: OptionTable;
   readonly options: OptionTable;
   run(values: never, onProgress: OnProgress): Promise<Report>;
@@ -36,7 +36,13 @@ export interface Report {
 
 /** Values of a command's options and positionals, as the table of them says. */
 type Values<P extends OptionTable, O extends OptionTable> = ArgumentsCamelCase<
-  { [name in keyof P]: string } & InferredOptionTypes<O>
+  {
+    [name in keyof P]: P[name] extends { array: true }
+      ? string[]
+      : P[name] extends { demandOption: false }
+        ? string | undefined
+        : string;
+  } & InferredOptionTypes<O>
 >;
 
 /** Defines a command; its `run` gets the values by their types. */

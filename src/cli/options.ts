@@ -10,6 +10,19 @@ export const device = {
   default: 'auto',
 } as const satisfies Option;
 
+/** How sets of images are read. */
+export const imageOptions = {
+  batch: { type: 'number', describe: 'images a run; the fastest number where not given', check: atLeastOne },
+  'exif-orientation': {
+    type: 'boolean',
+    describe: 'turn image files as their EXIF orientation says; the original does not',
+  },
+  'skip-damaged': {
+    type: 'boolean',
+    describe: 'leave out images that cannot be decoded, and say how many they are',
+  },
+} as const satisfies Record<string, Option>;
+
 export const compat = {
   describe: 'follow the original implementation where it departs from its own method',
   choices: ['original'],
@@ -22,11 +35,24 @@ export const runOptions = {
   ind: { type: 'string', describe: 'name of the InD set', check: setName },
 } as const satisfies Record<string, Option>;
 
-/** The run folder that `--run`, or `--model` and `--ind`, name. */
-export function runPath({ run, model, ind }: { run?: string; model?: string; ind?: string }): string {
+/** What names a run folder. */
+export interface RunNames {
+  readonly run?: string;
+  readonly model?: string;
+  readonly ind?: string;
+}
+
+/**
+ * The run folder that `--run`, or `--model` and `--ind`, name.
+ *
+ * @param fallback what is taken for the model's name where none is given: then `--ind` need not be given either
+ */
+export function runPath({ run, model, ind }: RunNames, fallback?: string): string {
   if (run !== undefined && model !== undefined)
     throw new UsageError('--model', 'names a run folder, and so does --run', 'give one of them');
   if (run !== undefined) return run;
+  if (model === undefined && fallback !== undefined)
+    return join('runs', ind === undefined ? fallback : `${fallback}-${ind}`);
   if (model === undefined || ind === undefined)
     throw new UsageError('--run', 'is missing', 'name the run folder, or give --model and --ind');
   return join('runs', `${model}-${ind}`);

@@ -28,7 +28,7 @@ export interface GammaChoice {
 const SUSPECTS = 4096;
 
 /**
- * Fits every γ, each from the solution of the one before, and judges it by samples that it did not see. A candidate whose
+ * Fits every γ, each from what the one before says of its solution, and judges it by samples that it did not see. A candidate whose
  * error on the validation samples alone is no better than the best so far is not judged further; one for which that is
  * proven before its fit has converged (see `certainlyOutside`) is not finished.
  *
@@ -57,7 +57,8 @@ export async function chooseGamma(
       provenOutside = await certainlyOutside(kernel, train, gamma, dual, suspects, losing);
       return loses(provenOutside);
     });
-    start = svm.dual.alpha;
+    // The wider apart the points in the kernel's eyes, the nearer it is to the identity, whose solution is ν everywhere.
+    start = svm.alpha.length > train.count / 2 ? new Float64Array(train.count).fill(nu) : svm.dual.alpha;
     const trial = { gamma, supportVectors: svm.alpha.length };
     const addBound = (outside: number) =>
       trials.push({

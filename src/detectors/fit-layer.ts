@@ -73,11 +73,10 @@ export interface FitReport {
 
 /**
  * Bytes that fitting a layer takes at most, its thread's runtime included and the features not: the standardised samples
- * in float64 and as kernel points, once for choosing γ and once for the final fit, and the products of the neighbour
- * search.
+ * in float64 and as kernel points, and the products of the neighbour search.
  */
 export function fitMemory(samples: number, width: number): number {
-  return 120e6 + samples * (32 * width + 800);
+  return 120e6 + samples * (16 * width + 800);
 }
 
 /** Fits layers one after the other; its onnxruntime sessions serve them all. */
@@ -125,30 +124,34 @@ export class LayerFitter {
     width: number,
     options: FitOptions,
   ): Promise<FittedDetector> {
+    const clock = stopwatch();
     checkFinite(features, width);
     const { nu, gammas, tolerance, compat } = options;
     const scaler = fitStandardScaler(features, width);
-    const split = splitValidation(features.length / width, options.validationShare, options.seed);
-    const clock = stopwatch();
+    const count = features.length / width;
+    const split = splitValidation(count, options.validationShare, options.seed);
 
     const held = standardise(scaler, features, split.validation);
     const outliers = await shiftEdges(this.#search, held, width, options);
     const shifting = clock();
 
-    const training = standardise(scaler, features, split.train);
-    const count = features.length / width;
-    const norm = Math.max(largestSquaredNorm(held, width), largestSquaredNorm(training, width));
+    const norm = largestSquaredNorm(scaler, features);
     const kernel = await this.#kernel({ nu, gamma: Math.max(...gammas), tolerance }, count, norm);
-    const train = kernel.points(training, width);
-    const judged = { ind: kernel.points(held, width), ood: kernel.points(outliers.features, width) };
-    const { trials, best } = await chooseGamma(kernel, train, judged, options);
+    const { trials, best } = await chooseGamma(
+      kernel,
+      kernel.points(standardise(scaler, features, split.train), width),
+      { ind: kernel.points(held, width), ood: kernel.points(outliers.features, width) },
+      options,
+    );
     const grid = clock();
 
-    const chosen = best ? { nu, ...best } : fallback(training, width, compat);
+    const chosen = best
+      ? { nu, ...best }
+      : fallback(standardise(scaler, features, split.train), width, compat);
     const final = { nu: chosen.nu, gamma: chosen.gamma, tolerance };
     const finalKernel = best ? kernel : await this.#kernel(final, count, norm);
     const all = finalKernel.points(standardise(scaler, features), width);
-    const start = best && scatter(best.alpha, split.train, all.count);
+    const start = best && scatter(best.alpha, split.train, count);
     const svm = await fitOneClassSvm(finalKernel, all, final, start);
     return {
       tap,
@@ -160,7 +163,7 @@ export class LayerFitter {
       alpha: Float32Array.from(svm.alpha),
       rho: svm.rho,
       fit: {
-        samples: all.count,
+        samples: count,
         edgePoints: outliers.edges.length,
         trials,
         error: chosen.error,
@@ -213,11 +216,13 @@ function withoutAugmentation({ values, count, width }: Points): Float32Array {
   return features;
 }
 
-function largestSquaredNorm(features: Float64Array, width: number): number {
+/** Of the standardised features. */
+function largestSquaredNorm({ mean, scale }: StandardScaler, features: Float32Array): number {
+  const width = mean.length;
   let largest = 0;
   for (let at = 0; at < features.length; at += width) {
     let norm = 0;
-    for (let j = at; j < at + width; j++) norm += features[j] ** 2;
+    for (let j = 0; j < width; j++) norm += ((features[at + j] - mean[j]) / scale[j]) ** 2;
     if (norm > largest) largest = norm;
   }
   return largest;

@@ -40,8 +40,8 @@ export class NeighbourSearch {
 
   /** Opens the search graph: once a thread, as sessions leak a little when they are released. */
   static async open(threads = 1): Promise<NeighbourSearch> {
-    const options = { intraOpNumThreads: threads, interOpNumThreads: 1 };
-    return new NeighbourSearch(await ort.InferenceSession.create(encodeModel(searchGraph()), options));
+    const graph = encodeModel(searchGraph());
+    return new NeighbourSearch(await ort.InferenceSession.create(graph, ort.takingTurns(threads)));
   }
 
   /**

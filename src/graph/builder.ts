@@ -89,6 +89,14 @@ export class GraphBuilder {
     return this.#define(name);
   }
 
+  /** Adds an input that need not be given: the tensor stands in for it. Gives its name. */
+  optionalInput(name: string, tensor: Tensor): string {
+    const proto = tensorToProto(name, tensor);
+    this.#graph.initializer.push(proto);
+    this.#graph.input.push(valueInfo(name, proto.dataType, tensor.shape));
+    return this.#define(name);
+  }
+
   /** Makes a value a graph output, in the order of the calls. */
   output(name: string, elementType: number, dims: readonly (number | string)[]): void {
     this.#graph.output.push(valueInfo(name, elementType, dims));

@@ -1,10 +1,13 @@
 import { GraphError } from '../common/errors.ts';
 import { nearestName } from '../common/suggest.ts';
+import type { Attribute } from './builder.ts';
+import { channelAxes } from './channel-axis.ts';
 import { requireOpset } from './check.ts';
 import { makeNode, makeValueInfo } from './make.ts';
 import { freshNames, renameValues } from './names.ts';
-import type { ModelProto, NodeProto, ValueInfo } from './onnx.ts';
-import { inferShapes, type ValueType } from './shapes.ts';
+import { ElementType, type ModelProto, type NodeProto, type ValueInfo } from './onnx.ts';
+import { type Pooling, poolingOf, valueOfClassToken } from './pooling.ts';
+import { inferShapes, type Shape } from './shapes.ts';
 import { neededValues, producers } from './topology.ts';
 
 /** A value inside a graph that is asked for. */
@@ -12,46 +15,76 @@ interface Tap {
   /** The name that it was asked for by, and the output's. */
   readonly name: string;
   readonly value: string;
-  readonly type: ValueType;
+  readonly elemType: number | undefined;
+  readonly shape: Shape;
+  readonly channelAxis: number;
+  readonly pooling: Pooling;
 }
 
 /**
- * Makes values inside a graph its outputs, each under the name of its tap, after the outputs that are there already
- * (the logits). Values of four dimensions are pooled to N×C by GlobalAveragePool, which keeps onnxruntime's blocked
- * layout where ReduceMean does not; values of two dimensions come as they are.
+ * Makes values inside a graph its outputs, each under the name of its tap, N×C, after the outputs that are there
+ * already (the logits). N×C×H×W is pooled by GlobalAveragePool, which keeps onnxruntime's blocked layout where
+ * ReduceMean does not; N×H×W×C and N×T×D (tokens) by ReduceMean; N×C comes as it is; `NAME[class]` is the first token
+ * of N×T×D. Half floats become float32 before they are pooled.
  *
- * A four-dimensional value that is tapped by its own name is renamed within the graph, so that the pooled one can have
- * the name; where it was an output already, the pooled one takes its place.
+ * A value that is tapped by its own name and changed on the way is renamed within the graph, so that the pooled one can
+ * have the name; where it was an output already, the pooled one takes its place.
  *
  * @param taps names of values, or of nodes for their first outputs
  * @param where the file, for errors
- * @throws GraphError where there is no such value, or it has neither two nor four dimensions
+ * @throws GraphError where there is no such value, or it is of no shape that can be pooled
  */
 export function exposeTaps(model: ModelProto, taps: readonly string[], where: string): ModelProto {
-  requireOpset(model, where);
+  const opset = requireOpset(model, where);
   const found = findTaps(model, taps, where);
   const fresh = freshNames(model);
   const renamed = new Map(
     found
-      .filter(({ name, value, type }) => name === value && type.shape!.length === 4)
+      .filter((tap) => tap.name === tap.value && isChanged(tap))
       .map(({ value }) => [value, fresh(`${value}_unpooled`)]),
   );
 
   const { graph, ...rest } = renameValues(model, renamed);
   const added: NodeProto[] = [];
+  const add = (opType: string, input: string[], output: string, attributes?: Record<string, Attribute>) => {
+    added.push(makeNode(opType, input, output, attributes));
+    return output;
+  };
+  const constant = (stem: string, shape: number[], values: readonly number[]) =>
+    add('Constant', [], fresh(stem), {
+      value: { dtype: 'int64', shape, data: BigInt64Array.from(values, BigInt) },
+    });
   const outputs = new Map<string, ValueInfo>(
     model.graph.output.filter(({ name }) => !renamed.has(name)).map((output) => [output.name, output]),
   );
-  for (const { name, value, type } of found) {
-    const [batch, channels] = type.shape!;
-    if (type.shape!.length === 4) {
-      const pooled = fresh(`${name}_pooled`);
-      added.push(makeNode('GlobalAveragePool', [renamed.get(value) ?? value], pooled));
-      added.push(makeNode('Flatten', [pooled], name));
-    } else if (name !== value) added.push(makeNode('Identity', [value], name));
-    outputs.set(name, makeValueInfo(name, { elemType: type.elemType, shape: [batch, channels] }));
+  for (const tap of found) {
+    const { name, value, shape, channelAxis, pooling, elemType } = tap;
+    let from = renamed.get(value) ?? value;
+    if (elemType !== ElementType.float && (name !== value || isChanged(tap)))
+      from = add('Cast', [from], fresh(`${name}_float`), { to: ElementType.float });
+    const pooled = shape.map((_, axis) => axis).filter((axis) => axis !== 0 && axis !== channelAxis);
+    if (pooling === 'class token')
+      add('Gather', [from, constant(`${name}_first`, [], [0])], name, { axis: 1 });
+    else if (pooling === 'spatial mean' && channelAxis === 1)
+      add('Flatten', [add('GlobalAveragePool', [from], fresh(`${name}_pooled`))], name);
+    else if (pooling === 'none') {
+      if (from !== name) add('Identity', [from], name);
+    } else if (opset < AXES_ARE_INPUT) add('ReduceMean', [from], name, { axes: pooled, keepdims: 0 });
+    else add('ReduceMean', [from, constant(`${name}_axes`, [pooled.length], pooled)], name, { keepdims: 0 });
+    outputs.set(
+      name,
+      makeValueInfo(name, { elemType: ElementType.float, shape: [shape[0], shape[channelAxis]] }),
+    );
   }
   return { ...rest, graph: { ...graph, node: [...graph.node, ...added], output: [...outputs.values()] } };
+}
+
+/** From this opset on, the axes of ReduceMean are an input. */
+const AXES_ARE_INPUT = 18;
+
+/** Whether what comes out differs from the value. Where its type is not known it is taken for float32. */
+function isChanged({ pooling, elemType = ElementType.float }: Tap): boolean {
+  return pooling !== 'none' || elemType !== ElementType.float;
 }
 
 /**
@@ -105,24 +138,29 @@ export function setMetadata(model: ModelProto, entries: Readonly<Record<string, 
 function findTaps(model: ModelProto, names: readonly string[], where: string): Tap[] {
   const { graph } = model;
   const types = inferShapes(model);
+  const axes = channelAxes(model, types);
   const values = new Set(graph.node.flatMap(({ output }) => output.filter((name) => name !== '')));
   const byNode = new Map(
     graph.node.flatMap(({ name, output }) => (name ? [[name, output[0]] as const] : [])),
   );
+  const valueNamed = (name: string) => (values.has(name) ? name : byNode.get(name));
   return [...new Set(names)].map((name) => {
-    const value = values.has(name) ? name : byNode.get(name);
+    const whole = valueNamed(name);
+    const value = whole ?? valueNamed(valueOfClassToken(name) ?? '');
     if (value === undefined) throw noSuchTap(name, [...values, ...byNode.keys()], where);
     if (name !== value && types.has(name))
       throw new GraphError(where, `${name} is an input or a constant too`, `tap ${value}`);
-    const type = types.get(value) ?? {};
-    const rank = type.shape?.length;
-    if (rank !== 2 && rank !== 4)
+    const { elemType, shape } = types.get(value) ?? {};
+    const pooling = shape && poolingOf(shape);
+    const isToken = whole === undefined;
+    if (!shape || !pooling || (isToken && pooling !== 'token mean'))
       throw new GraphError(
         where,
-        `${name} has ${rank ?? 'an unknown number of'} dimensions`,
-        'a tap has 2 (N×C) or 4 (N×C×H×W)',
+        `${name} has ${shape?.length ?? 'an unknown number of'} dimensions`,
+        isToken ? 'class tokens are in N×T×D' : 'a tap has 2 (N×C), 3 (N×T×D) or 4 (N×C×H×W)',
       );
-    return { name, value, type };
+    const channelAxis = isToken ? 2 : axes.get(value)!;
+    return { name, value, elemType, shape, channelAxis, pooling: isToken ? 'class token' : pooling };
   });
 }
 

@@ -1,4 +1,4 @@
-import { attribute, intAttribute } from './attributes.ts';
+import { attribute, intAttribute, intsAttribute } from './attributes.ts';
 import { ElementType, type ModelProto, type NodeProto, type TensorProto, type TypeProto } from './onnx.ts';
 import type { Shape } from './shape-arithmetic.ts';
 import { type Operands, shapeRules } from './shape-rules.ts';
@@ -125,6 +125,8 @@ function contentOf({ node, shapes, contents }: Operands, where: string): Shape |
       return shapes[0]?.slice(intAttribute(node, 'start') ?? 0, intAttribute(node, 'end'));
     case 'Gather':
       return first && second?.map((at) => (typeof at === 'number' ? first.at(at) : undefined));
+    case 'Slice':
+      return slicedList(node, contents);
     case 'Concat':
       return contents.every((content) => content !== undefined) ? contents.flat() : undefined;
     case 'Cast':
@@ -135,6 +137,14 @@ function contentOf({ node, shapes, contents }: Operands, where: string): Shape |
     default:
       return undefined;
   }
+}
+
+/** A part of a list, such as the first size of a shape; with a step of its own it is left open. */
+function slicedList(node: NodeProto, [list, ...bounds]: Operands['contents']): Shape | undefined {
+  const [start] = bounds[0] ?? intsAttribute(node, 'starts') ?? [];
+  const [end] = bounds[1] ?? intsAttribute(node, 'ends') ?? [];
+  if (node.input[4] || typeof start !== 'number' || typeof end !== 'number') return undefined;
+  return list?.slice(start, end);
 }
 
 function constantTensor(node: NodeProto): TensorProto | undefined {

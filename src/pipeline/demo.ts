@@ -7,6 +7,7 @@ import type { DeviceName } from '../runtime/device.ts';
 import { type EvaluateRunReport, evaluateRun } from './evaluate.ts';
 import { extractFeatures, type FeatureReport } from './features.ts';
 import { type FitDetectorsReport, fitDetectors } from './fit.ts';
+import { type GuardReport, guardRun } from './guard.ts';
 import { RunFolder } from './run-folder.ts';
 
 export interface DemoOptions {
@@ -18,6 +19,7 @@ export interface DemoReport {
   readonly features: readonly FeatureReport[];
   readonly fit: FitDetectorsReport;
   readonly evaluation: EvaluateRunReport;
+  readonly guard: GuardReport;
 }
 
 /** The backbone that the project trained on its own drawings; how: `data/demo/train_backbone.py`. */
@@ -42,6 +44,7 @@ export async function runDemo(path: string, options: DemoOptions = {}): Promise<
     });
     const fit = await fitDetectors(run, { ind: 'demo', onProgress: options.onProgress });
     const evaluation = await evaluateRun(run, { ...options, ind: 'demo', ood });
-    return { features, fit, evaluation };
+    const guard = await guardRun(run, { ...options, ind: 'demo' });
+    return { features, fit, evaluation, guard };
   });
 }

@@ -3,7 +3,6 @@ import { type FeatureFile, openFeatures } from '../../converters/hdf5/features.t
 import { RunError } from '../common/errors.ts';
 import { sha256File, writeAtomically } from '../common/files.ts';
 import type { OnProgress } from '../common/progress.ts';
-import type { Tensor } from '../common/tensor.ts';
 import { BACKBONE_KEY, detectorsOfModel } from '../detectors/detectors-model.ts';
 import { baselineScores } from '../evaluation/baselines.ts';
 import { aurocChart } from '../evaluation/chart.ts';
@@ -15,6 +14,7 @@ import { getMetadata } from '../graph/rewrite.ts';
 import type { DeviceName } from '../runtime/device.ts';
 import { GraphSession } from '../runtime/graph-session.ts';
 import { type FeatureLayer, featureFile, featureLayers, featureSets } from './feature-files.ts';
+import { layersOf, runOnFeatures } from './feature-rows.ts';
 import type { RunFolder } from './run-folder.ts';
 
 export interface EvaluateRunOptions extends EvaluateOptions {
@@ -32,9 +32,6 @@ export interface EvaluateRunReport {
   readonly files: readonly string[];
   readonly seconds: number;
 }
-
-/** Samples scored in one graph run. */
-const ROWS = 1000;
 
 /**
  * Scores the InD test features and those of each OOD set with the run's detectors, and writes a table for each set and
@@ -84,7 +81,8 @@ export async function evaluateRun(
   return { evaluation: result!, files: Object.keys(record.outputs), seconds: record.seconds };
 }
 
-async function oodFiles(run: RunFolder, ind: string, names?: readonly string[]): Promise<string[]> {
+/** The run's feature files of OOD sets, or of those that are named. */
+export async function oodFiles(run: RunFolder, ind: string, names?: readonly string[]): Promise<string[]> {
   const tests = (await featureSets(run))
     .filter((file) => file.endsWith('_test.hdf5'))
     .map((file) => run.file('features', file))
@@ -116,46 +114,22 @@ async function scoreFile(
     const layers = layersOf(features, taps, path, backbone);
     const { count } = features;
     const scores = taps.map(() => new Float32Array(count));
-    for (let start = 0; start < count; start += ROWS) {
-      const rows = Math.min(ROWS, count - start);
-      const feeds = Object.fromEntries(
-        layers.map(({ tap, index, width }): [string, Tensor] => [
-          tap,
-          { dtype: 'float32', shape: [rows, width], data: features.readLayerRows(index, start, rows) },
-        ]),
-      );
-      const { layer_scores } = await session.run(feeds, ['layer_scores']);
-      const values = layer_scores.data as Float32Array;
+    const progress = { task: `score ${name}`, tell: onProgress };
+    for await (const { start, rows, outputs } of runOnFeatures(
+      session,
+      features,
+      layers,
+      ['layer_scores'],
+      progress,
+    )) {
+      const values = outputs.layer_scores.data as Float32Array;
       for (let i = 0; i < rows; i++)
         for (let l = 0; l < taps.length; l++) scores[l][start + i] = values[i * taps.length + l];
-      onProgress?.({ task: `score ${name}`, done: start + rows, total: count, unit: 'images' });
     }
     return { scores: { name, count, layers: scores, baselines: baselines(features) }, layers };
   } finally {
     features.close();
   }
-}
-
-/** The file's layers that the detectors judge. */
-function layersOf(
-  features: FeatureFile,
-  taps: readonly string[],
-  path: string,
-  backbone: string | undefined,
-): FeatureLayer[] {
-  const { backbone_sha256: own } = features.attributes;
-  if (own && backbone && own !== backbone)
-    throw new RunError(
-      path,
-      'was made by another backbone than the detectors were fitted on',
-      'run la-ood features and la-ood fit again, with one backbone',
-    );
-  const layers = featureLayers(features);
-  return taps.map((tap) => {
-    const layer = layers.find((candidate) => candidate.tap === tap);
-    if (!layer) throw new RunError(path, `has no layer ${tap}, which has a detector`, 'run la-ood fit again');
-    return layer;
-  });
 }
 
 /** MSP, maximum logit and energy, where the file says which layer the logits are. */
@@ -180,6 +154,6 @@ async function writeTables(run: RunFolder, evaluation: Evaluation): Promise<stri
 }
 
 /** `runs/x/features/svhn_test.hdf5` holds the set `svhn`. */
-function setName(path: string): string {
+export function setName(path: string): string {
   return path.replace(/^.*[\\/]/, '').replace(/_test\.hdf5$/, '');
 }

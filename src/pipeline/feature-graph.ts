@@ -1,8 +1,9 @@
-import type { ImageSize } from '../../data/image-set.ts';
-import { backboneMetadata } from '../../models/metadata.ts';
+import type { Geometry } from '../../data/image-set.ts';
+import { type BackboneMetadata, backboneMetadata } from '../../models/metadata.ts';
 import { GraphError } from '../common/errors.ts';
+import { describeClassifier } from '../graph/classifier/classifier.ts';
 import type { ModelProto } from '../graph/onnx.ts';
-import { prependPreprocessing } from '../graph/preprocessing.ts';
+import { type Preprocessing, prependPreprocessing } from '../graph/preprocessing.ts';
 import { exposeTaps, pruneUnused } from '../graph/rewrite.ts';
 import { inferShapes } from '../graph/shapes.ts';
 
@@ -17,8 +18,10 @@ export interface FeatureGraph {
   readonly widths: readonly number[];
   /** The tap that is the logits. */
   readonly logits: string;
-  /** Height and width of the images that it takes. */
-  readonly size: ImageSize;
+  /** The images that it takes, and how others are brought to their size. */
+  readonly size: Geometry;
+  /** The number of images that it takes at once; absent where it takes any. */
+  readonly batch?: number;
 }
 
 /**
@@ -28,26 +31,39 @@ export interface FeatureGraph {
  * @throws GraphError where the metadata do not say it
  */
 export function featureGraph(backbone: ModelProto, where: string): FeatureGraph {
-  const { taps, detectorTaps = taps, mean, std } = backboneMetadata(backbone, where);
-  if (!taps || !mean || !std)
+  const metadata = backboneMetadata(backbone, where);
+  const { taps, detectorTaps = taps, filter, shorterSide } = metadata;
+  const { dtype, height, width, batch } = describeClassifier(backbone, where);
+  const preprocessing = preprocessingOf(metadata);
+  if (!taps || (dtype !== 'uint8' && !preprocessing))
     throw new GraphError(where, 'does not say its taps and its normalisation', 'make it with la-ood import');
-  const size = imageSize(backbone, where);
-  const model = pruneUnused(prependPreprocessing(exposeTaps(backbone, taps, where), { mean, std }));
+  if (!height || !width)
+    throw new GraphError(where, 'its input does not say the height and width of its images');
+  const normalised = dtype === 'uint8' ? undefined : preprocessing;
+  const model = pruneUnused(prependPreprocessing(exposeTaps(backbone, taps, where), normalised));
   const shapes = inferShapes(model);
   const widths = taps.map((tap) => {
     const width = shapes.get(tap)?.shape?.[1];
     if (typeof width !== 'number') throw new GraphError(where, `the width of tap ${tap} cannot be inferred`);
     return width;
   });
-  return { model, taps, detectorTaps: detectorTaps!, widths, logits: backbone.graph.output[0].name, size };
+  return {
+    model,
+    taps,
+    detectorTaps: detectorTaps!,
+    widths,
+    logits: backbone.graph.output[0].name,
+    size: { height, width, filter, shorterSide },
+    batch,
+  };
 }
 
-function imageSize(backbone: ModelProto, where: string): ImageSize {
-  const initializers = new Set(backbone.graph.initializer.map(({ name }) => name));
-  const [input] = backbone.graph.input.filter(({ name }) => !initializers.has(name));
-  const sizes = input?.type?.tensorType?.shape?.dim.map(({ dimValue }) => dimValue);
-  const [, , height, width] = sizes ?? [];
-  if (sizes?.length !== 4 || !height || !width)
-    throw new GraphError(where, 'its input does not say the height and width of its images');
-  return { height, width };
+/** What a backbone's metadata say of the normalisation; undefined where they say none. */
+export function preprocessingOf({
+  mean,
+  std,
+  scale,
+  channelOrder,
+}: Partial<BackboneMetadata>): Preprocessing | undefined {
+  return mean && std && { mean, std, scale, channelOrder };
 }

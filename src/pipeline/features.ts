@@ -156,7 +156,7 @@ async function extractSet(
           images: images.length,
           source,
           ...(skipped && { skipped }),
-          ...(comparable && { accuracy: correct / images.length }),
+          ...(comparable && { accuracy: correct / images.length, classes: images.classes }),
         },
         device: await backbone.device(),
       };
@@ -242,7 +242,7 @@ class Backbone {
   static async open(run: RunFolder, options: FeatureOptions): Promise<Backbone> {
     const path = run.file('backbone.onnx');
     if (!(await stat(path).catch(() => undefined)))
-      throw new RunError(path, 'is missing', `make it: la-ood import CHECKPOINT ${path}`);
+      throw new RunError(path, 'is missing', `make it: la-ood import CHECKPOINT_OR_MODEL ${path}`);
     return new Backbone(featureGraph(await readModel(path), path), await sha256File(path), options);
   }
 
@@ -250,10 +250,11 @@ class Backbone {
     return (await this.#open()).run({ pixels: this.#tensor(pixels, count) }, this.graph.taps);
   }
 
-  /** The batch size asked for, or the fastest one, measured on the set's first image. */
+  /** The graph's own batch size, the one asked for, or the fastest one, measured on the set's first image. */
   batchSize(images: ImageSet): Promise<number> {
-    this.#batch ??= this.#options.batch
-      ? Promise.resolve(this.#options.batch)
+    const set = this.graph.batch ?? this.#options.batch;
+    this.#batch ??= set
+      ? Promise.resolve(set)
       : this.#open().then(async (pool) => {
           const image = await images.read(0, 1, this.graph.size);
           const copies = (count: number) =>

@@ -1,15 +1,20 @@
-import { backboneMetadata } from '../../models/metadata.ts';
+import { type BackboneMetadata, backboneMetadata } from '../../models/metadata.ts';
 import { GraphError } from '../common/errors.ts';
 import { elementCount } from '../common/tensor.ts';
 import { BACKBONE_KEY, detectorsOfModel, holdsDetectors } from '../detectors/detectors-model.ts';
 import { checkModel } from '../graph/check.ts';
+import type { TapKind } from '../graph/classifier/candidates.ts';
+import { defaultTaps } from '../graph/classifier/choose-taps.ts';
+import { type Classifier, describeClassifier } from '../graph/classifier/classifier.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
+import type { Pooling } from '../graph/pooling.ts';
 import { readModel } from '../graph/read.ts';
 import { getMetadata } from '../graph/rewrite.ts';
 import { type Dim, inferShapes, type ValueType } from '../graph/shapes.ts';
 import { dtypeOf } from '../graph/tensor.ts';
 import { requiredInputs } from '../graph/topology.ts';
 import type { FileFacts } from './file-kind.ts';
+import { type UnderstoodClassifier, understandClassifier } from './understand-classifier.ts';
 
 /** An input, an output or a tap of a graph. */
 export interface ValueFacts {
@@ -17,6 +22,16 @@ export interface ValueFacts {
   readonly dtype?: string;
   /** Sizes, or the names of those that are free; undefined where nothing is known. */
   readonly shape?: readonly Dim[];
+}
+
+/** A value that is, or can be, watched. */
+export interface TapFacts extends ValueFacts {
+  readonly kind?: TapKind;
+  readonly pooling?: Pooling;
+  /** Share of the network's multiplications that are done when the value is there, 0 … 1. */
+  readonly cost?: number;
+  /** Whether it gets a detector unless something else is asked for. */
+  readonly hasDetector: boolean;
 }
 
 /** An ONNX model. */
@@ -32,8 +47,12 @@ export interface ModelInspection extends FileFacts {
   readonly operators: Readonly<Record<string, number>>;
   /** Elements of all initializers of floating-point numbers. */
   readonly parameters: number;
-  /** What the model's metadata name as taps, and whether each gets a detector. */
-  readonly taps: readonly (ValueFacts & { readonly hasDetector: boolean })[];
+  /** What it takes and yields, where it is a classifier of images. */
+  readonly classifier?: Classifier;
+  /** Why it cannot be guarded, where it is none. */
+  readonly noClassifier?: string;
+  /** The taps that the model's metadata name; where they name none, what can be watched in it. */
+  readonly taps: readonly TapFacts[];
   readonly metadata: Readonly<Record<string, string>>;
   /** Why it could not be run here. */
   readonly problems: readonly string[];
@@ -82,12 +101,13 @@ function detectorFacts(model: ModelProto, path: string, facts: FileFacts): Detec
   };
 }
 
-function modelFacts(model: ModelProto, path: string, facts: FileFacts): ModelInspection {
+async function modelFacts(model: ModelProto, path: string, facts: FileFacts): Promise<ModelInspection> {
   const { graph, opsetImport, irVersion, producerName = '', producerVersion = '' } = model;
   const problem = problemOf(model, path);
   // A graph that does not hang together has no shapes to infer.
   const types = problem ? new Map<string, ValueType>() : inferShapes(model);
-  const { taps = [], detectorTaps = taps } = backboneMetadata(model, path);
+  const own = backboneMetadata(model, path);
+  const { understood, reason } = problem ? { reason: undefined } : await understand(model, path);
   const describe = (name: string): ValueFacts => {
     const { elemType, shape } = types.get(name) ?? {};
     return { name, dtype: elemType === undefined ? undefined : dtypeOf(elemType), shape };
@@ -106,10 +126,42 @@ function modelFacts(model: ModelProto, path: string, facts: FileFacts): ModelIns
     parameters: graph.initializer
       .filter(({ dataType }) => floats.has(dataType))
       .reduce((sum, { dims }) => sum + elementCount(dims), 0),
-    taps: taps.map((tap) => ({ ...describe(tap), hasDetector: detectorTaps.includes(tap) })),
+    classifier: understood && describeClassifier(model, path),
+    noClassifier: reason,
+    taps: tapFacts(own, understood, describe),
     metadata: getMetadata(model),
     problems: problem ? [problem] : [],
   };
+}
+
+/** What can be watched in a classifier; why it is none, where it is not. */
+async function understand(
+  model: ModelProto,
+  path: string,
+): Promise<{ understood?: UnderstoodClassifier; reason?: string }> {
+  try {
+    return { understood: await understandClassifier(model, path) };
+  } catch (error) {
+    if (!(error instanceof GraphError)) throw error;
+    const { where, problem, remedy } = error;
+    const place = where.slice(path.length).replace(/^: /, '');
+    return { reason: [`${place} ${problem}`.trim(), remedy].filter(Boolean).join('; ') };
+  }
+}
+
+function tapFacts(
+  { taps, detectorTaps = taps }: Partial<BackboneMetadata>,
+  understood: UnderstoodClassifier | undefined,
+  describe: (name: string) => ValueFacts,
+): TapFacts[] {
+  const candidates = understood?.candidates ?? [];
+  const known = new Map(candidates.map((candidate) => [candidate.name, candidate]));
+  const chosen = new Set(detectorTaps ?? defaultTaps(candidates));
+  return (taps ?? candidates.map(({ name }) => name)).map((name) => {
+    const { kind, pooling, cost, shape, elemType } = known.get(name) ?? {};
+    const facts = shape ? { name, shape, dtype: dtypeOf(elemType!) } : describe(name);
+    return { ...facts, kind, pooling, cost, hasDetector: chosen.has(name) };
+  });
 }
 
 const floats = new Set<number>([

@@ -71,7 +71,7 @@ export type Inspection =
 
 /**
  * Says what is in a checkpoint, an ONNX model, a file of detectors or of features, or a run folder, whatever its name.
- * Nothing in it is executed, and nothing is written.
+ * Nothing in it is executed, but for an ONNX graph where the shapes in it cannot be inferred, and nothing is written.
  *
  * @throws the error of the reader of that format, where it is damaged; DataError where it is of no known format
  */

@@ -1,179 +1,222 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { openFeatures } from '../../converters/hdf5/features.ts';
+import { writeFeatures } from '../../converters/hdf5/write-features.ts';
 import { UsageError } from '../../src/common/errors.ts';
-import { defaultFitOptions, type FitOptions, LayerFitter } from '../../src/detectors/fit-layer.ts';
+import { detectorsOfModel } from '../../src/detectors/detectors-model.ts';
+import { defaultFitOptions, type FitOptions, type FitReport } from '../../src/detectors/fit-layer.ts';
+import { decodeModel } from '../../src/graph/read.ts';
+import { type FeatureLayer, featureLayers } from '../../src/pipeline/feature-files.ts';
+import { fitLayers } from '../../src/pipeline/fit-layers.ts';
 import { python } from '../parity/python.ts';
-import { type Bench, type BenchValues, count, inTemporaryFolder, median, spread, timed } from './bench.ts';
+import { type Bench, inTemporaryFolder, timed } from './bench.ts';
+import { kernelRate, leastKernelValues } from './kernel-limit.ts';
 import { correlatedFeatures } from './synthetic.ts';
 
-/** How many layers of each width densenet100 has. */
-const densenet100: ReadonlyMap<number, number> = new Map([
-  [10, 1],
-  [12, 48],
-  [24, 1],
-  [48, 48],
-  [108, 1],
-  [150, 1],
-]);
+/** scikit-learn trains as many layers of each width where nothing else is asked for. */
+const OF_EACH_WIDTH = 4;
 
-/** Rows of the synthetic features. */
-const SYNTHETIC_ROWS = 10_000;
+/** Features where there are no real ones: the widths of densenet100, a layer each. */
+const SYNTHETIC = { rows: 10_000, widths: [10, 12, 24, 48, 108, 150] };
 
 /** Both follow the original's code, so that they have the same work to do. */
 const options: FitOptions = { ...defaultFitOptions, compat: 'original' };
 
-interface Layer {
-  readonly name: string;
-  readonly width: number;
-  read(): Float32Array;
+interface FeatureSet {
+  readonly path: string;
+  readonly samples: number;
+  readonly layers: readonly FeatureLayer[];
 }
 
 interface Training {
   readonly gamma: number;
   readonly error: number;
-  readonly supportVectors: number;
   readonly seconds: { readonly shifting: number; readonly grid: number; readonly refit: number };
 }
 
-/** A layer's whole training: scaler, shifting, every γ with its predictions, refit. One thread on both sides. */
+/** All of a network's detectors: ours on all cores, scikit-learn on some layers that stand for all of their width. */
 export const detectors: Bench = {
-  about: "a layer's detector training on one thread beside scikit-learn in one process",
+  about:
+    "the training of a network's detectors on all cores beside scikit-learn in one process, as the original",
   options: {
     features: { about: 'a feature file; synthetic features where absent' },
-    layers: { about: "numbers, separated by commas, or 'all'; one of each width where absent" },
-    samples: { about: 'rows, spread evenly over the file; all, or 10,000 synthetic ones, where absent' },
-    rounds: { about: 'rounds of each layer: ours, theirs, ours, theirs, …', default: '1' },
+    layers: {
+      about: `those that scikit-learn trains: numbers, or 'all'; ${OF_EACH_WIDTH} of each width where absent`,
+    },
+    'their-gamma': { about: 'the largest gamma that scikit-learn tries; ours tries all' },
+    two: { about: 'scikit-learn once more, in two processes', flag: true },
     ours: { about: 'leave scikit-learn out', flag: true },
   },
   async run(values) {
-    const rounds = count(values, 'rounds');
-    const layers = values.features ? await fileLayers(values.features, values) : syntheticLayers(values);
-    const fitter = await LayerFitter.open();
-    // The first layer would pay for compiling the code, as no other layer of a network does.
-    await fitter.fit('warm-up', correlatedFeatures(1000, 12, 0), 12, options);
+    await inTemporaryFolder(async (folder) => {
+      const set = await featureSet(folder, values.features);
+      const all = await fitOurs(folder, set, set.layers);
+      console.log(`\n${await limitText(set, all.reports, all.seconds)}`);
+      if (values.ours) return;
 
-    console.log(`\n${HEAD}`);
-    const measured: { width: number; ours: number; theirs: number }[] = [];
-    for (const layer of layers) {
-      const rows = layer.read();
-      const ours: Training[] = [];
-      const theirs: Training[] = [];
-      for (let round = 0; round < rounds; round++) {
-        ours.push(await trainOurs(fitter, rows, layer));
-        if (!values.ours) theirs.push(await trainTheirs(rows, layer));
+      const chosen = choose(set.layers, values.layers);
+      const limit = values['their-gamma'] ? Number(values['their-gamma']) : Number.POSITIVE_INFINITY;
+      const theirOptions = { ...options, gammas: options.gammas.filter((gamma) => gamma <= limit) };
+      console.log(`\n${HEAD}`);
+      const theirs: number[] = [];
+      for (const layer of chosen) {
+        const ours = await fitOurs(folder, set, [layer]);
+        const their = await fitTheirs(folder, set, layer, theirOptions);
+        theirs.push(total(their));
+        console.log(describe(layer, total(ours.reports[0]), ours.reports[0], their));
       }
-      console.log(describe(layer, rows.length / layer.width, ours, theirs));
-      measured.push({ width: layer.width, ours: middle(ours), theirs: middle(theirs) });
-    }
-    if (!values.ours) console.log(`\n${summary(measured)}`);
+      console.log(`\n${totals('one process', set.layers, chosen, theirs, all.seconds)}`);
+      if (!values.two) return;
+      const side = await sideBySide(chosen, (layer) => fitTheirs(folder, set, layer, theirOptions));
+      const halves = side.map((training) => total(training) / 2);
+      console.log(totals('two processes', set.layers, chosen, halves, all.seconds));
+    });
   },
 };
 
-async function trainOurs(fitter: LayerFitter, rows: Float32Array, { name, width }: Layer): Promise<Training> {
-  const { seconds, result } = await timed(() => fitter.fit(name, rows, width, options));
-  const { gamma, alpha, fit } = result;
-  const { grid, refit } = fit.seconds;
-  const phases = { shifting: seconds - grid - refit, grid, refit };
-  return { gamma, error: fit.error, supportVectors: alpha.length, seconds: phases };
+async function featureSet(folder: string, given?: string): Promise<FeatureSet> {
+  const path = given ?? join(folder, 'synthetic.hdf5');
+  if (!given) {
+    const { rows, widths } = SYNTHETIC;
+    const layers = widths.map((width) => correlatedFeatures(rows, width, width));
+    await writeFeatures(path, { widths, count: rows }, (append) => append(layers));
+  }
+  const file = await openFeatures(path);
+  const layers = featureLayers(file);
+  file.close();
+  return { path, samples: file.count, layers };
 }
 
-async function trainTheirs(rows: Float32Array, { width }: Layer): Promise<Training> {
-  return inTemporaryFolder(async (folder) => {
-    const path = join(folder, 'features.bin');
-    await writeFile(path, rows);
-    return python<Training>('../bench/detectors.py', path, String(width), JSON.stringify(options));
+/** As `la-ood fit` does it: workers begun, features read and detectors written within the time. */
+async function fitOurs(folder: string, { path, samples }: FeatureSet, layers: readonly FeatureLayer[]) {
+  const parts = await mkdtemp(join(folder, 'ours-'));
+  const { seconds, result } = await timed(() =>
+    fitLayers({
+      features: path,
+      samples,
+      layers,
+      settings: options,
+      parts,
+      workers: availableParallelism(),
+      memory: 2 ** 32,
+    }),
+  );
+  const reports = await Promise.all(
+    result.map(async (file) => {
+      const [{ gamma, alpha, fit }] = detectorsOfModel(decodeModel(await readFile(file), file), file);
+      return { ...fit!, gamma, supportVectors: alpha.length };
+    }),
+  );
+  return { seconds, reports };
+}
+
+async function fitTheirs(
+  folder: string,
+  set: FeatureSet,
+  { index, width }: FeatureLayer,
+  theirOptions: FitOptions,
+): Promise<Training> {
+  const path = join(folder, `${index}.bin`);
+  const file = await openFeatures(set.path);
+  await writeFile(path, file.readLayer(index));
+  file.close();
+  return python<Training>('../bench/detectors.py', path, String(width), JSON.stringify(theirOptions));
+}
+
+/** Two at a time, the widest first. */
+async function sideBySide<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const lane = async () => {
+    for (let at = next++; at < items.length; at = next++) results[at] = await work(items[at]);
+  };
+  await Promise.all([lane(), lane()]);
+  return results;
+}
+
+function choose(layers: readonly FeatureLayer[], wanted?: string): FeatureLayer[] {
+  if (wanted === 'all') return [...layers];
+  if (wanted)
+    return wanted.split(',').map((number) => {
+      const layer = layers[Number(number)];
+      if (!layer) throw new UsageError('--layers', `there are layers 0 to ${layers.length - 1}`);
+      return layer;
+    });
+  const widths = [...new Set(layers.map(({ width }) => width))].sort((a, b) => b - a);
+  return widths.flatMap((width) => {
+    const alike = layers.filter((layer) => layer.width === width);
+    const taken = Math.min(alike.length, OF_EACH_WIDTH);
+    // Spread over the depth of the network, neither its first nor its last of them.
+    return Array.from({ length: taken }, (_, i) => alike[Math.floor(((i + 0.5) * alike.length) / taken)]);
   });
 }
 
-async function fileLayers(path: string, values: BenchValues): Promise<Layer[]> {
-  const file = await openFeatures(path);
-  const { widths } = file;
-  const samples = values.samples ? count(values, 'samples') : file.count;
-  if (samples > file.count) throw new UsageError('--samples', `${path} has ${file.count} rows`);
-  return chosen(widths, values.layers).map((index) => ({
-    name: String(index),
-    width: widths[index],
-    read: () => spreadRows(file.readLayer(index), widths[index], samples),
-  }));
-}
+const HEAD = `seconds of a layer alone, reading not counted: ours on all cores; scikit-learn in one process = scaler, split and shifting + gammas + refit
+layer  width      ours                       scikit-learn   ratio`;
 
-function chosen(widths: readonly number[], wanted?: string): number[] {
-  const all = widths.map((_, index) => index);
-  if (wanted === 'all') return all;
-  if (!wanted) return all.filter((index) => widths.indexOf(widths[index]) === index);
-  const indices = wanted.split(',').map(Number);
-  const unknown = indices.find((index) => !(index in widths));
-  if (unknown !== undefined) throw new UsageError('--layers', `there are layers 0 to ${widths.length - 1}`);
-  return indices;
-}
-
-/** The file's rows may be in the order of their classes. */
-function spreadRows(rows: Float32Array, width: number, samples: number): Float32Array {
-  const count = rows.length / width;
-  if (samples === count) return rows;
-  const taken = new Float32Array(samples * width);
-  for (let i = 0; i < samples; i++) {
-    const from = Math.floor((i * count) / samples) * width;
-    taken.set(rows.subarray(from, from + width), i * width);
-  }
-  return taken;
-}
-
-function syntheticLayers(values: BenchValues): Layer[] {
-  if (values.layers) throw new UsageError('--layers', 'synthetic features have none to choose');
-  const samples = values.samples ? count(values, 'samples') : SYNTHETIC_ROWS;
-  return [...densenet100.keys()].map((width) => ({
-    name: 'synthetic',
-    width,
-    read: () => correlatedFeatures(samples, width, width),
-  }));
-}
-
-const HEAD = `seconds of one thread: in all = scaler, split and shifting + seven gammas + refit
-layer      width   rows  ours                                scikit-learn                        ratio`;
-
-function describe({ name, width }: Layer, rows: number, ours: Training[], theirs: Training[]): string {
-  const start = `${name.padEnd(9)}  ${String(width).padStart(5)}  ${String(rows).padStart(5)}`;
-  const [{ gamma, supportVectors, error }] = ours;
-  const found = `gamma ${gamma}, error ${error.toFixed(4)}, ${supportVectors} support vectors`;
-  if (theirs.length === 0) return `${start}  ${secondsText(ours)}  ${found}`;
-  const ratio = (middle(theirs) / middle(ours)).toFixed(1).padStart(5);
-  const [other] = theirs;
+function describe(
+  layer: FeatureLayer,
+  ours: number,
+  report: FitReport & { gamma: number },
+  theirs: Training,
+) {
+  const { shifting, grid, refit } = theirs.seconds;
+  const parts = [shifting, grid, refit].map((seconds) => seconds.toFixed(2)).join(' + ');
   const same =
-    other.gamma === gamma
-      ? `same gamma ${gamma}`
-      : `gamma ${gamma} (error ${error.toFixed(4)}), theirs ${other.gamma} (error ${other.error.toFixed(4)})`;
-  return `${start}  ${secondsText(ours)}  ${secondsText(theirs)}  ${ratio}  ${same}`;
+    theirs.gamma === report.gamma
+      ? `same gamma ${report.gamma}`
+      : `gamma ${report.gamma} (error ${report.error.toFixed(4)}), theirs ${theirs.gamma} (${theirs.error.toFixed(4)})`;
+  return [
+    String(layer.index).padStart(5),
+    String(layer.width).padStart(5),
+    ours.toFixed(2).padStart(8),
+    `${total(theirs).toFixed(2)} = ${parts}`.padStart(32),
+    (total(theirs) / ours).toFixed(1).padStart(6),
+    same,
+  ].join('  ');
 }
 
-function secondsText(trainings: readonly Training[]): string {
-  const part = (phase: keyof Training['seconds']) =>
-    median(trainings.map(({ seconds }) => seconds[phase])).toFixed(2);
-  return `${spread(trainings.map(total), 2)} = ${part('shifting')} + ${part('grid')} + ${part('refit')}`.padEnd(
-    34,
-  );
-}
-
-/** Every width measured stands for all layers of densenet100 that have it. */
-function summary(measured: readonly { width: number; ours: number; theirs: number }[]): string {
-  const sums = { layers: 0, ours: 0, theirs: 0 };
-  for (const [width, layers] of densenet100) {
-    const alike = measured.filter((layer) => layer.width === width);
-    if (alike.length === 0) continue;
-    sums.layers += layers;
-    for (const side of ['ours', 'theirs'] as const)
-      sums[side] += (layers * alike.reduce((sum, layer) => sum + layer[side], 0)) / alike.length;
+/** The layers measured stand for all of their width. */
+function totals(
+  how: string,
+  layers: readonly FeatureLayer[],
+  chosen: readonly FeatureLayer[],
+  theirs: readonly number[],
+  ours: number,
+): string {
+  let sum = 0;
+  for (const { width } of layers) {
+    const alike = theirs.filter((_, i) => chosen[i].width === width);
+    if (alike.length === 0)
+      return `no layer ${width} wide was measured: nothing to say of all ${layers.length}`;
+    sum += alike.reduce((a, b) => a + b, 0) / alike.length;
   }
-  const { layers, ours, theirs } = sums;
-  if (layers === 0) return 'no width of densenet100 is among them';
-  return `weighted by densenet100's layers of each width (${layers} of its 100): ours ${ours.toFixed(1)} s, scikit-learn ${theirs.toFixed(1)} s, ratio ${(theirs / ours).toFixed(1)}`;
+  return `all ${layers.length} layers: ours ${ours.toFixed(1)} s; scikit-learn in ${how} ${sum.toFixed(0)} s, by the mean of each width; ratio ${(sum / ours).toFixed(1)}`;
 }
 
-function total({ seconds }: Training): number {
+/** What no solver can do without, at the rate that this machine reaches on it, against what was needed. */
+async function limitText(
+  { layers }: FeatureSet,
+  reports: readonly (FitReport & { supportVectors: number })[],
+  seconds: number,
+): Promise<string> {
+  const rates = new Map<number, number>();
+  let least = 0;
+  let values = 0;
+  for (const [at, { width }] of layers.entries()) {
+    if (!rates.has(width)) rates.set(width, await kernelRate(width));
+    const needed = leastKernelValues(reports[at], options.validationShare);
+    values += needed;
+    least += needed / rates.get(width)!;
+  }
+  const cores = availableParallelism();
+  return [
+    `ours, all ${layers.length} layers on ${cores} cores: ${seconds.toFixed(1)} s`,
+    `limit: ${(values / 1e9).toFixed(1)} thousand million kernel values, a column for each support vector once; ${(least / cores).toFixed(1)} s at the rate of this machine`,
+  ].join('\n');
+}
+
+function total({ seconds }: Pick<Training, 'seconds'>): number {
   return seconds.shifting + seconds.grid + seconds.refit;
-}
-
-function middle(trainings: readonly Training[]): number {
-  return trainings.length ? median(trainings.map(total)) : Number.NaN;
 }

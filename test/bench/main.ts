@@ -7,12 +7,22 @@ import { data } from './data.ts';
 import { detectors } from './detectors.ts';
 import { features } from './features.ts';
 import { folder } from './folder.ts';
+import { growth } from './growth.ts';
+import { guard } from './guard.ts';
 import { machineFacts } from './machine.ts';
 import { scoring } from './scoring.ts';
 
 /** `npm run bench -- NAME`: ratios measured side by side in one run. */
 
-const benches: Readonly<Record<string, Bench>> = { data, folder, features, detectors, scoring };
+const benches: Readonly<Record<string, Bench>> = {
+  data,
+  folder,
+  features,
+  detectors,
+  growth,
+  scoring,
+  guard,
+};
 
 process.exitCode = await main(process.argv.slice(2));
 

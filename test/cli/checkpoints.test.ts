@@ -98,12 +98,18 @@ describe('la-ood import, export, inspect and compare', () => {
     const model = await json<ModelInspection>('inspect', at('model.pth'));
     expect(model.kind).to.equal('model');
     expect(model.inputs).to.deep.equal([{ name: 'input', dtype: 'float32', shape: ['batch', 3, 32, 32] }]);
-    expect(model.taps[0]).to.deep.equal({
+    const { cost, ...first } = model.taps[0];
+    expect(first).to.deep.equal({
       name: 'conv1',
+      kind: 'convolution',
+      pooling: 'spatial mean',
       dtype: 'float32',
       shape: ['batch', 16, 32, 32],
       hasDetector: true,
     });
+    // 16 × 27 multiplications a pixel, of 40.6 million in all.
+    expect(cost).to.be.closeTo((1024 * 16 * 27) / 40_551_040, 1e-6);
+    expect(model.classifier).to.include({ layout: 'NCHW', logits: 'logits', classes: 10 });
     expect(model.problems).to.deep.equal([]);
     const found = (await inspectFile(at('weights.onnx'))) as CheckpointInspection;
     expect(found).to.deep.include({ kind: 'checkpoint', format: 'zip', parameters: 269_722, problems: [] });

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { GraphError } from '../../src/common/errors.ts';
 import { checkModel } from '../../src/graph/check.ts';
-import { ElementType } from '../../src/graph/onnx.ts';
-import { prependPreprocessing } from '../../src/graph/preprocessing.ts';
+import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
+import { type Preprocessing, prependPreprocessing } from '../../src/graph/preprocessing.ts';
+import { convolutionalNet } from './classifier/networks.ts';
 import { largestDifference, runModel, smallNet } from './models.ts';
 
 const mean = [0.4914, 0.4822, 0.4465];
@@ -68,6 +69,43 @@ describe('prependPreprocessing', () => {
     expect(yielded.logits.data).to.deep.equal(direct.logits.data);
   });
 
+  it('keeps the channels last for a network that takes them so', async () => {
+    const { image } = await inputOf(convolutionalNet({ layout: 'NHWC' }), { mean, std });
+    const planes = normalized();
+    const expected = Float32Array.from({ length: pixels.length }, (_, i) => {
+      const [at, channel] = [Math.floor(i / 3) % 64, i % 3];
+      return planes[Math.floor(i / 192) * 192 + channel * 64 + at];
+    });
+    expect(image).to.deep.equal(expected);
+  });
+
+  it('rescales only, by any factor, and swaps red and blue', async () => {
+    const plain = { mean: [0, 0, 0], std: [1, 1, 1] };
+    const net = convolutionalNet({ layout: 'NHWC' });
+    expect((await inputOf(net, { ...plain, scale: 1 })).image).to.deep.equal(Float32Array.from(pixels));
+    expect((await inputOf(net, { ...plain, scale: 0.5 })).image).to.deep.equal(
+      Float32Array.from(pixels, (byte) => byte / 2),
+    );
+    const { image, operators } = await inputOf(net, { ...plain, channelOrder: 'BGR' });
+    const swapped = pixels.map((_, i) => pixels[i + 2 - 2 * (i % 3)]);
+    expect(image).to.deep.equal(Float32Array.from(swapped, (byte) => Math.fround(byte / 255)));
+    expect(operators).not.to.include('Sub');
+  });
+
+  it('hands bytes to a network that normalises by itself', async () => {
+    const net = convolutionalNet({ dtype: 'uint8' });
+    const ready = prependPreprocessing(net);
+    checkModel(ready, 'net.onnx');
+    const { scores } = await runModel(ready, { pixels: { data: pixels, dims: [count, 8, 8, 3] } });
+    const floats = prependPreprocessing(convolutionalNet(), { mean: [0, 0, 0], std: [1, 1, 1], scale: 1 });
+    const direct = await runModel(floats, { pixels: { data: pixels, dims: [count, 8, 8, 3] } });
+    expect(scores.data).to.deep.equal(direct.scores.data);
+    expect(() => prependPreprocessing(convolutionalNet())).to.throw(
+      GraphError,
+      'its input image is floats, and no normalisation is given',
+    );
+  });
+
   it('refuses numbers for another count of channels', () => {
     expect(() => prependPreprocessing(smallNet(), { mean: [0.5], std: [0.5] })).to.throw(
       GraphError,
@@ -79,10 +117,21 @@ describe('prependPreprocessing', () => {
     const ready = prependPreprocessing(smallNet(), { mean, std });
     expect(() => prependPreprocessing(ready, { mean, std })).to.throw(
       GraphError,
-      'graph small: its input pixels is not a batch of N×C×H×W floats',
+      'graph small: its input pixels is bytes, which are not normalised',
     );
   });
 });
+
+/** What a network is given of the pixels, and the operators that make it. */
+async function inputOf(net: ModelProto, preprocessing: Preprocessing) {
+  const ready = prependPreprocessing(net, preprocessing);
+  checkModel(ready, 'net.onnx');
+  const output = [{ name: 'image' }, ...ready.graph.output];
+  const feeds = { pixels: { data: pixels, dims: [count, 8, 8, 3] } };
+  const { image } = await runModel({ ...ready, graph: { ...ready.graph, output } }, feeds);
+  const added = ready.graph.node.slice(0, ready.graph.node.length - net.graph.node.length);
+  return { image: image.data as Float32Array, operators: added.map(({ opType }) => opType) };
+}
 
 /** (x / 255 - mean) / std in float32, rounded after each operation. */
 function normalized(): Float32Array {

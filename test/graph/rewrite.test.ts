@@ -96,14 +96,62 @@ describe('exposeTaps', () => {
       );
   });
 
-  it('refuses a value that is neither N×C nor N×C×H×W', () => {
+  for (const opset of [13, 18])
+    it(`averages over what lies between images and channels at opset ${opset}`, async () => {
+      const graph = new GraphBuilder('g');
+      graph.input('x', ElementType.float, ['n', 2, 3, 4]);
+      graph.node('Transpose', ['x'], { name: 'last', attributes: { perm: [0, 2, 3, 1] } });
+      graph.node('Reshape', ['last', graph.int64s('shape', [0, 12, 2])], { name: 'tokens' });
+      graph.node('Reshape', ['x', graph.int64s('planes', [0, 2, 12])], { name: 'flat' });
+      for (const name of ['last', 'tokens', 'flat']) graph.node('Neg', [name], { name: `${name}_out` });
+      graph.output('last_out', ElementType.float, ['n', 3, 4, 2]);
+      const taps = ['last', 'tokens', 'tokens[class]', 'flat', 'flat_out'];
+      const tapped = exposeTaps(graph.build({ opset }), taps, 'g.onnx');
+      checkModel(tapped, 'g.onnx');
+      const data = numbers(2 * 24);
+      const yielded = await runModel(tapped, { x: { data, dims: [2, 2, 3, 4] } });
+      const plane = (i: number) => data.subarray(12 * i, 12 * (i + 1));
+      const means = [0, 1, 2, 3].map((i) => plane(i).reduce((sum, x) => sum + x, 0) / 12);
+      for (const tap of ['last', 'tokens', 'flat']) {
+        expect(yielded[tap].dims).to.deep.equal([2, 2]);
+        expect(largestDifference(yielded[tap].data as Float32Array, means), tap).to.be.below(1e-6);
+      }
+      expect(Array.from(yielded['tokens[class]'].data as Float32Array)).to.deep.equal(
+        [0, 1, 2, 3].map((i) => plane(i)[0]),
+      );
+    });
+
+  it('pools half floats as float32', async () => {
     const graph = new GraphBuilder('g');
-    graph.input('x', ElementType.float, ['n', 3, 4]);
+    graph.input('x', ElementType.float, ['n', 2, 3, 1]);
+    graph.node('Cast', ['x'], { name: 'half', attributes: { to: ElementType.float16 } });
+    graph.node('Flatten', ['half'], { name: 'flat' });
+    graph.output('flat', ElementType.float16, ['n', 6]);
+    const tapped = exposeTaps(graph.build(), ['half', 'flat'], 'g.onnx');
+    checkModel(tapped, 'g.onnx');
+    const { half, flat } = await runModel(tapped, {
+      x: { data: Float32Array.of(1, 2, 4, 8, 16, 31), dims: [1, 2, 3, 1] },
+    });
+    expect([half.type, flat.type]).to.deep.equal(['float32', 'float32']);
+    expect(largestDifference(half.data as Float32Array, [7 / 3, 55 / 3])).to.be.below(1e-5);
+    expect(Array.from(flat.data as Float32Array)).to.deep.equal([1, 2, 4, 8, 16, 31]);
+  });
+
+  it('refuses the class token of what has no tokens', () => {
+    expect(() => exposeTaps(smallNet(), ['conv1[class]'], 'small.onnx')).to.throw(
+      GraphError,
+      'small.onnx: conv1[class] has 4 dimensions; class tokens are in N×T×D',
+    );
+  });
+
+  it('refuses a value that cannot be pooled to N×C', () => {
+    const graph = new GraphBuilder('g');
+    graph.input('x', ElementType.float, ['n', 3, 4, 5, 6]);
     graph.node('Relu', ['x'], { name: 'y' });
-    graph.output('y', ElementType.float, ['n', 3, 4]);
+    graph.output('y', ElementType.float, ['n', 3, 4, 5, 6]);
     expect(() => exposeTaps(graph.build(), ['y'], 'g.onnx')).to.throw(
       GraphError,
-      'g.onnx: y has 3 dimensions; a tap has 2 (N×C) or 4 (N×C×H×W)',
+      'g.onnx: y has 5 dimensions; a tap has 2 (N×C), 3 (N×T×D) or 4 (N×C×H×W)',
     );
   });
 

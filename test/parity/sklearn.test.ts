@@ -1,12 +1,15 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { writeFeatures } from '../../converters/hdf5/write-features.ts';
 import { readSklearnDetectors } from '../../converters/sklearn/read-detectors.ts';
 import { DetectorError } from '../../src/common/errors.ts';
-import { detectorsModel } from '../../src/detectors/detectors-model.ts';
+import { detectorsModel, detectorsOfModel } from '../../src/detectors/detectors-model.ts';
 import type { LayerDetector } from '../../src/detectors/fit-layer.ts';
 import { fitStandardScaler, type StandardScaler } from '../../src/detectors/standard-scaler.ts';
+import { readModel } from '../../src/graph/read.ts';
+import { laOod } from '../cli/run.ts';
 import { runModel } from '../graph/models.ts';
 import { python } from './python.ts';
 
@@ -58,6 +61,33 @@ describe('detectors and scikit-learn', () => {
     const expected = await Promise.all(written.layers.map((_, l) => doubles(`${l}.scores`)));
     const detectors = await read('joblib', (l) => scalers[l]);
     expect(await worst(detectors, points, expected)).to.be.below(TOLERANCE);
+  });
+
+  it("move over from the original's folder by la-ood fit --from", async () => {
+    const columns = await Promise.all(written.layers.map((_, l) => floats(`${l}.features`)));
+    const widths = written.layers.map(({ width }) => width);
+    const count = columns[0].length / widths[0];
+    const [run, saved] = [join(folder, 'run'), join(folder, 'cifar10_best')];
+    await mkdir(join(run, 'features'), { recursive: true });
+    await mkdir(saved);
+    await writeFeatures(join(run, 'features', 'cifar10_train.hdf5'), { widths, count }, (append) =>
+      append(columns),
+    );
+    for (const l of widths.keys())
+      await copyFile(join(folder, `joblib-${l}.joblib`), join(saved, `${l}.joblib`));
+    const { exitCode, stdout, stderr } = await laOod('fit', '--run', run, '--from', saved);
+    expect(exitCode, stderr).to.equal(0);
+    expect(stdout).to.match(/detectors of .*cifar10_best, read without executing anything\./);
+    const file = join(run, 'detectors.onnx');
+    const detectors = detectorsOfModel(await readModel(file), file);
+    const points = await Promise.all(written.layers.map((_, l) => floats(`${l}.points`)));
+    const expected = await Promise.all(written.layers.map((_, l) => doubles(`${l}.scores`)));
+    expect(await worst(detectors, points, expected)).to.be.below(TOLERANCE);
+
+    await rm(join(saved, '1.joblib'));
+    const missing = await laOod('fit', '--run', run, '--from', saved);
+    expect(missing.exitCode).to.equal(1);
+    expect(missing.stderr).to.match(/^\S*1\.joblib: /);
   });
 
   it('are refused by name where they are of another kind', async () => {

@@ -13,7 +13,7 @@ export const demoCommand = command({
     device,
   },
   async run({ run, device }, onProgress) {
-    const { features, fit, evaluation } = await runDemo(run, { device, onProgress });
+    const { features, fit, evaluation, guard } = await runDemo(run, { device, onProgress });
     const accuracy = features.find(({ set }) => set === 'demo_test')!.accuracy!;
     return {
       result: {
@@ -22,14 +22,15 @@ export const demoCommand = command({
         layers: fit.detectors.length,
         ...evaluation.evaluation,
         files: evaluation.files,
+        guard,
       },
       text: [
         summaryTable(evaluation.evaluation),
         `The classifier is right on ${(100 * accuracy).toFixed(1)} % of the InD test images.`,
         `${fit.detectors.length} detectors were fitted on ${fit.samples} images in ${duration(fit.seconds)}.`,
-        `Wrote ${run}: the classifier, features, detectors, and tables in ${run}/results.`,
+        `Wrote ${run}: the classifier, features, detectors, tables in ${run}/results, and ${guard.file}, which classifies and decides.`,
       ].join('\n'),
-      next: `Next: la-ood inspect ${run} shows how each file came to be;\n      la-ood import CHECKPOINT runs/NAME/backbone.onnx starts a run of your own.`,
+      next: `Next: la-ood score ${run}/${guard.file} demo:noise tells images from those it knows;\n      la-ood inspect ${run} shows how each file came to be;\n      la-ood import CHECKPOINT runs/NAME/backbone.onnx starts a run of your own.`,
     };
   },
 });

@@ -1,8 +1,9 @@
-import { extractFeatures, type FeatureReport, printable, RunFolder, UsageError } from '../../index.ts';
+import { extractFeatures, RunFolder, UsageError } from '../../index.ts';
+import { classifierOptions, classifierPositional, classifierRun } from '../classifier-options.ts';
 import { command } from '../command.ts';
+import { featureTable } from '../feature-table.ts';
 import { namedSet } from '../named-set.ts';
-import { atLeastOne, compat, device, given, runOptions, runPath, seed } from '../options.ts';
-import { columns, duration } from '../text.ts';
+import { compat, device, given, imageOptions, runOptions, seed } from '../options.ts';
 
 export const featuresCommand = command({
   name: 'features',
@@ -13,8 +14,12 @@ export const featuresCommand = command({
       'sets from folders',
     ],
     ['features --model resnet20 --ind cifar10 --ood pure_color ../tiny', 'two more OOD sets'],
+    [
+      'features mobilenet.onnx --test photos/test --ood textures --mean .485 .456 .406 --std .229 .224 .225',
+      'any ONNX classifier, in runs/mobilenet',
+    ],
   ],
-  positionals: {},
+  positionals: { classifier: classifierPositional },
   options: {
     ...runOptions,
     train: { type: 'string', describe: 'InD images to fit detectors on: [NAME=]SET' },
@@ -26,25 +31,14 @@ export const featuresCommand = command({
         'OOD images: [NAME=]SET … A set is a folder, archive, array or list of images, pure_color, or demo:NAME',
     },
     device,
-    batch: {
-      type: 'number',
-      describe: 'images a run; the fastest number where not given',
-      check: atLeastOne,
-    },
     seed: { type: 'number', describe: 'seed of generated sets', default: 0, check: seed },
     compat,
-    'exif-orientation': {
-      type: 'boolean',
-      describe: 'turn image files as their EXIF orientation says; the original does not',
-    },
-    'skip-damaged': {
-      type: 'boolean',
-      describe: 'leave out images that cannot be decoded, and say how many they are',
-    },
+    ...imageOptions,
+    ...classifierOptions,
   },
   async run(options, onProgress) {
     const { ind, train, test, ood = [], device, batch, seed, compat, exifOrientation, skipDamaged } = options;
-    const path = runPath(options);
+    const { path, adopt } = classifierRun('features', options);
     if (!train && !test && ood.length === 0)
       throw new UsageError('la-ood features', 'no set was given', 'name one with --train, --test or --ood');
     const sets = given({
@@ -52,46 +46,22 @@ export const featuresCommand = command({
       test: test === undefined ? test : await namedSet('--test', test, ind),
       ood: await Promise.all(ood.map((set) => namedSet('--ood', set))),
     });
-    const reports = await RunFolder.use(path, (run) =>
-      extractFeatures(run, {
+    const reports = await RunFolder.use(path, async (run) => {
+      await adopt(run);
+      return extractFeatures(run, {
         ...sets,
         ...given({ batch, compat, skipDamaged, orient: exifOrientation }),
         device,
         seed,
         onProgress,
-      }),
-    );
+      });
+    });
     return {
       result: { run: path, sets: reports },
-      text: `${table(reports)}\n${left(reports)}Wrote in ${path}: ${reports.map(({ set }) => `features/${set}.hdf5`).join(', ')}.`,
+      text: `${featureTable(reports)}\nWrote in ${path}: ${reports.map(({ set }) => `features/${set}.hdf5`).join(', ')}.`,
       next: train
         ? `Next: la-ood fit --run ${path}`
         : `Next: la-ood evaluate --run ${path}, once la-ood fit has fitted the detectors`,
     };
   },
 });
-
-/** What was left out of the sets, a line each. */
-function left(reports: readonly FeatureReport[]): string {
-  return reports
-    .filter(({ skipped }) => skipped?.length)
-    .map(({ set, images, skipped = [] }) => {
-      const some = skipped.slice(0, 5).map((name) => printable(name));
-      const names = `${some.join(', ')}${skipped.length > some.length ? ', …' : ''}`;
-      return `Skipped ${skipped.length} of ${images + skipped.length} images of ${set}, which cannot be decoded: ${names}.\n`;
-    })
-    .join('');
-}
-
-function table(reports: readonly FeatureReport[]): string {
-  return columns(
-    ['set', 'images', 'accuracy', 'device', 'time'],
-    reports.map(({ set, images, accuracy, device, seconds, done }) => [
-      set,
-      images,
-      accuracy === undefined ? '' : `${(100 * accuracy).toFixed(2)} %`,
-      device ?? '',
-      done === 'now' ? duration(seconds) : 'done before',
-    ]),
-  );
-}

@@ -1,20 +1,26 @@
 import {
   defaultFitOptions,
+  extractFeatures,
   type FitDetectorsReport,
   fitDetectors,
   importDetectors,
   type LayerDetector,
   RunFolder,
+  UsageError,
 } from '../../index.ts';
+import { classifierOptions, classifierPositional, classifierRun } from '../classifier-options.ts';
 import { command } from '../command.ts';
+import { featureTable } from '../feature-table.ts';
+import { namedSet } from '../named-set.ts';
 import {
   atLeastOne,
   compat,
+  device,
   given,
+  imageOptions,
   positive,
   properShare,
   runOptions,
-  runPath,
   seed,
   share,
 } from '../options.ts';
@@ -24,8 +30,13 @@ const defaults = defaultFitOptions;
 
 export const fitCommand = command({
   name: 'fit',
-  summary: 'Fits a detector on each layer of the InD training features of a run.',
+  summary:
+    'Fits a detector on each layer of a classifier: of an ONNX file, or of the features that a run has.',
   examples: [
+    [
+      'fit mobilenet.onnx --train photos/train --mean .485 .456 .406 --std .229 .224 .225',
+      'any ONNX classifier: everything in one go, in runs/mobilenet',
+    ],
     ['fit --run runs/resnet20-cifar10', "every layer, with the original's settings"],
     ['fit --model vgg16 --ind cifar10 --layers 0 4 12', 'three layers'],
     ['fit --run runs/demo --gammas .01 .1 1 --nu .01', 'other candidates'],
@@ -34,9 +45,17 @@ export const fitCommand = command({
       "the original's own detectors",
     ],
   ],
-  positionals: {},
+  positionals: { classifier: classifierPositional },
   options: {
     ...runOptions,
+    train: {
+      type: 'string',
+      describe: 'InD images to fit on, where the run has no features of them: [NAME=]SET',
+    },
+    test: { type: 'string', describe: 'InD images to test on, whose features are computed too: [NAME=]SET' },
+    ...imageOptions,
+    device,
+    ...classifierOptions,
     layers: {
       type: 'string',
       array: true,
@@ -103,8 +122,11 @@ export const fitCommand = command({
     compat,
   },
   async run(options, onProgress) {
-    const path = runPath(options);
-    const { ind, layers, workers, compat, from } = options;
+    const { path, adopt } = classifierRun('fit', options);
+    const { ind, layers, workers, compat, from, classifier } = options;
+    const sets = await setsOf(options);
+    if (classifier !== undefined && !sets.train && from === undefined)
+      throw new UsageError('la-ood fit', 'no images were given to fit on', 'name them with --train');
     if (from !== undefined) {
       const detectors = await RunFolder.use(path, (run) =>
         importDetectors(run, { folder: from, ...given({ ind, layers }) }),
@@ -119,28 +141,50 @@ export const fitCommand = command({
     const finishAll = options.finishAll || undefined;
     const { nu, gammas, threshold, valSize, errorRate, seed, tolerance } = options;
     const settings = { nu, gammas, threshold, validationShare: valSize, errorRate, seed, tolerance };
-    const report = await RunFolder.use(path, (run) =>
-      fitDetectors(run, {
+    const { batch, device, exifOrientation: orient, skipDamaged } = options;
+    const { features, report } = await RunFolder.use(path, async (run) => {
+      await adopt(run);
+      const reading = { ...given({ batch, compat, orient, skipDamaged }), device, onProgress };
+      const features = sets.train || sets.test ? await extractFeatures(run, { ...sets, ...reading }) : [];
+      const report = await fitDetectors(run, {
         ...settings,
         memory,
-        ...given({ ind, layers, workers, compat, finishAll }),
+        ...given({ ind: sets.train?.name ?? ind, layers, workers, compat, finishAll }),
         onProgress,
-      }),
-    );
+      });
+      return { features, report };
+    });
     const { detectors, samples, seconds, done } = report;
     return {
       result: {
         run: path,
+        ...(features.length > 0 && { sets: features }),
         samples,
         seconds,
         done,
         layers: detectors.map(facts),
       },
-      text: describe(path, report),
-      next: `Next: la-ood evaluate --run ${path}`,
+      text: [...(features.length > 0 ? [featureTable(features), ''] : []), describe(path, report)].join('\n'),
+      next: nextStep(path, classifier),
     };
   },
 });
+
+/** The sets to compute features of; the test set has the name of the training set, for they are parts of one. */
+async function setsOf({ train, test, ind }: { train?: string; test?: string; ind?: string }) {
+  const fitted = train === undefined ? undefined : await namedSet('--train', train, ind);
+  const tested = test === undefined ? undefined : await namedSet('--test', test, ind ?? fitted?.name);
+  return given({ train: fitted, test: tested });
+}
+
+function nextStep(path: string, classifier: string | undefined): string {
+  if (classifier === undefined) return `Next: la-ood evaluate --run ${path}`;
+  return [
+    `Next: la-ood features --run ${path} --ood FOLDER pure_color   what it is to be told from`,
+    `      la-ood evaluate --run ${path}                           how well it is; needs --test images too`,
+    `      la-ood guard --run ${path}                              one file that decides; needs --test images too`,
+  ].join('\n');
+}
 
 function facts({ tap, width, nu, gamma, alpha, fit }: LayerDetector) {
   return { tap, width, nu, gamma, error: fit?.error, supportVectors: alpha.length };

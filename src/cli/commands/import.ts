@@ -1,18 +1,37 @@
 import { basename, dirname } from 'node:path';
 import {
   architectureNames,
+  fileKind,
   type Imported,
+  type ImportedClassifier,
   importCheckpoint,
-  type Normalisation,
+  importClassifier,
   UsageError,
 } from '../../index.ts';
-import { command } from '../command.ts';
-import { atLeastOne, positive } from '../options.ts';
-import { thousands } from '../text.ts';
+import {
+  classifierOptions,
+  describeGeometry,
+  describePreprocessing,
+  givenNormalisation,
+  givenOfClassifier,
+} from '../classifier-options.ts';
+import { command, type Report } from '../command.ts';
+import { atLeastOne } from '../options.ts';
+import { shapeText, thousands } from '../text.ts';
+
+const checkpointOptions = {
+  arch: { type: 'string', describe: `architecture of a checkpoint: ${architectureNames.join(', ')}` },
+  classes: {
+    type: 'number',
+    describe: 'the number of classes that a checkpoint must have',
+    check: atLeastOne,
+  },
+  wrapper: { type: 'string', describe: 'the key of the weights, where a checkpoint holds several: ema' },
+} as const;
 
 export const importCommand = command({
   name: 'import',
-  summary: 'Turns a PyTorch checkpoint into an ONNX classifier, and checks what it wrote.',
+  summary: 'Makes a backbone of a PyTorch checkpoint or of any ONNX classifier, and checks what it wrote.',
   examples: [
     ['import resnet20.th runs/resnet20-cifar10/backbone.onnx', 'the architecture is found from the weights'],
     [
@@ -20,44 +39,60 @@ export const importCommand = command({
       'trained with a normalisation of its own',
     ],
     ['import vgg16.pth vgg16.onnx --arch vgg16 --classes 100', 'refused where it is anything else'],
+    [
+      'import mobilenet.onnx runs/mobilenet/backbone.onnx --mean .5 .5 .5 --std .5 .5 .5 --taps add_*',
+      "an exporter's file, watched at the ends of its blocks",
+    ],
   ],
   positionals: {
-    checkpoint: { describe: 'a file that torch.save wrote, whatever its name' },
-    output: { describe: 'the .onnx to write' },
+    source: { describe: 'a file that torch.save wrote, or an ONNX classifier, whatever its name' },
+    target: { describe: 'the .onnx to write' },
   },
-  options: {
-    arch: { type: 'string', describe: `the architecture: ${architectureNames.join(', ')}` },
-    classes: { type: 'number', describe: 'the number of classes that it must have', check: atLeastOne },
-    wrapper: { type: 'string', describe: 'the key of the weights, where a checkpoint holds several: ema' },
-    mean: {
-      type: 'number',
-      array: true,
-      nargs: 3,
-      describe: 'mean of red, green and blue in training, of 0 to 1',
-    },
-    std: { type: 'number', array: true, nargs: 3, describe: 'their standard deviation', check: positive },
-  },
-  async run({ checkpoint, output, arch, classes, wrapper, mean, std }) {
-    const normalisation = normalisationOf(mean, std);
-    const imported = await importCheckpoint(checkpoint, output, { arch, classes, wrapper, normalisation });
+  options: { ...checkpointOptions, ...classifierOptions },
+  async run(options): Promise<Report> {
+    const { source, target, arch, classes, wrapper, mean, std } = options;
+    if ((await fileKind(source)) === 'onnx') {
+      refuseOthers(options, checkpointOptions, 'is said of checkpoints, and this is an ONNX model');
+      const imported = await importClassifier(source, target, givenOfClassifier(options));
+      return {
+        result: { source, output: target, ...imported },
+        text: describeClassifier(imported, target),
+        next: nextStep(target, basename(source).replace(/\.onnx$/, '')),
+      };
+    }
+    const { mean: _mean, std: _std, ...onlyOnnx } = classifierOptions;
+    refuseOthers(options, onlyOnnx, 'is said of ONNX classifiers, and this is a checkpoint');
+    const normalisation = givenNormalisation(mean, std);
+    const imported = await importCheckpoint(source, target, { arch, classes, wrapper, normalisation });
     return {
-      result: { checkpoint, output, ...imported },
-      text: describe(imported, output, normalisation !== undefined),
-      next: nextStep(output, imported.architecture),
+      result: { source, output: target, ...imported },
+      text: describeCheckpoint(imported, target, normalisation !== undefined),
+      next: nextStep(target, imported.architecture),
     };
   },
 });
 
-function normalisationOf(mean?: readonly number[], std?: readonly number[]): Normalisation | undefined {
-  if (!mean && !std) return undefined;
-  if (!mean || !std)
-    throw new UsageError(mean ? '--std' : '--mean', 'is missing', '--mean and --std belong together');
-  for (const [name, values] of Object.entries({ mean, std }))
-    if (values.length !== 3) throw new UsageError(`--${name}`, 'takes three numbers: red, green, blue');
-  return { mean, std };
+function refuseOthers(values: Readonly<Record<string, unknown>>, options: object, problem: string): void {
+  const given = Object.keys(options).find((name) => values[name] !== undefined);
+  if (given !== undefined) throw new UsageError(`--${given}`, problem, 'leave it out');
 }
 
-function describe(imported: Imported, output: string, normalisationGiven: boolean): string {
+function describeClassifier(imported: ImportedClassifier, target: string): string {
+  const { classifier, taps, detectorTaps, preprocessing, geometry, origin } = imported;
+  const { input, layout, dtype, batch, classes, height, width } = classifier;
+  const shape = layout === 'NCHW' ? [3, height, width] : [height, width, 3];
+  return [
+    `input          ${input}, ${dtype} ${shapeText([batch ?? 'batch', ...shape])}`,
+    `classes        ${classes}`,
+    `taps           ${taps.length}, of which ${detectorTaps.length} get a detector`,
+    `normalisation  ${describePreprocessing(preprocessing)} (${origin})`,
+    `other sizes    ${describeGeometry(geometry)}`,
+    ...(batch === 1 ? ['note           it takes one image at a time, which is slower'] : []),
+    `Wrote ${target}, and ran it beside the original.`,
+  ].join('\n');
+}
+
+function describeCheckpoint(imported: Imported, output: string, normalisationGiven: boolean): string {
   const { architecture, classes, parameters, taps, notes } = imported;
   const { mean, std } = imported.normalisation;
   const origin = normalisationGiven

@@ -1,5 +1,6 @@
 import {
   type CheckpointInspection,
+  type Classifier,
   type DetectorsInspection,
   type FeaturesInspection,
   type Inspection,
@@ -16,6 +17,7 @@ export const inspectCommand = command({
   summary: 'Shows what is in a checkpoint, an ONNX model, a file of features or detectors, or a run folder.',
   examples: [
     ['inspect weights.pth.tar', 'tensors, architecture, hash'],
+    ['inspect mobilenet.onnx', 'what it takes and yields, and what can be watched in it'],
     ['inspect runs/demo/detectors.onnx', 'gamma, error and support vectors of each layer'],
     ['inspect runs/demo', 'the steps that were done, and whether their files are as they left them'],
   ],
@@ -23,7 +25,7 @@ export const inspectCommand = command({
   options: {},
   async run({ path }) {
     const inspection = await inspectFile(path);
-    return { result: inspection, text: describe(inspection) };
+    return { result: inspection, text: describe(inspection), next: nextStep(inspection) };
   },
 });
 
@@ -40,6 +42,13 @@ function describe(inspection: Inspection): string {
     case 'run':
       return describeRun(inspection);
   }
+}
+
+/** A classifier that is no backbone of la-ood yet. */
+function nextStep(inspection: Inspection): string | undefined {
+  if (inspection.kind !== 'model' || !inspection.classifier || inspection.metadata['la_ood.taps'])
+    return undefined;
+  return `Next: la-ood fit ${inspection.path} --train FOLDER --test FOLDER; --taps chooses other taps than those with a detector`;
 }
 
 function describeCheckpoint(checkpoint: CheckpointInspection): string {
@@ -62,6 +71,7 @@ function describeCheckpoint(checkpoint: CheckpointInspection): string {
 function describeModel(model: ModelInspection): string {
   const { producer, irVersion, opsets, inputs, outputs, operators, parameters, taps, metadata, problems } =
     model;
+  const { classifier, noClassifier } = model;
   const value = ({ name, dtype, shape }: ModelInspection['inputs'][number]) =>
     `${printable(name)} ${dtype ?? 'of unknown type'}${shape ? ` ${shapeText(shape)}` : ''}`;
   const counts = Object.entries(operators).map(([operator, count]) => `${count} ${printable(operator)}`);
@@ -79,20 +89,31 @@ function describeModel(model: ModelInspection): string {
     line('parameters', thousands(parameters)),
     ...Object.entries(metadata).map(([key, text]) => line('metadata', printable(`${key} = ${text}`))),
     ...problems.map((problem) => line('problem', problem)),
+    ...(noClassifier ? [line('guard', `cannot be guarded: ${noClassifier}`)] : []),
+    ...(classifier ? [line('classifier', describeClassifier(classifier))] : []),
     ...(taps.length > 0 ? ['', tapTable(taps)] : []),
   ].join('\n');
 }
 
 function tapTable(taps: ModelInspection['taps']): string {
   return columns(
-    ['layer', 'tap', 'shape', 'detector'],
-    taps.map(({ name, shape, hasDetector }, index) => [
+    ['layer', 'tap', 'kind', 'shape', 'pooling', 'cost so far', 'detector'],
+    taps.map(({ name, kind = '', shape, pooling = '', cost, hasDetector }, index) => [
       index,
       printable(name),
+      kind,
       shape ? shapeText(shape) : '',
+      pooling,
+      cost === undefined ? '' : `${(100 * cost).toFixed(1)} %`,
       hasDetector ? 'yes' : 'no',
     ]),
   );
+}
+
+function describeClassifier({ layout, dtype, height, width, batch, logits, classes }: Classifier): string {
+  const size = height && width ? `${height}×${width}` : 'any size';
+  const images = `${layout} ${dtype} of ${size}, ${batch ?? 'any number'} at once`;
+  return `${images}; ${classes} classes, logits ${printable(logits)}`;
 }
 
 function describeDetectors(file: DetectorsInspection): string {

@@ -15,7 +15,7 @@ const POWER_ITERATIONS = 3;
  * finished.
  *
  * Let w = Σ a_i φ(x_i) belong to the multipliers at hand, D = ½|w|² and G their duality gap, N = ν n, and v, with
- * objective E, to those at which the solver will stop: its gradients f_v there lie between c h and h for a c = 1 − 1 %,
+ * objective E, to those at which the solver will stop: its gradients f_v there lie between c h and h for a c = 1 − ¼ %,
  * except where a multiplier is 1, where they may be smaller.
  *
  * 1. E ≥ D − G, as G bounds the distance to the minimum.

@@ -14,7 +14,7 @@ export interface OneClassSvmOptions {
   readonly nu: number;
   /** Width of the RBF kernel exp(−γ|a − b|²); positive. */
   readonly gamma: number;
-  /** Largest violation of the optimality conditions, as LIBSVM's `tol`; 1e-3 there. Never more than 1 % of rho. */
+  /** Largest violation of the optimality conditions, as LIBSVM's `tol`; 1e-3 there. Never more than ¼ % of rho. */
   readonly tolerance: number;
 }
 

@@ -13,7 +13,7 @@ export const unitRoundoff: Readonly<Record<Precision, number>> = { float32: 2 **
 /** Largest error of a sum of weighted kernel values that was seen in trials, as a share of the sum of its terms. */
 export const gradientRoundoff: Readonly<Record<Precision, number>> = { float32: 2 ** -21, float64: 2 ** -50 };
 
-/** Points per onnxruntime call: a block of 512 × 512 kernel values fits the second-level cache. */
+/** Centres of one onnxruntime call, and points for each of its threads: 512 × 512 kernel values fit a core's second-level cache. */
 const BLOCK = 512;
 
 /**
@@ -26,11 +26,18 @@ const BLOCK = 512;
  */
 export class RbfKernel {
   readonly precision: Precision;
+  readonly #threads: number;
   readonly #expansion: ort.InferenceSession;
   readonly #matrix: ort.InferenceSession;
 
-  private constructor(precision: Precision, expansion: ort.InferenceSession, matrix: ort.InferenceSession) {
+  private constructor(
+    precision: Precision,
+    threads: number,
+    expansion: ort.InferenceSession,
+    matrix: ort.InferenceSession,
+  ) {
     this.precision = precision;
+    this.#threads = threads;
     this.#expansion = expansion;
     this.#matrix = matrix;
   }
@@ -42,9 +49,10 @@ export class RbfKernel {
    * @param threads onnxruntime threads of one call
    */
   static async open(precision: Precision = 'float32', threads = 1): Promise<RbfKernel> {
-    const options = { intraOpNumThreads: threads, interOpNumThreads: 1 };
+    const options = ort.takingTurns(threads);
     return new RbfKernel(
       precision,
+      threads,
       await ort.InferenceSession.create(encodeModel(expansionGraph(precision)), options),
       await ort.InferenceSession.create(encodeModel(matrixGraph(precision)), options),
     );
@@ -99,6 +107,7 @@ export class RbfKernel {
     gamma: number,
   ): Promise<void> {
     const stride = points.width + 2;
+    const pointsOfCall = BLOCK * this.#threads;
     for (let first = 0; first < centres.count; first += BLOCK) {
       const last = Math.min(first + BLOCK, centres.count);
       const block = {
@@ -109,9 +118,9 @@ export class RbfKernel {
       const rows = this.#rows(block, gamma);
       const blockWeights = this.#array(last - first);
       blockWeights.set(weights.subarray(first, last));
-      const weightTensor = this.#tensor(blockWeights, [1, last - first]);
-      for (let start = 0; start < points.count; start += BLOCK) {
-        const end = Math.min(start + BLOCK, points.count);
+      const weightTensor = this.#tensor(blockWeights, [last - first, 1]);
+      for (let start = 0; start < points.count; start += pointsOfCall) {
+        const end = Math.min(start + pointsOfCall, points.count);
         const { sum } = await this.#expansion.run({
           rows,
           weights: weightTensor,
@@ -150,28 +159,31 @@ export interface Points {
   readonly width: number;
 }
 
-/** rows [q, e], points [c, e], weights [1, q] → sum [1, c] */
+/**
+ * rows [q, e], points [c, e], weights [q, 1] → sum [c, 1]. A thread has all kernel values of its points: the other way
+ * round each would need those that the others made.
+ */
 function expansionGraph(precision: Precision) {
-  const { graph, type } = kernelGraph('kernel_expansion', precision);
-  graph.input('weights', type, [1, 'rows']);
-  graph.node('MatMul', ['weights', 'kernel'], { name: 'sum' });
-  graph.output('sum', type, [1, 'points']);
+  const { graph, type } = kernelGraph('kernel_expansion', precision, ['points', 'rows']);
+  graph.input('weights', type, ['rows', 1]);
+  graph.node('MatMul', ['kernel', 'weights'], { name: 'sum' });
+  graph.output('sum', type, ['points', 1]);
   return graph.build();
 }
 
 /** rows [q, e], points [c, e] → kernel [q, c] */
 function matrixGraph(precision: Precision) {
-  const { graph, type } = kernelGraph('kernel_matrix', precision);
+  const { graph, type } = kernelGraph('kernel_matrix', precision, ['rows', 'points']);
   graph.output('kernel', type, ['rows', 'points']);
   return graph.build();
 }
 
-function kernelGraph(name: string, precision: DType) {
+function kernelGraph(name: string, precision: DType, factors: readonly [string, string]) {
   const type = precision === 'float32' ? ElementType.float : ElementType.double;
   const graph = new GraphBuilder(name);
   graph.input('rows', type, ['rows', 'augmented']);
   graph.input('points', type, ['points', 'augmented']);
-  graph.node('Gemm', ['rows', 'points'], { name: 'exponent', attributes: { transB: 1 } });
+  graph.node('Gemm', factors, { name: 'exponent', attributes: { transB: 1 } });
   graph.node('Exp', ['exponent'], { name: 'kernel' });
   return { graph, type };
 }

@@ -1,0 +1,60 @@
+import { guardMethods, guardRun, RunFolder } from '../../index.ts';
+import { command } from '../command.ts';
+import { device, given, properShare, runOptions, runPath, seed } from '../options.ts';
+import { columns, duration, plural } from '../text.ts';
+
+export const guardCommand = command({
+  name: 'guard',
+  summary:
+    'Writes guarded.onnx: one file that classifies, scores and decides at a false-alarm rate you choose.',
+  examples: [
+    ['guard --run runs/resnet20-cifar10', 'calls 5 % of InD images OOD'],
+    ['guard --model vgg16 --ind cifar10 --false-alarms .01', 'calls 1 %'],
+    ['guard --run runs/resnet20-cifar10 --method la-ood', "with the paper's maximum, after la-ood fit"],
+  ],
+  positionals: {},
+  options: {
+    ...runOptions,
+    'false-alarms': {
+      type: 'number',
+      default: 0.05,
+      describe: 'share of InD images that may be called OOD',
+      check: properShare,
+    },
+    confidence: {
+      type: 'number',
+      default: 0.95,
+      describe: 'of the upper bound that is stated for that share',
+      check: properShare,
+    },
+    method: {
+      choices: guardMethods,
+      default: 'evidence',
+      describe: "Gaussians of all layers and the logits' energy, or the paper's maximum of one-class SVMs",
+    },
+    seed: { type: 'number', default: 0, describe: 'seed of the split of the held-out images', check: seed },
+    device,
+  },
+  async run(options, onProgress) {
+    const path = runPath(options);
+    const { ind, falseAlarms: rate, confidence, method, seed, device } = options;
+    const report = await RunFolder.use(path, (run) =>
+      guardRun(run, { ...given({ ind }), rate, confidence, method, seed, device, onProgress }),
+    );
+    const { calibration, sets, layers, file, seconds } = report;
+    const { threshold, count, upperBound } = calibration;
+    const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+    const found = sets.map(({ name, auroc, found }) => [name, (100 * auroc).toFixed(2), percent(found)]);
+    return {
+      result: { run: path, ...report },
+      text: [
+        `Watches ${plural(layers.length, 'place')} of the network (${method}); calibrated on ${plural(count, 'InD image')} that nothing was fitted on.`,
+        `Scores above ${threshold.toPrecision(5)} are OOD: at most ${percent(rate)} false alarms on average, with ${percent(confidence)} confidence below ${percent(upperBound)}.`,
+        ...(found.length ? ['', columns(['OOD set', 'AUROC', 'called OOD'], found)] : []),
+        '',
+        `Wrote ${path}/${file}, read it back, and compared it with its pieces (${duration(seconds)}).`,
+      ].join('\n'),
+      next: `Next: la-ood score ${path}/${file} IMAGES…`,
+    };
+  },
+});

@@ -1,0 +1,59 @@
+import type { Tensor } from '../common/tensor.ts';
+import { GraphBuilder } from '../graph/builder.ts';
+import { ElementType, type ModelProto } from '../graph/onnx.ts';
+
+/** Name of the tensor of calibration scores. */
+export const CALIBRATION = 'la_ood/calibration';
+
+/** The largest float32. */
+const FLOAT_MAX = 3.4028234663852886e38;
+
+/**
+ * The decision as an ONNX model. Inputs: `ood_score` `[batch]`, the logits, and the optional `threshold`, a scalar.
+ * Outputs: `label` `[batch]` int64, the predicted class; `p_value` `[batch]`, the share of InD images that are at least
+ * as suspicious, (1 + #)/(n + 1); `is_ood` `[batch]` bool, whether the score exceeds the threshold. A score that is no
+ * number is the most suspicious of all.
+ *
+ * Operators mean the same in every opset from 9 on.
+ *
+ * @param calibration the n scores of InD calibration images
+ * @param threshold what `threshold` is where it is not given
+ */
+export function decisionModel(
+  logits: string,
+  classes: number,
+  calibration: Float32Array,
+  threshold: number,
+): ModelProto {
+  const graph = new GraphBuilder('la_ood_decision');
+  const count = calibration.length;
+  const node = (opType: string, inputs: string[], name: string, attributes = {}) =>
+    graph.node(opType, inputs, { name: `la_ood/${name}`, attributes });
+  const floats = (name: string, shape: number[], data: ArrayLike<number>) =>
+    graph.initializer(`la_ood/${name}`, { dtype: 'float32', shape, data: Float32Array.from(data) } as Tensor);
+  graph.input('ood_score', ElementType.float, ['batch']);
+  graph.input(logits, ElementType.float, ['batch', classes]);
+  graph.optionalInput('threshold', { dtype: 'float32', shape: [], data: Float32Array.of(threshold) });
+
+  graph.node('ArgMax', [logits], { name: 'label', attributes: { axis: 1, keepdims: 0 } });
+  const worst = floats('worst', [], [FLOAT_MAX]);
+  const score = node('Where', [node('IsNaN', ['ood_score'], 'is_nan'), worst, 'ood_score'], 'score');
+  const column = node('Reshape', [score, graph.int64s('la_ood/column', [-1, 1])], 'score_column');
+  const known = graph.initializer(CALIBRATION, { dtype: 'float32', shape: [1, count], data: calibration });
+  const isLess = node('Less', [known, column], 'is_less');
+  const asNumbers = node('Cast', [isLess], 'less', { to: ElementType.float });
+  const less = node(
+    'MatMul',
+    [asNumbers, floats('ones', [count, 1], new Float32Array(count).fill(1))],
+    'below',
+  );
+  const atLeast = node('Sub', [floats('all', [], [count + 1]), less], 'at_least');
+  const share = node('Div', [atLeast, floats('of', [], [count + 1])], 'share');
+  graph.node('Reshape', [share, graph.int64s('la_ood/row', [-1])], { name: 'p_value' });
+  graph.node('Greater', [score, 'threshold'], { name: 'is_ood' });
+
+  graph.output('label', ElementType.int64, ['batch']);
+  graph.output('p_value', ElementType.float, ['batch']);
+  graph.output('is_ood', ElementType.bool, ['batch']);
+  return graph.build();
+}

@@ -1,0 +1,85 @@
+import type { Tensor } from '../common/tensor.ts';
+import { GraphBuilder } from '../graph/builder.ts';
+import { ElementType, type ModelProto } from '../graph/onnx.ts';
+import type { EvidenceScale, Moments } from './evidence.ts';
+import { addGaussianScores, type GaussianDetector } from './gaussian.ts';
+
+/** What an evidence model takes: pooled taps, and the logits. */
+export interface EvidenceInputs {
+  /** Channels of each tap, by its name. */
+  readonly widths: ReadonlyMap<string, number>;
+  readonly logits: string;
+  readonly classes: number;
+}
+
+/**
+ * Gaussians of all layers and the energy of the logits as one ONNX model, with the outputs of every scorer:
+ * `layer_scores` `[batch, groups]`, `ood_score` `[batch]`, `ood_layer` `[batch]` int64.
+ *
+ * Layer scores are log squared Mahalanobis distances, standardised by what is usual for the predicted class; the score is
+ * their mean, standardised, and the standardised energy (Liu et al. 2020) added: what the layers know of an image and
+ * what the classifier does are nearly independent on InD images.
+ *
+ * Without a scale, `layer_scores` are the distances as they are, and the only output.
+ *
+ * Operators mean the same in every opset from 7 on.
+ */
+export function evidenceModel(
+  detectors: readonly GaussianDetector[],
+  { widths, logits, classes }: EvidenceInputs,
+  scale?: EvidenceScale,
+): ModelProto {
+  const graph = new GraphBuilder('la_ood_evidence');
+  for (const [tap, width] of widths) graph.input(tap, ElementType.float, ['batch', width]);
+  const distances = scale ? 'la_ood/distances' : 'layer_scores';
+  addGaussianScores(graph, detectors, distances);
+  if (scale) {
+    graph.input(logits, ElementType.float, ['batch', classes]);
+    addScale(graph, distances, logits, classes, detectors.length, scale);
+  }
+  graph.output('layer_scores', ElementType.float, ['batch', detectors.length]);
+  if (scale) {
+    graph.output('ood_score', ElementType.float, ['batch']);
+    graph.output('ood_layer', ElementType.int64, ['batch']);
+  }
+  return graph.build();
+}
+
+function addScale(
+  graph: GraphBuilder,
+  distances: string,
+  logits: string,
+  classes: number,
+  groups: number,
+  { layers, together, energy }: EvidenceScale,
+): void {
+  const node = (opType: string, inputs: string[], name: string, attributes = {}) =>
+    graph.node(opType, inputs, { name: `la_ood/${name}`, attributes });
+  const floats = (name: string, shape: number[], data: ArrayLike<number>) =>
+    graph.initializer(`la_ood/${name}`, { dtype: 'float32', shape, data: Float32Array.from(data) } as Tensor);
+  const standardised = (value: string, { mean, deviation }: Moments, name: string) => {
+    const centred = node('Sub', [value, floats(`${name}_mean`, [], [mean])], `${name}_centred`);
+    return node('Div', [centred, floats(`${name}_deviation`, [], [deviation])], `${name}_standardised`);
+  };
+
+  const predicted = node('ArgMax', [logits], 'predicted', { axis: 1, keepdims: 0 });
+  const ofClass = (name: string, table: Float64Array) =>
+    node('Gather', [floats(`${name}_table`, [classes, groups], table), predicted], name, { axis: 0 });
+  const centred = node('Sub', [distances, ofClass('class_mean', layers.mean)], 'centred');
+  graph.node('Div', [centred, ofClass('class_deviation', layers.deviation)], { name: 'layer_scores' });
+  graph.node('ArgMax', ['layer_scores'], { name: 'ood_layer', attributes: { axis: 1, keepdims: 0 } });
+
+  const weights = floats('weights', [groups, 1], new Float64Array(groups).fill(1 / groups));
+  const layersTogether = standardised(
+    node('MatMul', ['layer_scores', weights], 'together'),
+    together,
+    'layers',
+  );
+  // −log Σ exp(z) = log softmax(z)_0 − z_0: safe from overflow, and LogSoftmax is the same in every opset on N×C.
+  const first = graph.int64s('la_ood/first_class', [0]);
+  const ofFirst = (value: string, name: string) => node('Gather', [value, first], name, { axis: 1 });
+  const logSoftmax = ofFirst(node('LogSoftmax', [logits], 'log_softmax', { axis: 1 }), 'first_log_softmax');
+  const freeEnergy = node('Sub', [logSoftmax, ofFirst(logits, 'first_logit')], 'energy');
+  const sum = node('Add', [layersTogether, standardised(freeEnergy, energy, 'energy')], 'sum');
+  graph.node('Reshape', [sum, graph.int64s('la_ood/flat', [-1])], { name: 'ood_score' });
+}

@@ -1,0 +1,82 @@
+/** Layer scores and the classifier's own doubt, put on one scale and added: which InD samples say what is usual. */
+export interface EvidenceScale {
+  /** Mean and deviation of each layer score among InD samples of each predicted class: classes × layers, row-major. */
+  readonly layers: { readonly mean: Float64Array; readonly deviation: Float64Array };
+  /** Of the standardised layer scores' mean. */
+  readonly together: Moments;
+  /** Of the energy of the logits. */
+  readonly energy: Moments;
+}
+
+export interface Moments {
+  readonly mean: number;
+  readonly deviation: number;
+}
+
+/** What a scorer knows of samples before the scores are put on one scale. */
+export interface Evidence {
+  /** n × layers, row-major; higher is more OOD. */
+  readonly layerScores: Float32Array;
+  /** n free energies of the logits; higher is more OOD. */
+  readonly energy: Float64Array;
+  /** n predicted classes. */
+  readonly labels: Uint32Array;
+}
+
+/** A class's moments are drawn to those of all samples as if it had so many samples more that are like all. */
+const PRIOR = 20;
+
+/**
+ * Fits the scale on InD samples that neither the backbone nor the detectors have seen. They must not be those that give
+ * the p-values: their scores would no longer be exchangeable with those of new InD samples.
+ *
+ * @param rows which samples
+ */
+export function fitEvidenceScale(evidence: Evidence, classes: number, rows: Uint32Array): EvidenceScale {
+  const { layerScores, energy, labels } = evidence;
+  const width = layerScores.length / labels.length;
+  const layers = { mean: new Float64Array(classes * width), deviation: new Float64Array(classes * width) };
+  const counts = new Float64Array(classes);
+  for (const row of rows) counts[labels[row]]++;
+  for (let l = 0; l < width; l++) {
+    const all = moments(Array.from(rows, (row) => layerScores[row * width + l]));
+    const sums = new Float64Array(classes).fill(PRIOR * all.mean);
+    for (const row of rows) sums[labels[row]] += layerScores[row * width + l];
+    const means = sums.map((sum, c) => sum / (counts[c] + PRIOR));
+    const squares = new Float64Array(classes).fill(PRIOR * all.deviation ** 2);
+    for (const row of rows) squares[labels[row]] += (layerScores[row * width + l] - means[labels[row]]) ** 2;
+    for (let c = 0; c < classes; c++) {
+      layers.mean[c * width + l] = means[c];
+      layers.deviation[c * width + l] = Math.sqrt(squares[c] / (counts[c] + PRIOR)) || 1;
+    }
+  }
+  const together = moments(Array.from(rows, (row) => meanStandardised(evidence, layers, row)));
+  return { layers, together, energy: moments(Array.from(rows, (row) => energy[row])) };
+}
+
+/** The score of every sample: its layers' standardised mean and its standardised energy, added. */
+export function evidenceScores(evidence: Evidence, scale: EvidenceScale): Float64Array {
+  const { energy, together } = scale;
+  return Float64Array.from(evidence.labels, (_, row) => {
+    const layers = (meanStandardised(evidence, scale.layers, row) - together.mean) / together.deviation;
+    return layers + (evidence.energy[row] - energy.mean) / energy.deviation;
+  });
+}
+
+function meanStandardised(
+  { layerScores, labels }: Evidence,
+  { mean, deviation }: EvidenceScale['layers'],
+  row: number,
+): number {
+  const width = layerScores.length / labels.length;
+  const at = labels[row] * width;
+  let sum = 0;
+  for (let l = 0; l < width; l++) sum += (layerScores[row * width + l] - mean[at + l]) / deviation[at + l];
+  return sum / width;
+}
+
+function moments(values: readonly number[]): Moments {
+  const mean = values.reduce((a, b) => a + b, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return { mean, deviation: Math.sqrt(variance) || 1 };
+}

@@ -1,0 +1,86 @@
+import { UsageError } from '../common/errors.ts';
+
+/** A threshold for scores, and what is known of the false alarms that it raises. */
+export interface Calibration {
+  /** Scores above it are called OOD. */
+  readonly threshold: number;
+  /** The false-alarm rate asked for: at most so many InD images are called OOD, on average over calibration sets. */
+  readonly rate: number;
+  /** With the confidence asked for, this calibration set's own rate is not above this. */
+  readonly upperBound: number;
+  readonly confidence: number;
+  /** Calibration images. */
+  readonly count: number;
+}
+
+/**
+ * Split-conformal calibration (Vovk et al., "Algorithmic learning in a random world", 2005; Bates et al., "Testing for
+ * outliers with conformal p-values", 2023): an image is called OOD where its p-value (1 + #{calibration scores ≥ its
+ * own}) / (n + 1) is at most the rate. For InD images that are exchangeable with the calibration images that happens
+ * with at most this probability. Given a calibration set, its own rate follows Beta(k, n + 1 − k) with
+ * k = ⌊rate (n + 1)⌋ where scores have no ties.
+ *
+ * @param scores n scores of InD images that nothing else was fitted on
+ * @param rate false-alarm rate, (0, 1)
+ * @param confidence of the upper bound, (0, 1)
+ * @throws UsageError where n images cannot support the rate: it is below 1 / (n + 1)
+ */
+export function calibrate(scores: ArrayLike<number>, rate: number, confidence = 0.95): Calibration {
+  const count = scores.length;
+  const alarms = Math.floor(rate * (count + 1) + 1e-9);
+  if (alarms < 1)
+    throw new UsageError(
+      `false-alarm rate ${rate}`,
+      `cannot be promised from ${count} calibration images`,
+      `take at least ${Math.ceil(1 / rate) - 1} images, or a rate from ${(1 / (count + 1)).toPrecision(2)} on`,
+    );
+  const sorted = Float64Array.from(scores).sort();
+  return {
+    threshold: sorted[count - alarms],
+    rate,
+    upperBound: betaQuantile(confidence, alarms, count + 1 - alarms),
+    confidence,
+    count,
+  };
+}
+
+/**
+ * Split-conformal p-values: (1 + #{calibration scores ≥ score}) / (n + 1), in (0, 1]. Uniform, or larger, for InD images.
+ *
+ * @param calibration n scores, in any order
+ */
+export function conformalPValues(calibration: ArrayLike<number>, scores: ArrayLike<number>): Float64Array {
+  const sorted = Float64Array.from(calibration).sort();
+  return Float64Array.from(scores, (score) => {
+    // The first that is at least as large, by bisection.
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sorted[middle] >= score) high = middle;
+      else low = middle + 1;
+    }
+    return (1 + sorted.length - low) / (sorted.length + 1);
+  });
+}
+
+/** The quantile of Beta(a, b) for whole a and b, to 1e-12: P(Beta(a, b) ≤ x) = P(Binomial(a + b − 1, x) ≥ a). */
+export function betaQuantile(probability: number, a: number, b: number): number {
+  const trials = a + b - 1;
+  const logFactorials = new Float64Array(trials + 1);
+  for (let i = 2; i <= trials; i++) logFactorials[i] = logFactorials[i - 1] + Math.log(i);
+  const atMost = (x: number) => {
+    let sum = 0;
+    for (let k = a; k <= trials; k++) {
+      const ways = logFactorials[trials] - logFactorials[k] - logFactorials[trials - k];
+      sum += Math.exp(ways + k * Math.log(x) + (trials - k) * Math.log1p(-x));
+    }
+    return sum;
+  };
+  let [low, high] = [0, 1];
+  while (high - low > 1e-12) {
+    const middle = (low + high) / 2;
+    if (atMost(middle) < probability) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
+}

@@ -1,0 +1,132 @@
+import { GraphError } from '../../common/errors.ts';
+import { makeNode, makeValueInfo } from '../make.ts';
+import { freshNames, renameValues } from '../names.ts';
+import { ElementType, type ModelProto } from '../onnx.ts';
+import { pruneUnused } from '../rewrite.ts';
+import { inferShapes } from '../shapes.ts';
+import { imageInput, type Layout } from './image-input.ts';
+import { findLogits } from './logits.ts';
+
+export type { Layout } from './image-input.ts';
+
+/** What a classifier of images takes and yields, whoever exported it. */
+export interface Classifier {
+  /** Its input's name. */
+  readonly input: string;
+  readonly layout: Layout;
+  /** Undefined where the graph takes images of any size. */
+  readonly height?: number;
+  readonly width?: number;
+  /** What the input's elements are; bytes where the network normalises by itself. */
+  readonly dtype: 'float32' | 'float16' | 'float64' | 'uint8';
+  /** The number of images that the graph takes at once; undefined where it takes any. */
+  readonly batch?: number;
+  /** The value that is the logits. */
+  readonly logits: string;
+  readonly classes: number;
+}
+
+export interface ClassifierOptions {
+  /** The output to take, where there are several. */
+  readonly output?: string;
+}
+
+const dtypes: Readonly<Record<number, Classifier['dtype']>> = {
+  [ElementType.float]: 'float32',
+  [ElementType.float16]: 'float16',
+  [ElementType.double]: 'float64',
+  [ElementType.uint8]: 'uint8',
+};
+
+/** What the logits are called in every backbone. */
+export const LOGITS = 'logits';
+
+/** What the free batch size is called, where the model has no name for it. */
+const BATCH = 'batch';
+
+/**
+ * Understands a classifier: one input of RGB images, N×3×H×W or N×H×W×3, and logits, N×classes, be they an output or
+ * what an output's softmax is of.
+ *
+ * @param where the file, for errors
+ * @throws GraphError where input or output are something else, or there are several outputs to choose from
+ */
+export function describeClassifier(
+  model: ModelProto,
+  where: string,
+  { output }: ClassifierOptions = {},
+): Classifier {
+  const { name, layout, elemType, batch, channels, height, width } = imageInput(model, where);
+  if (typeof channels === 'number' && channels !== 3)
+    throw new GraphError(
+      where,
+      `its input ${name} has ${channels} channels`,
+      'classifiers of RGB images are guarded, of three',
+    );
+  const { value, classes } = findLogits(model, where, output);
+  return {
+    input: name,
+    layout,
+    height: numeric(height),
+    width: numeric(width),
+    dtype: dtypes[elemType],
+    batch: numeric(batch),
+    logits: value,
+    classes,
+  };
+}
+
+/**
+ * The classifier as a backbone: one output, `logits`, N×classes, with nothing of a softmax behind it; a name for the
+ * free batch size; and nothing that the logits do not need. The input stays as it is.
+ *
+ * @param options.size the size of images, where the graph takes any
+ * @throws GraphError as `describeClassifier`
+ */
+export function toBackbone(
+  model: ModelProto,
+  where: string,
+  options: ClassifierOptions & { readonly size?: { readonly height: number; readonly width: number } } = {},
+): ModelProto {
+  const { value, rank, classes } = findLogits(model, where, options.output);
+  const input = imageInput(model, where);
+  const { batch = BATCH, channels, height: ownHeight, width: ownWidth } = input;
+  const height = numeric(ownHeight) ?? options.size?.height;
+  const width = numeric(ownWidth) ?? options.size?.width;
+  const shape = input.layout === 'NCHW' ? [batch, channels, height, width] : [batch, height, width, channels];
+  const image = makeValueInfo(input.name, { elemType: input.elemType, shape });
+  const graph = {
+    ...model.graph,
+    input: model.graph.input.map((known) => (known.name === input.name ? image : known)),
+    output: [{ name: value }],
+    // What was declared of values within may hold for images of any size.
+    ...((height !== ownHeight || width !== ownWidth) && { valueInfo: [] }),
+  };
+  const alone = pruneUnused({ ...model, graph });
+  const renamed = renameValues(alone, namesOf(alone, value, rank));
+  const { elemType } = inferShapes(model).get(value)!;
+  const output = makeValueInfo(LOGITS, { elemType, shape: [batch, classes] });
+  const flatten = rank === 4 ? [makeNode('Flatten', [unflattened(renamed)], LOGITS)] : [];
+  return {
+    ...renamed,
+    graph: { ...renamed.graph, node: [...renamed.graph.node, ...flatten], output: [output] },
+  };
+}
+
+/** The logits get their name, and whatever has it gets another. */
+function namesOf(model: ModelProto, value: string, rank: number): Map<string, string> {
+  const names = new Map<string, string>();
+  const fresh = freshNames(model);
+  if (value === LOGITS && rank === 2) return names;
+  names.set(LOGITS, fresh(`${LOGITS}_before`));
+  if (rank === 2) names.set(value, LOGITS);
+  return names;
+}
+
+function unflattened({ graph }: ModelProto): string {
+  return graph.output[0].name;
+}
+
+function numeric(size: unknown): number | undefined {
+  return typeof size === 'number' ? size : undefined;
+}

@@ -1,0 +1,121 @@
+import { expect } from 'chai';
+import { GraphError } from '../../../src/common/errors.ts';
+import { GraphBuilder } from '../../../src/graph/builder.ts';
+import { checkModel } from '../../../src/graph/check.ts';
+import { describeClassifier, toBackbone } from '../../../src/graph/classifier/classifier.ts';
+import { ElementType } from '../../../src/graph/onnx.ts';
+import { images, runModel } from '../models.ts';
+import { convolutionalNet, severalOutputs, type transformer } from './networks.ts';
+
+const common = { input: 'image', dtype: 'float32', height: 8, width: 8, batch: undefined, classes: 5 };
+
+describe('describeClassifier', () => {
+  for (const layout of ['NCHW', 'NHWC'] as const)
+    it(`understands ${layout}`, () => {
+      const found = describeClassifier(convolutionalNet({ layout }), 'net.onnx');
+      expect(found).to.deep.equal({ ...common, layout, logits: 'scores' });
+    });
+
+  it('says what is fixed and what is free', () => {
+    const fixed = describeClassifier(convolutionalNet({ batch: 1, dtype: 'uint8' }), 'net.onnx');
+    expect(fixed).to.include({ batch: 1, dtype: 'uint8', layout: 'NCHW' });
+    const free = describeClassifier(convolutionalNet({ size: 'side' }), 'net.onnx');
+    expect(free).to.include({ layout: 'NCHW', height: undefined, width: undefined, classes: 5 });
+  });
+
+  for (const [ending, opset] of [
+    [['Softmax'], 13],
+    [['Softmax'], 7],
+    [['LogSoftmax'], 13],
+    [['Softmax', 'Log'], 13],
+    [['Sigmoid'], 13],
+    [['Identity', 'Softmax', 'Cast', 'Dropout'], 13],
+  ] as const)
+    it(`sees through ${ending.join(', ')} at opset ${opset}`, () => {
+      const { logits, classes } = describeClassifier(convolutionalNet({ opset, ending }), 'net.onnx');
+      expect(logits).to.equal(ending[0] === 'Identity' ? 'identity' : 'scores');
+      expect(classes).to.equal(5);
+    });
+
+  it('asks which of several outputs are the logits, and lists them', () => {
+    expect(() => describeClassifier(severalOutputs(), 'net.onnx')).to.throw(
+      GraphError,
+      'net.onnx: has 2 outputs that may be the logits: scores (batch×5), aux (batch×7); say which with --output scores',
+    );
+    expect(describeClassifier(severalOutputs(), 'net.onnx', { output: 'aux' }).classes).to.equal(7);
+    const seen = describeClassifier(severalOutputs(), 'net.onnx', { output: 'probabilities' });
+    expect(seen.logits).to.equal('scores');
+    expect(() => describeClassifier(severalOutputs(), 'net.onnx', { output: 'auxx' })).to.throw(
+      'net.onnx: has no output auxx; did you mean aux?',
+    );
+  });
+
+  it('takes the output that is called logits', () => {
+    const model = severalOutputs();
+    const aux = model.graph.node.at(-1)!;
+    aux.output = ['logits'];
+    model.graph.output.at(-1)!.name = 'logits';
+    expect(describeClassifier(model, 'net.onnx').logits).to.equal('logits');
+  });
+
+  it('refuses what is no classifier of RGB images', () => {
+    const model = (input: readonly (number | string)[], output: readonly (number | string)[]) => {
+      const graph = new GraphBuilder('g');
+      graph.input('x', ElementType.float, input);
+      graph.node('Relu', ['x'], { name: 'y' });
+      graph.output('y', ElementType.float, output);
+      return graph.build();
+    };
+    for (const [refused, message] of [
+      [model(['n', 3], ['n', 3]), 'its input x is not a batch of N×C×H×W or N×H×W×C floats or bytes'],
+      [
+        model(['n', 1, 8, 8], ['n', 1, 8, 8]),
+        'its input x has 1 channels; classifiers of RGB images are guarded',
+      ],
+      [
+        model(['n', 3, 8, 8], ['n', 3, 8, 8]),
+        'none of its outputs is scores of classes, N×classes: y (n×3×8×8)',
+      ],
+    ] as const)
+      expect(() => describeClassifier(refused, 'net.onnx')).to.throw(GraphError, message);
+  });
+});
+
+describe('toBackbone', () => {
+  it('keeps the logits alone, under that name', async () => {
+    const model = convolutionalNet({ ending: ['Softmax'] });
+    const backbone = toBackbone(model, 'net.onnx');
+    checkModel(backbone, 'net.onnx');
+    expect(backbone.graph.output.map(({ name }) => name)).to.deep.equal(['logits']);
+    expect(backbone.graph.node.some(({ opType }) => opType === 'Softmax')).to.equal(false);
+    const { logits } = await runModel(backbone, { image: images(3) });
+    const { scores } = await runModel(convolutionalNet(), { image: images(3) });
+    expect(logits.data).to.deep.equal(scores.data);
+    expect(describeClassifier(backbone, 'net.onnx').logits).to.equal('logits');
+  });
+
+  it('leaves nothing that another output needed', () => {
+    const { graph } = toBackbone(severalOutputs(), 'net.onnx', { output: 'scores' });
+    expect(graph.initializer.map(({ name }) => name)).not.to.include('aux.weight');
+  });
+
+  it('flattens logits of one pixel', async () => {
+    const graph = new GraphBuilder('g');
+    graph.input('image', ElementType.float, ['n', 3, 8, 8]);
+    graph.node('GlobalAveragePool', ['image'], { name: 'logits' });
+    graph.node('Softmax', ['logits'], { name: 'y', attributes: { axis: 1 } });
+    graph.output('y', ElementType.float, ['n', 3, 1, 1]);
+    const backbone = toBackbone(graph.build(), 'net.onnx');
+    checkModel(backbone, 'net.onnx');
+    const { logits } = await runModel(backbone, { image: images(2) });
+    expect(logits.dims).to.deep.equal([2, 3]);
+  });
+
+  it('says the size of images where the graph leaves it open, and only there', () => {
+    const size = { height: 16, width: 12 };
+    const sized = (model: ReturnType<typeof transformer>) =>
+      describeClassifier(toBackbone(model, 'net.onnx', { size }), 'net.onnx');
+    expect(sized(convolutionalNet({ size: 'side' }))).to.include(size);
+    expect(sized(convolutionalNet())).to.include({ height: 8, width: 8 });
+  });
+});

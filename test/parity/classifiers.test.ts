@@ -1,0 +1,132 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { toFloat32 } from '../../src/common/tensor.ts';
+import { describeClassifier, LOGITS } from '../../src/graph/classifier/classifier.ts';
+import type { ModelProto } from '../../src/graph/onnx.ts';
+import { readModel } from '../../src/graph/read.ts';
+import { adoptClassifier } from '../../src/pipeline/adopt-classifier.ts';
+import { featureGraph } from '../../src/pipeline/feature-graph.ts';
+import { extractFeatures } from '../../src/pipeline/features.ts';
+import { fitDetectors } from '../../src/pipeline/fit.ts';
+import { guardMethods, guardRun } from '../../src/pipeline/guard.ts';
+import { importClassifier } from '../../src/pipeline/import-classifier.ts';
+import { RunFolder } from '../../src/pipeline/run-folder.ts';
+import { runOnPixels } from '../../src/pipeline/run-graph.ts';
+import { understandClassifier } from '../../src/pipeline/understand-classifier.ts';
+import { imageFolder } from '../cli/files.ts';
+import { expectSameInPython } from './guarded.ts';
+import { python, pythonWithInput } from './python.ts';
+
+/** What PyTorch says of a classifier; nothing where it has not the same weights. */
+interface Made {
+  readonly size: number;
+  readonly convolutions?: readonly (readonly number[])[];
+  readonly logits?: readonly number[];
+}
+
+const count = 3;
+const cifar = { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] };
+const halves = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+
+const names = [
+  ...['vit', 'vit-fixed', 'mobilenet-script', 'mobilenet-dynamo', 'convnext', 'resnet-half', 'resnet-fixed'],
+  ...['resnet-opset9', 'plain-opset7', 'keras'],
+];
+const published = ['resnet20', 'resnet32', 'resnet44', 'resnet56'];
+const reference = process.env.LA_OOD_REFERENCE;
+
+describe('classifiers of other exporters beside onnxruntime and PyTorch', () => {
+  let folder: string;
+  let made: Record<string, Made>;
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'la-ood-classifiers-'));
+    const checkpoints = reference ? [join(reference, 'checkpoints')] : [];
+    made = await python('classifiers.py', 'make', folder, ...checkpoints);
+    await imageFolder(join(folder, 'images'), 'demo:train', 150);
+    await imageFolder(join(folder, 'held-out'), 'demo:test', 60);
+    await imageFolder(join(folder, 'noise'), 'demo:noise', 20);
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  for (const name of [...names, ...published]) {
+    const preprocessing = name === 'keras' ? halves : cifar;
+    const source = () => join(folder, `${name}.onnx`);
+
+    it(`${name}: every tap and the logits are what they are in Python`, async function () {
+      if (!reference && published.includes(name)) this.skip();
+      const { size, logits: expected, convolutions } = made[name];
+      const path = join(folder, name, 'all.onnx');
+      const { taps } = await importClassifier(source(), path, { taps: ['all'], preprocessing });
+      const ours = await pooledTaps(await readModel(path), path, size);
+      const original = await readModel(source());
+      const { logits } = describeClassifier(original, name);
+      const asked = taps.map((tap) => (tap === LOGITS ? logits : tap));
+      const values = await pythonWithInput<Record<string, number[]>>(
+        'classifiers.py',
+        JSON.stringify(asked),
+        ...['values', folder, name],
+      );
+      expect(taps).to.have.length.above(6);
+      // Half floats have 11 bits. What Python reads out of the graph is rounded to them, ours is pooled in float32 first.
+      const tolerance = name === 'resnet-half' ? 2 ** -11 : 1e-4;
+      for (const [t, tap] of taps.entries())
+        expect(difference(ours[tap], values[asked[t]]), tap).to.be.below(tolerance);
+
+      if (!expected) return;
+      expect(difference(ours[LOGITS], expected), 'logits beside PyTorch').to.be.below(1e-4);
+      const { candidates } = await understandClassifier(original, name);
+      const ofOperator = candidates.filter(({ kind }) => kind === 'convolution');
+      expect(ofOperator).to.have.length(convolutions!.length);
+      for (const [c, { name: tap }] of ofOperator.entries())
+        expect(difference(ours[tap], convolutions![c]), `${tap} beside PyTorch`).to.be.below(1e-4);
+    });
+
+    it(`${name}: goes through fit as it is`, async function () {
+      if (!reference && published.includes(name)) this.skip();
+      await RunFolder.use(join(folder, name, 'run'), async (run) => {
+        await adoptClassifier(run, source(), { preprocessing });
+        const train = { name: 'shapes', source: join(folder, 'images') };
+        const [{ images }] = await extractFeatures(run, { train, batch: 25, device: 'cpu' });
+        expect(images).to.equal(150);
+        const { detectors } = await fitDetectors(run, { nu: 0.05 });
+        const { detectorTaps } = featureGraph(await readModel(run.file('backbone.onnx')), name);
+        expect(detectors.map(({ tap }) => tap)).to.deep.equal(detectorTaps);
+        expect(detectors).to.have.length.within(6, 30);
+      });
+    });
+
+    it(`${name}: goes through guard and score as it is, the same in Python`, async function () {
+      if (!reference && published.includes(name)) this.skip();
+      await RunFolder.use(join(folder, name, 'run'), async (run) => {
+        const test = { name: 'shapes', source: join(folder, 'held-out') };
+        await extractFeatures(run, { test, batch: 25, device: 'cpu' });
+        for (const method of guardMethods) {
+          const report = await guardRun(run, { method, rate: 0.1 });
+          expect(report.calibration.count).to.equal(30);
+          const tolerance = name === 'resnet-half' ? 2 ** -11 : undefined;
+          await expectSameInPython(run, report, join(folder, 'noise'), tolerance);
+        }
+      });
+    });
+  }
+
+  /** The taps of the images that Python has too. */
+  async function pooledTaps(backbone: ModelProto, path: string, side: number) {
+    const { model, taps, batch = count } = featureGraph(backbone, path);
+    const file = await readFile(join(folder, `pixels-${side}.npy`));
+    const pixels = Uint8Array.from(file.subarray(file.length - count * side * side * 3));
+    const bytes = pixels.length / (count / batch);
+    const runsOf = Array.from({ length: count / batch }, (_, i) => pixels.slice(i * bytes, (i + 1) * bytes));
+    const runs = await runOnPixels(model, path, { height: side, width: side }, runsOf);
+    return Object.fromEntries(taps.map((tap) => [tap, runs.flatMap((run) => [...toFloat32(run[tap])])]));
+  }
+});
+
+/** The largest difference, as a share of the largest value. */
+function difference(ours: readonly number[], theirs: readonly number[]): number {
+  expect(ours).to.have.length(theirs.length);
+  const largest = Math.max(...theirs.map(Math.abs));
+  return Math.max(...ours.map((value, i) => Math.abs(value - theirs[i]))) / largest;
+}

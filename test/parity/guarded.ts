@@ -1,0 +1,93 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { batches } from '../../data/batches.ts';
+import { openImageSet } from '../../data/open.ts';
+import { toFloat32 } from '../../src/common/tensor.ts';
+import {
+  type GuardReport,
+  type RunFolder,
+  readModel,
+  type ScoredImage,
+  scoreImages,
+} from '../../src/index.ts';
+import { featureGraph } from '../../src/pipeline/feature-graph.ts';
+import { runOnPixels } from '../../src/pipeline/run-graph.ts';
+import { python } from './python.ts';
+
+interface Theirs {
+  readonly domains: readonly string[];
+  readonly names: readonly string[];
+  readonly outputs: Readonly<Record<string, readonly number[]>>;
+  readonly stricter: readonly number[];
+}
+
+/** Images that are compared. */
+const COUNT = 20;
+
+/**
+ * Compares what a run's `guarded.onnx` says of the first images of a set in `la-ood score`, in our onnxruntime, and in
+ * Python's, there one image at a time.
+ *
+ * @param tolerance of the largest value: two builds of onnxruntime, and batches of other sizes
+ */
+export async function expectSameInPython(
+  run: RunFolder,
+  { calibration: { threshold } }: GuardReport,
+  set: string,
+  tolerance = 1e-4,
+): Promise<void> {
+  const file = run.file('guarded.onnx');
+  const backbone = run.file('backbone.onnx');
+  const { size, logits, batch = COUNT } = featureGraph(await readModel(backbone), backbone);
+  const images = await openImageSet(set);
+  const pixels = new Uint8Array(COUNT * size.height * size.width * 3);
+  for await (const read of batches(images, { batch, size })) {
+    if (read.start >= COUNT) break;
+    pixels.set(
+      read.pixels.subarray(0, read.count * size.height * size.width * 3),
+      read.start * size.height * size.width * 3,
+    );
+  }
+  const scored: ScoredImage[] = [];
+  for await (const row of scoreImages(file, [set])) if (scored.push(row) === COUNT) break;
+
+  const theirs = await inPython(file, pixels, size, Math.max(...scored.map(({ score }) => score)) + 1);
+  expect(theirs.domains).to.deep.equal(['']);
+  expect(theirs.names).to.deep.equal([
+    ...[logits, 'label', 'ood_score', 'p_value', 'is_ood', 'ood_layer', 'layer_scores'],
+  ]);
+  expect(theirs.stricter).not.to.include(1);
+
+  const bytes = pixels.length / (COUNT / batch);
+  const parts = Array.from({ length: COUNT / batch }, (_, i) => pixels.slice(i * bytes, (i + 1) * bytes));
+  const outputs = await runOnPixels(await readModel(file), file, size, parts);
+  const largest = (values: readonly number[]) => Math.max(1, ...values.map(Math.abs));
+  for (const name of [logits, 'ood_score', 'layer_scores']) {
+    const ours = outputs.flatMap((output) => [...toFloat32(output[name])]);
+    expect(ours).to.have.length(theirs.outputs[name].length);
+    const difference = Math.max(...ours.map((value, i) => Math.abs(value - theirs.outputs[name][i])));
+    expect(difference, name).to.be.at.most(tolerance * largest(ours));
+  }
+  const near = tolerance * largest(scored.map(({ score }) => score));
+  for (const [i, { score, isOod }] of scored.entries()) {
+    expect(Math.abs(score - theirs.outputs.ood_score[i])).to.be.at.most(near);
+    if (Math.abs(score - threshold) > near) expect(isOod).to.equal(theirs.outputs.is_ood[i] === 1);
+  }
+}
+
+async function inPython(
+  file: string,
+  pixels: Uint8Array,
+  { height, width }: { height: number; width: number },
+  threshold: number,
+): Promise<Theirs> {
+  const folder = await mkdtemp(join(tmpdir(), 'la-ood-guarded-'));
+  try {
+    await writeFile(join(folder, 'pixels'), pixels);
+    return await python('guard.py', file, join(folder, 'pixels'), ...[height, width, threshold].map(String));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
