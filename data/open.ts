@@ -26,7 +26,7 @@ export interface OpenOptions {
 /**
  * Opens a set of images by what a person types:
  *
- * - `demo:train`, `demo:test`, `demo:shapes`, …: a set of the built-in demo
+ * - `demo:train`, `demo:test`, `demo:shapes`, …: a set of the built-in demo; `demo:train:16000` for so many images
  * - `pure_color`: the original's synthetic set
  * - a path: a folder, a zip or tar archive, or a file of images (the formats are those of `formats/open-file.ts`, the
  *   ways in which folders and archives are laid out those of `layouts/`)
@@ -36,7 +36,8 @@ export interface OpenOptions {
  */
 export async function openImageSet(spec: string, options: OpenOptions = {}): Promise<ImageSet> {
   if (spec === 'pure_color') return pureColor(options);
-  if (spec.startsWith('demo:')) return demoSet(spec.slice('demo:'.length), options);
+  const [, demo, count] = /^demo:(.*?)(?::([1-9]\d{0,6}))?$/s.exec(spec) ?? [];
+  if (demo !== undefined) return demoSet(demo, { ...options, ...(count && { count: Number(count) }) });
   const [, path, part] = /^(.*?)(?::(train|test|val))?$/s.exec(spec) as unknown as [string, string, Part?];
   const found = await stat(path).catch(() => undefined);
   if (!found) throw await nothingThere(path);

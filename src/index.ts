@@ -31,6 +31,7 @@ export {
   GraphError,
   LaOodError,
   RunError,
+  TrainingError,
   UsageError,
 } from './common/errors.ts';
 export { printable } from './common/printable.ts';
@@ -127,8 +128,17 @@ export {
 export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/monitor.ts';
 export { RunFolder, type Step, type StepRecord } from './pipeline/run-folder.ts';
 export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/score.ts';
+export { type TrainBackboneOptions, type TrainReport, trainBackbone } from './pipeline/train.ts';
 export { programVersion, versions } from './pipeline/versions.ts';
 export { writeScores } from './pipeline/write-scores.ts';
 // Running graphs.
 export { type Device, type DeviceName, deviceNames } from './runtime/device.ts';
 export { GraphSession, type SessionOptions, type Tensors } from './runtime/graph-session.ts';
+// Training.
+export {
+  type TrainingBackendExamination,
+  type TrainingBackendName,
+  trainingBackendNames,
+} from './training/backend.ts';
+export { fineTuning, type Recipe, recipeOf, type Schedule, schedules } from './training/recipe.ts';
+export type { EpochReport } from './training/train.ts';

@@ -13,11 +13,13 @@ import { importCommand } from './commands/import.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { monitorCommand } from './commands/monitor.ts';
 import { scoreCommand } from './commands/score.ts';
+import { trainCommand } from './commands/train.ts';
 import { usageError, wrongChoice } from './usage.ts';
 
 /** Every command, in the order in which one works. */
 export const commands: readonly Command[] = [
   demoCommand,
+  trainCommand,
   importCommand,
   exportCommand,
   inspectCommand,
