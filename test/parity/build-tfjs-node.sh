@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Puts a working @tensorflow/tfjs-node into node_modules, where its binaries cannot be downloaded too: the addon is
 # compiled from the package's own source against the TensorFlow of the PyPI wheel. Needs g++, Node's headers and the
-# parity environment's pip. What was made once is kept in that environment, so that it survives `npm ci`.
+# parity environment's pip. What was made once is kept in that environment, so that it survives `npm ci`: node_modules gets a
+# link. (npm itself removes an optional peer that it is asked to install without saving it.)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 version=4.22.0
 tensorflow=2.21.0
 venv="${LA_OOD_VENV:-.venv}"
-package=node_modules/@tensorflow/tfjs-node
-addon=$package/lib/napi-v8/tfjs_binding.node
+link=node_modules/@tensorflow/tfjs-node
 
 works() { node -e "require('@tensorflow/tfjs-node').scalar(1).dataSync()" >/dev/null 2>&1; }
 if works; then exit 0; fi
@@ -25,8 +25,13 @@ if [ ! -e "$libraries/tfjs_binding-$version.node" ]; then
     exit 1
   fi
 fi
-[ -e "$package/package.json" ] ||
-  npm install --no-save --ignore-scripts --no-audit --no-fund "@tensorflow/tfjs-node@$version"
+home="$(cd "$venv" && pwd)/tfjs-node-$version"
+package=$home/node_modules/@tensorflow/tfjs-node
+if [ ! -e "$package/package.json" ]; then
+  mkdir -p "$home"
+  echo '{ "private": true }' >"$home/package.json"
+  npm install --prefix "$home" --ignore-scripts --no-audit --no-fund "@tensorflow/tfjs-node@$version"
+fi
 
 if [ ! -e "$libraries/tfjs_binding-$version.node" ]; then
   part=$(mktemp -d "$venv/tensorflow.XXXXXX")
@@ -48,8 +53,10 @@ PYTHON
     -L"$libraries" -l:libtensorflow_cc.so.2 -l:libtensorflow_framework.so.2 -Wl,-rpath,"$libraries"
   mv "$part/addon.node" "$libraries/tfjs_binding-$version.node"
 fi
-mkdir -p "$(dirname "$addon")"
-cp "$libraries/tfjs_binding-$version.node" "$addon"
+mkdir -p "$package/lib/napi-v8" "$(dirname "$link")"
+cp "$libraries/tfjs_binding-$version.node" "$package/lib/napi-v8/tfjs_binding.node"
+rm -rf "$link"
+ln -s "$package" "$link"
 
 if ! works; then
   node -e "require('@tensorflow/tfjs-node').scalar(1).dataSync()"
