@@ -90,6 +90,12 @@ export {
   type ComparisonRow,
   compareFiles,
 } from './pipeline/compare.ts';
+export {
+  type CoTrainedRow,
+  type CoTrainOptions,
+  type CoTrainReport,
+  coTrainRun,
+} from './pipeline/cotrain.ts';
 export { type DemoOptions, type DemoReport, runDemo } from './pipeline/demo.ts';
 export { type DeviceExamination, examineMachine, type MachineExamination } from './pipeline/doctor.ts';
 export { type EvaluateRunOptions, type EvaluateRunReport, evaluateRun } from './pipeline/evaluate.ts';

@@ -29,6 +29,7 @@ const names = [
   'buildBackbone',
   'calibrate',
   'checkModel',
+  'coTrainRun',
   'compareFiles',
   'computeMetrics',
   'conformalPValues',

@@ -2,6 +2,7 @@ import yargs, { type Argv, type Options } from 'yargs';
 import { programVersion, UsageError } from '../index.ts';
 import type { Command, Option } from './command.ts';
 import { compareCommand } from './commands/compare.ts';
+import { cotrainCommand } from './commands/cotrain.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { evaluateCommand } from './commands/evaluate.ts';
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   featuresCommand,
   fitCommand,
   evaluateCommand,
+  cotrainCommand,
   guardCommand,
   scoreCommand,
   monitorCommand,

@@ -71,13 +71,27 @@ function load(name: TrainingBackendName): { tf?: TensorFlow; problem?: string } 
   }
   try {
     // The package of the JavaScript backend registers itself, and is used through the core.
-    const loaded = require(`@tensorflow/${name}`);
-    const tf: TensorFlow = name === 'tfjs-backend-cpu' ? require('@tensorflow/tfjs-core') : loaded;
-    tf.setBackend(name === 'tfjs-backend-cpu' ? 'cpu' : 'tensorflow');
-    const sum = tf.tidy(() => tf.add(1, 2).dataSync()[0]);
+    const tf = silently<TensorFlow>(() => {
+      const loaded = require(`@tensorflow/${name}`);
+      const tf: TensorFlow = name === 'tfjs-backend-cpu' ? require('@tensorflow/tfjs-core') : loaded;
+      tf.setBackend(name === 'tfjs-backend-cpu' ? 'cpu' : 'tensorflow');
+      return tf;
+    });
+    const sum = tf.tidy(() => silently(() => tf.add(1, 2).dataSync()[0]));
     return sum === 3 ? { tf } : { problem: `adds 1 and 2 to ${sum}` };
   } catch (error) {
     const [first] = (error as Error).message.split('\n');
     return { problem: first.replaceAll(new URL(packageRoot).pathname, '') };
+  }
+}
+
+/** TensorFlow.js warns, on the console, of every kernel that two of its packages have, and of its own slowness. */
+function silently<T>(work: () => T): T {
+  const { warn } = console;
+  console.warn = () => {};
+  try {
+    return work();
+  } finally {
+    console.warn = warn;
   }
 }

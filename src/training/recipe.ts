@@ -76,6 +76,15 @@ export const fineTuning: Recipe = {
   ...augmentation,
 };
 
+/** The original's co-training: small steps from a trained backbone. */
+export function coTrainingRecipe(architecture = ''): Recipe {
+  return {
+    ...{ epochs: 5, batch: architecture.startsWith('densenet') ? 64 : 128 },
+    ...{ rate: 0.001, momentum: 0.9, weightDecay: 1e-4, schedule: schedules.constant },
+    ...augmentation,
+  };
+}
+
 /**
  * The learning rate of a step.
  *
