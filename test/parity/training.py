@@ -176,7 +176,7 @@ def cotrain(folder, names):
     losses = {}
     for bits, dtype in (("64", torch.float64), ("32", torch.float32)):
         network = network_of(folder, name, dtype)
-        images, labels = batch_of(folder, dtype)
+        images, labels = (part[slice(*task["images"])] for part in batch_of(folder, dtype))
         modules, outputs = dict(network.named_modules()), {}
         for layer in task["layers"]:
             tap = layer["tap"]
