@@ -62,7 +62,12 @@ describe('training beside PyTorch', () => {
       const distance = (values: readonly number[]) =>
         Math.max(...values.map((value, i) => Math.abs(value - losses['64'][i])));
       const [mine, theirs] = [distance(ours), distance(losses['32'])];
-      console.log(name, ours.map((v, i) => ((v - losses['64'][i]) * 1e7).toFixed(1)).join(' '), '|', losses['32'].map((v, i) => ((v - losses['64'][i]) * 1e7).toFixed(1)).join(' '));
+      console.log(
+        name,
+        ours.map((v, i) => ((v - losses['64'][i]) * 1e7).toFixed(1)).join(' '),
+        '|',
+        losses['32'].map((v, i) => ((v - losses['64'][i]) * 1e7).toFixed(1)).join(' '),
+      );
       console.log(
         `        losses off float64: ours ${mine.toExponential(2)}, PyTorch's ${theirs.toExponential(2)}`,
       );
@@ -72,27 +77,32 @@ describe('training beside PyTorch', () => {
     });
   }
 
-for (const half of [0, 1]) it(`one co-training step ${half}`, async () => {
-    const layers = ['conv1', 'layer2.0.conv1', 'layer3.2.conv2'].map((tap, l) => layerOf(tap, 16 << l));
-    const task = { lambda: 0.5, images: [half * HALF, (half + 1) * HALF], layers: layers.map((layer) => plain(layer)) };
-    await writeFile(join(folder, 'cotrain.json'), JSON.stringify(task));
-    const losses = await python<Losses<number>>('training.py', 'cotrain', folder, cotrained);
-    const graph = await graphOf(
-      cotrained,
-      layers.map(({ tap }) => tap),
-    );
-    const objective = coTraining(graph, layers, {
-      lambda: task.lambda,
-      scalers: async () => layers.map(({ scaler }) => scaler),
+  for (const half of [0, 1])
+    it(`one co-training step ${half}`, async () => {
+      const layers = ['conv1', 'layer2.0.conv1', 'layer3.2.conv2'].map((tap, l) => layerOf(tap, 16 << l));
+      const task = {
+        lambda: 0.5,
+        images: [half * HALF, (half + 1) * HALF],
+        layers: layers.map((layer) => plain(layer)),
+      };
+      await writeFile(join(folder, 'cotrain.json'), JSON.stringify(task));
+      const losses = await python<Losses<number>>('training.py', 'cotrain', folder, cotrained);
+      const graph = await graphOf(
+        cotrained,
+        layers.map(({ tap }) => tap),
+      );
+      const objective = coTraining(graph, layers, {
+        lambda: task.lambda,
+        scalers: async () => layers.map(({ scaler }) => scaler),
+      });
+      await objective.beginEpoch!(0);
+      const { loss, gradients } = step(graph, objective, half);
+      expect(loss).closeTo(losses['64'], 1e-5);
+      // The detectors' part is large enough to be seen in the loss.
+      const { loss: alone } = step(graph, classification(graph), half);
+      expect(Math.abs(alone - losses['64'])).above(0.01);
+      await compareFirstStep(graph, gradients, 'cotrain');
     });
-    await objective.beginEpoch!(0);
-    const { loss, gradients } = step(graph, objective, half);
-    expect(loss).closeTo(losses['64'], 1e-5);
-    // The detectors' part is large enough to be seen in the loss.
-    const { loss: alone } = step(graph, classification(graph), half);
-    expect(Math.abs(alone - losses['64'])).above(0.01);
-    await compareFirstStep(graph, gradients, 'cotrain');
-  });
 
   async function graphOf(name: string, exposed?: readonly string[]): Promise<TrainableGraph> {
     const { stateDict } = await readCheckpoint(join(folder, `${name}.pth`));
