@@ -19,6 +19,10 @@ const networks = ['vgg16', 'resnet20', 'densenet22-k24-r1'];
 const cotrained = 'resnet20';
 const HALF = 16;
 const STEPS = 20;
+/** Each comparison is made this often, on other images, and the medians count: see below. */
+const DRAWS = 3;
+const COTRAINED_DRAWS = 8;
+const COTRAINED_BATCH = 4;
 
 /** PyTorch's losses in float64 and float32. */
 interface Losses<T> {
@@ -26,12 +30,16 @@ interface Losses<T> {
   readonly '32': T;
 }
 
+/**
+ * An activation of about 0 is 0 on one side only now and then, PyTorch's float32 included, which moves a gradient by 1e-4
+ * and from there all losses that follow. That says nothing of either side, and the median of several draws is free of it.
+ */
 describe('training beside PyTorch', () => {
   const backend = openTrainingBackend('tfjs-node');
   const { tf } = backend;
   const random = new RandomState(5);
-  const labels = Uint8Array.from({ length: 2 * HALF }, () => random.integer(9));
-  const images = Float32Array.from({ length: 2 * HALF * 3 * 32 * 32 }, () => random.normal());
+  const labels = Uint8Array.from({ length: DRAWS * 2 * HALF }, () => random.integer(9));
+  const images = Float32Array.from({ length: labels.length * 3 * 32 * 32 }, () => random.normal());
   let folder: string;
 
   before(async () => {
@@ -42,67 +50,67 @@ describe('training beside PyTorch', () => {
   });
   after(() => rm(folder, { recursive: true }));
 
-  for (const name of networks) {
+  for (const name of networks)
     it(`${name}: gradients, statistics and ${STEPS} losses as near to float64 as PyTorch's float32`, async () => {
-      const losses = await python<Losses<number[]>>('training.py', 'train', folder, name, String(STEPS));
-      const graph = await graphOf(name);
-      const { loss, gradients } = step(graph, classification(graph), 0);
-      await compareFirstStep(graph, gradients, name);
-      expect(loss).closeTo(losses['64'][0], 1e-5);
-      graph.dispose();
+      const ofLosses = new Distances();
+      const ofGradients = new Distances();
+      for (let draw = 0; draw < DRAWS; draw++) {
+        const [start, end] = [draw * 2 * HALF, (draw + 1) * 2 * HALF];
+        const losses = await python<Losses<number[]>>(
+          'training.py',
+          ...['train', folder, name, String(STEPS), String(start), String(end)],
+        );
+        const graph = await graphOf(name);
+        const { loss, gradients } = step(graph, classification(graph), start, start + HALF);
+        ofGradients.add(await compareFirstStep(gradients, name));
+        await compareStatistics(graph, name);
+        expect(loss).closeTo(losses['64'][0], 1e-5);
+        graph.dispose();
 
-      const trained = await graphOf(name);
-      const sgd = new Sgd(tf, trained.weights.values(), { momentum: 0.9, weightDecay: 5e-4 });
-      const ours: number[] = [];
-      for (let i = 0; i < STEPS; i++) {
-        const { loss, weights } = step(trained, classification(trained), i % 2);
-        sgd.step(weights, 1e-3);
-        ours.push(loss);
+        const trained = await graphOf(name);
+        const sgd = new Sgd(tf, trained.weights.values(), { momentum: 0.9, weightDecay: 5e-4 });
+        const ours: number[] = [];
+        for (let i = 0; i < STEPS; i++) {
+          const from = i % 2 === 0 ? start : start + HALF;
+          const { loss, weights } = step(trained, classification(trained), from, from + HALF);
+          sgd.step(weights, 1e-3);
+          ours.push(loss);
+        }
+        const off = (values: readonly number[]) =>
+          Math.max(...values.map((value, i) => Math.abs(value - losses['64'][i])));
+        ofLosses.add({ ours: off(ours), theirs: off(losses['32']) });
+        sgd.dispose();
+        trained.dispose();
       }
-      const distance = (values: readonly number[]) =>
-        Math.max(...values.map((value, i) => Math.abs(value - losses['64'][i])));
-      const [mine, theirs] = [distance(ours), distance(losses['32'])];
-      console.log(
-        name,
-        ours.map((v, i) => ((v - losses['64'][i]) * 1e7).toFixed(1)).join(' '),
-        '|',
-        losses['32'].map((v, i) => ((v - losses['64'][i]) * 1e7).toFixed(1)).join(' '),
-      );
-      console.log(
-        `        losses off float64: ours ${mine.toExponential(2)}, PyTorch's ${theirs.toExponential(2)}`,
-      );
-      expect(mine).to.be.below(3 * theirs);
-      sgd.dispose();
-      trained.dispose();
+      ofGradients.check('gradients');
+      ofLosses.check('losses');
     });
-  }
 
-  for (const half of [0, 1])
-    it(`one co-training step ${half}`, async () => {
-      const layers = ['conv1', 'layer2.0.conv1', 'layer3.2.conv2'].map((tap, l) => layerOf(tap, 16 << l));
-      const task = {
-        lambda: 0.5,
-        images: [half * HALF, (half + 1) * HALF],
-        layers: layers.map((layer) => plain(layer)),
-      };
+  it('one co-training step', async () => {
+    const layers = ['conv1', 'layer2.0.conv1', 'layer3.2.conv2'].map((tap, l) => layerOf(tap, 16 << l));
+    const exposed = layers.map(({ tap }) => tap);
+    const distances = new Distances();
+    for (let draw = 0; draw < COTRAINED_DRAWS; draw++) {
+      const images = [draw * COTRAINED_BATCH, (draw + 1) * COTRAINED_BATCH] as const;
+      const task = { lambda: 0.5, images, layers: layers.map((layer) => plain(layer)) };
       await writeFile(join(folder, 'cotrain.json'), JSON.stringify(task));
       const losses = await python<Losses<number>>('training.py', 'cotrain', folder, cotrained);
-      const graph = await graphOf(
-        cotrained,
-        layers.map(({ tap }) => tap),
-      );
+      const graph = await graphOf(cotrained, exposed);
       const objective = coTraining(graph, layers, {
         lambda: task.lambda,
         scalers: async () => layers.map(({ scaler }) => scaler),
       });
       await objective.beginEpoch!(0);
-      const { loss, gradients } = step(graph, objective, half);
+      const { loss, gradients } = step(graph, objective, ...images);
       expect(loss).closeTo(losses['64'], 1e-5);
       // The detectors' part is large enough to be seen in the loss.
-      const { loss: alone } = step(graph, classification(graph), half);
+      const { loss: alone } = step(graph, classification(graph), ...images);
       expect(Math.abs(alone - losses['64'])).above(0.01);
-      await compareFirstStep(graph, gradients, 'cotrain');
-    });
+      distances.add(await compareFirstStep(gradients, 'cotrain'));
+      graph.dispose();
+    }
+    distances.check('gradients');
+  });
 
   async function graphOf(name: string, exposed?: readonly string[]): Promise<TrainableGraph> {
     const { stateDict } = await readCheckpoint(join(folder, `${name}.pth`));
@@ -110,9 +118,8 @@ describe('training beside PyTorch', () => {
     return new TrainableGraph(buildBackbone(architecture, stateDict), backend, { exposed });
   }
 
-  /** Forth and back with one half of the images, or with all of them. */
-  function step(graph: TrainableGraph, objective: Objective, half?: number) {
-    const [start, end] = half === undefined ? [0, 2 * HALF] : [half * HALF, (half + 1) * HALF];
+  /** Forth and back with some of the images. */
+  function step(graph: TrainableGraph, objective: Objective, start: number, end: number) {
     const size = 3 * 32 * 32;
     const x = tf.tidy(() => {
       const planes = tf.tensor4d(images.slice(start * size, end * size), [end - start, 3, 32, 32]);
@@ -129,23 +136,23 @@ describe('training beside PyTorch', () => {
     return { loss: judged.loss, weights, gradients };
   }
 
-  /** Our distance to float64 in all gradients together, beside that of PyTorch in float32; and the running statistics. */
+  /** Our distance to float64 in all gradients together, beside that of PyTorch in float32. */
   async function compareFirstStep(
-    graph: TrainableGraph,
     gradients: ReadonlyMap<string, Float32Array>,
     name: string,
-  ): Promise<void> {
+  ): Promise<Distance> {
     const exact = (await readCheckpoint(join(folder, `${name}.64.pth`))).stateDict;
     const single = (await readCheckpoint(join(folder, `${name}.32.pth`))).stateDict;
     const keys = [...exact.keys()].filter((key) => key.startsWith('gradient/'));
     expect(keys.map((key) => key.slice('gradient/'.length))).members([...gradients.keys()]);
-    const mine = distance(exact, keys, (key) => gradients.get(key.slice('gradient/'.length))!);
-    const theirs = distance(exact, keys, (key) => single.get(key)!.data as Float64Array);
-    console.log(
-      `        ${name}: gradients off float64: ours ${mine.toExponential(2)}, PyTorch's ${theirs.toExponential(2)}`,
-    );
-    expect(mine).to.be.below(3 * theirs);
-    if (name === 'cotrain') return;
+    return {
+      ours: distance(exact, keys, (key) => gradients.get(key.slice('gradient/'.length))!),
+      theirs: distance(exact, keys, (key) => single.get(key)!.data as Float64Array),
+    };
+  }
+
+  async function compareStatistics(graph: TrainableGraph, name: string): Promise<void> {
+    const exact = (await readCheckpoint(join(folder, `${name}.64.pth`))).stateDict;
     for (const statistic of graph.statistics.values()) {
       const wanted = exact.get(statistic.name)!.data as Float64Array;
       const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -174,6 +181,31 @@ describe('training beside PyTorch', () => {
     return { tap, gamma, alpha: Array.from(alpha), supportVectors: Array.from(supportVectors), mean, scale };
   }
 });
+
+/** How far we are from float64, and how far PyTorch's float32 is. */
+interface Distance {
+  readonly ours: number;
+  readonly theirs: number;
+}
+
+/** Distances of several draws. */
+class Distances {
+  readonly #all: Distance[] = [];
+
+  add(distance: Distance): void {
+    this.#all.push(distance);
+  }
+
+  /** The median of ours is at most three times theirs. */
+  check(what: string): void {
+    const list = (side: keyof Distance) => this.#all.map((each) => each[side]).sort((a, b) => a - b);
+    const [ours, theirs] = [list('ours'), list('theirs')];
+    const text = (values: readonly number[]) => values.map((value) => value.toExponential(1)).join(' ');
+    console.log(`        ${what} off float64: ours ${text(ours)}, PyTorch's ${text(theirs)}`);
+    const middle = this.#all.length >> 1;
+    expect(ours[middle]).below(3 * theirs[middle]);
+  }
+}
 
 /** |ours − exact| / |exact|, over all tensors together. */
 function distance(

@@ -4,7 +4,8 @@ training.py operators DIR NAME...  per name: runs DIR/NAME.onnx in float64 on DI
                                    DIR/NAME.dy.bin, and writes DIR/NAME.bin (float64): output, gradient of the input, gradients
                                    of the weights and then the statistics, in the order of the initializers
 training.py make DIR NAME...       per name: DIR/NAME.pth with weights as before training
-training.py train DIR NAME STEPS   trains DIR/NAME.pth on DIR/images.bin and DIR/labels.bin in float64 and float32; writes the
+training.py train DIR NAME STEPS START END   trains DIR/NAME.pth on images START to END of DIR/images.bin and
+                                   DIR/labels.bin, half of them a step, in float64 and float32; writes the
                                    first step's gradients and statistics in both (DIR/NAME.64.pth, DIR/NAME.32.pth) and prints losses
 training.py cotrain DIR NAME       one co-training step of DIR/NAME.pth with the detectors of DIR/cotrain.json
 """
@@ -149,11 +150,11 @@ def first_step(network, loss, path):
 
 
 def train(folder, names):
-    name, steps = names
+    name, steps, start, end = names
     losses = {}
     for bits, dtype in (("64", torch.float64), ("32", torch.float32)):
         network = network_of(folder, name, dtype)
-        images, labels = batch_of(folder, dtype)
+        images, labels = (part[int(start) : int(end)] for part in batch_of(folder, dtype))
         first = copy.deepcopy(network)
         half = len(labels) // 2
         first_step(first, F.cross_entropy(first(images[:half]), labels[:half]), folder / f"{name}.{bits}.pth")

@@ -27,7 +27,7 @@ export const trainCommand = command({
       'fine-tuning',
     ],
     [
-      'train --run runs/drawn --arch resnet20 --train demo:train:16000 --test demo:test --epochs 15 --schedule cosine',
+      'train --run runs/drawn --arch resnet20 --train demo:train:16000 --test demo:test --epochs 20 --schedule cosine --weight-decay 5e-4 --crop 2',
       'a backbone for the demo',
     ],
   ],
