@@ -15,14 +15,15 @@ import { Sgd } from '../../src/training/sgd.ts';
 import { TrainableGraph } from '../../src/training/trainable-graph.ts';
 import { python } from './python.ts';
 
-const networks = ['vgg16', 'resnet20', 'densenet22-k24-r1'];
+/** How often each is trained, on other images; VGG16 takes minutes in float64. */
+const networks = { vgg16: 1, resnet20: 3, 'densenet22-k24-r1': 3 };
 const cotrained = 'resnet20';
 const HALF = 16;
 const STEPS = 20;
-/** Each comparison is made this often, on other images, and the medians count: see below. */
-const DRAWS = 3;
+/** Images of a step whose gradients are compared; the more, the likelier is an activation of about 0 (see below). */
+const FEW = 4;
 const COTRAINED_DRAWS = 8;
-const COTRAINED_BATCH = 4;
+const DRAWS = Math.max(...Object.values(networks));
 
 /** PyTorch's losses in float64 and float32. */
 interface Losses<T> {
@@ -46,25 +47,24 @@ describe('training beside PyTorch', () => {
     folder = await mkdtemp(join(tmpdir(), 'la-ood-training-'));
     await writeFile(join(folder, 'labels.bin'), labels);
     await writeFile(join(folder, 'images.bin'), images);
-    await python('training.py', 'make', folder, ...networks);
+    await python('training.py', 'make', folder, ...Object.keys(networks));
   });
   after(() => rm(folder, { recursive: true }));
 
-  for (const name of networks)
+  for (const [name, draws] of Object.entries(networks))
     it(`${name}: gradients, statistics and ${STEPS} losses as near to float64 as PyTorch's float32`, async () => {
       const ofLosses = new Distances();
       const ofGradients = new Distances();
-      for (let draw = 0; draw < DRAWS; draw++) {
+      for (let draw = 0; draw < draws; draw++) {
         const [start, end] = [draw * 2 * HALF, (draw + 1) * 2 * HALF];
         const losses = await python<Losses<number[]>>(
           'training.py',
           ...['train', folder, name, String(STEPS), String(start), String(end)],
         );
         const graph = await graphOf(name);
-        const { loss, gradients } = step(graph, classification(graph), start, start + HALF);
+        const { gradients } = step(graph, classification(graph), start, start + FEW);
         ofGradients.add(await compareFirstStep(gradients, name));
         await compareStatistics(graph, name);
-        expect(loss).closeTo(losses['64'][0], 1e-5);
         graph.dispose();
 
         const trained = await graphOf(name);
@@ -76,6 +76,7 @@ describe('training beside PyTorch', () => {
           sgd.step(weights, 1e-3);
           ours.push(loss);
         }
+        expect(ours[0]).closeTo(losses['64'][0], 1e-5);
         const off = (values: readonly number[]) =>
           Math.max(...values.map((value, i) => Math.abs(value - losses['64'][i])));
         ofLosses.add({ ours: off(ours), theirs: off(losses['32']) });
@@ -91,7 +92,7 @@ describe('training beside PyTorch', () => {
     const exposed = layers.map(({ tap }) => tap);
     const distances = new Distances();
     for (let draw = 0; draw < COTRAINED_DRAWS; draw++) {
-      const images = [draw * COTRAINED_BATCH, (draw + 1) * COTRAINED_BATCH] as const;
+      const images = [draw * FEW, (draw + 1) * FEW] as const;
       const task = { lambda: 0.5, images, layers: layers.map((layer) => plain(layer)) };
       await writeFile(join(folder, 'cotrain.json'), JSON.stringify(task));
       const losses = await python<Losses<number>>('training.py', 'cotrain', folder, cotrained);

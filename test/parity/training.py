@@ -5,7 +5,7 @@ training.py operators DIR NAME...  per name: runs DIR/NAME.onnx in float64 on DI
                                    of the weights and then the statistics, in the order of the initializers
 training.py make DIR NAME...       per name: DIR/NAME.pth with weights as before training
 training.py train DIR NAME STEPS START END   trains DIR/NAME.pth on images START to END of DIR/images.bin and
-                                   DIR/labels.bin, half of them a step, in float64 and float32; writes the
+                                   DIR/labels.bin, half of them a step (the first a few only where gradients are written), in float64 and float32; writes the
                                    first step's gradients and statistics in both (DIR/NAME.64.pth, DIR/NAME.32.pth) and prints losses
 training.py cotrain DIR NAME       one co-training step of DIR/NAME.pth with the detectors of DIR/cotrain.json
 """
@@ -22,6 +22,8 @@ from backbones import NETWORKS
 from torch import nn
 
 CLASSES = 10
+# Images of the step whose gradients are compared; FEW of training-networks.test.ts.
+FEW = 4
 
 
 def interpret(path, x):
@@ -157,7 +159,8 @@ def train(folder, names):
         images, labels = (part[int(start) : int(end)] for part in batch_of(folder, dtype))
         first = copy.deepcopy(network)
         half = len(labels) // 2
-        first_step(first, F.cross_entropy(first(images[:half]), labels[:half]), folder / f"{name}.{bits}.pth")
+        few = slice(0, FEW)
+        first_step(first, F.cross_entropy(first(images[few]), labels[few]), folder / f"{name}.{bits}.pth")
         optimiser = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
         losses[bits] = []
         for step in range(int(steps)):
