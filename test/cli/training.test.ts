@@ -72,7 +72,7 @@ describe('la-ood train and cotrain', () => {
       at('co'),
       ...engine,
       '--epochs',
-      '3',
+      '2',
       '--batch',
       '32',
       '--lambda',

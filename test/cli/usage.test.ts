@@ -54,7 +54,7 @@ describe('la-ood: usage', () => {
     ['fit --run x --seed 1 --seed 2', /^--seed: is given more than once$/],
     ['fit --run x --kernel poly', /^--kernel poly: is not offered: /],
     ['fit --run x --half', /^--half: is not offered: graphs run in float32/],
-    ['evaluate --run x --lambda_value 1', /^--lambda_value: weighs co-training/],
+    ['evaluate --run x --lambda_value 1', /^--lambda_value: is a flag of la-ood cotrain/],
   ];
   for (const [line, message] of wrong)
     it(`refuses: la-ood ${line}`, () => {

@@ -4,13 +4,12 @@ training.py operators DIR NAME...  per name: runs DIR/NAME.onnx in float64 on DI
                                    DIR/NAME.dy.bin, and writes DIR/NAME.bin (float64): output, gradient of the input, gradients
                                    of the weights and then the statistics, in the order of the initializers
 training.py make DIR NAME...       per name: DIR/NAME.pth with weights as before training
-training.py train DIR NAME STEPS START END   trains DIR/NAME.pth on images START to END of DIR/images.bin and
-                                   DIR/labels.bin, half of them a step (the first a few only where gradients are written), in float64 and float32; writes the
-                                   first step's gradients and statistics in both (DIR/NAME.64.pth, DIR/NAME.32.pth) and prints losses
+training.py gradients DIR NAME START END    goes forth and back with DIR/NAME.pth on images START to END of DIR/images.bin and
+                                   DIR/labels.bin in float64 and float32; writes gradients and statistics (DIR/NAME.64.pth, DIR/NAME.32.pth)
+training.py train DIR NAME STEPS START END  trains on these images in both, half of them a step, and prints losses
 training.py cotrain DIR NAME       one co-training step of DIR/NAME.pth with the detectors of DIR/cotrain.json
 """
 
-import copy
 import json
 import sys
 from pathlib import Path
@@ -22,8 +21,6 @@ from backbones import NETWORKS
 from torch import nn
 
 CLASSES = 10
-# Images of the step whose gradients are compared; FEW of training-networks.test.ts.
-FEW = 4
 
 
 def interpret(path, x):
@@ -151,16 +148,22 @@ def first_step(network, loss, path):
     torch.save({key: value.double().clone() for key, value in found.items()}, path)
 
 
+def gradients(folder, names):
+    name, start, end = names
+    for bits, dtype in (("64", torch.float64), ("32", torch.float32)):
+        network = network_of(folder, name, dtype)
+        images, labels = (part[int(start) : int(end)] for part in batch_of(folder, dtype))
+        first_step(network, F.cross_entropy(network(images), labels), folder / f"{name}.{bits}.pth")
+    return {}
+
+
 def train(folder, names):
     name, steps, start, end = names
     losses = {}
     for bits, dtype in (("64", torch.float64), ("32", torch.float32)):
         network = network_of(folder, name, dtype)
         images, labels = (part[int(start) : int(end)] for part in batch_of(folder, dtype))
-        first = copy.deepcopy(network)
         half = len(labels) // 2
-        few = slice(0, FEW)
-        first_step(first, F.cross_entropy(first(images[few]), labels[few]), folder / f"{name}.{bits}.pth")
         optimiser = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
         losses[bits] = []
         for step in range(int(steps)):
@@ -201,4 +204,4 @@ def cotrain(folder, names):
 
 if __name__ == "__main__":
     mode, folder, *names = sys.argv[1:]
-    print(json.dumps({"operators": operators, "make": make, "train": train, "cotrain": cotrain}[mode](Path(folder), names)))
+    print(json.dumps({"operators": operators, "make": make, "gradients": gradients, "train": train, "cotrain": cotrain}[mode](Path(folder), names)))
