@@ -27,7 +27,7 @@ export interface OpenOptions {
 /**
  * Opens a set of images by what a person types:
  *
- * - `demo:train`, `demo:test`, `demo:shapes`, …: a set of the built-in demo
+ * - `demo:train`, `demo:test`, `demo:shapes`, …: a set of the built-in demo; `demo:train:16000` for so many images
  * - `pure_color` (the original's synthetic set), `gaussian_noise`, `uniform_noise`, `blobs`: a generated set
  * - `inverted:SET`, `permuted:SET`, `contrast-3:SET`, …: another set, changed (see `derived/`)
  * - a path: a folder, a zip or tar archive, or a file of images (the formats are those of `formats/open-file.ts`, the
@@ -44,7 +44,8 @@ export async function openImageSet(spec: string, options: OpenOptions = {}): Pro
     const source = await openImageSet(derivation.source, { ...options, name: undefined });
     return derivedSet(source, derivation, options);
   }
-  if (spec.startsWith('demo:')) return demoSet(spec.slice('demo:'.length), options);
+  const [, demo, count] = /^demo:(.*?)(?::([1-9]\d{0,6}))?$/s.exec(spec) ?? [];
+  if (demo !== undefined) return demoSet(demo, { ...options, ...(count && { count: Number(count) }) });
   const [, path, part] = /^(.*?)(?::(train|test|val))?$/s.exec(spec) as unknown as [string, string, Part?];
   const found = await stat(path).catch(() => undefined);
   if (!found) throw await nothingThere(path);

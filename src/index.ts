@@ -36,6 +36,7 @@ export {
   GraphError,
   LaOodError,
   RunError,
+  TrainingError,
   UsageError,
 } from './common/errors.ts';
 export { printable } from './common/printable.ts';
@@ -94,6 +95,12 @@ export {
   type ComparisonRow,
   compareFiles,
 } from './pipeline/compare.ts';
+export {
+  type CoTrainedRow,
+  type CoTrainOptions,
+  type CoTrainReport,
+  coTrainRun,
+} from './pipeline/cotrain.ts';
 export { type DatasetOptions, type DatasetReport, writeDatasets } from './pipeline/datasets.ts';
 export { type DemoOptions, type DemoReport, runDemo } from './pipeline/demo.ts';
 export { type DeviceExamination, examineMachine, type MachineExamination } from './pipeline/doctor.ts';
@@ -137,8 +144,17 @@ export {
 export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/monitor.ts';
 export { RunFolder, type Step, type StepRecord } from './pipeline/run-folder.ts';
 export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/score.ts';
+export { type TrainBackboneOptions, type TrainReport, trainBackbone } from './pipeline/train.ts';
 export { programVersion, versions } from './pipeline/versions.ts';
 export { writeScores } from './pipeline/write-scores.ts';
 // Running graphs.
 export { type Device, type DeviceName, deviceNames } from './runtime/device.ts';
 export { GraphSession, type SessionOptions, type Tensors } from './runtime/graph-session.ts';
+// Training.
+export {
+  type TrainingBackendExamination,
+  type TrainingBackendName,
+  trainingBackendNames,
+} from './training/backend.ts';
+export { fineTuning, type Recipe, recipeOf, type Schedule, schedules } from './training/recipe.ts';
+export type { EpochReport } from './training/train.ts';

@@ -2,6 +2,7 @@ import yargs, { type Argv, type Options } from 'yargs';
 import { programVersion, UsageError } from '../index.ts';
 import type { Command, Option } from './command.ts';
 import { compareCommand } from './commands/compare.ts';
+import { cotrainCommand } from './commands/cotrain.ts';
 import { datasetsCommand } from './commands/datasets.ts';
 import { demoCommand } from './commands/demo.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -16,11 +17,13 @@ import { importCommand } from './commands/import.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { monitorCommand } from './commands/monitor.ts';
 import { scoreCommand } from './commands/score.ts';
+import { trainCommand } from './commands/train.ts';
 import { usageError, wrongChoice } from './usage.ts';
 
 /** Every command, in the order in which one works. */
 export const commands: readonly Command[] = [
   demoCommand,
+  trainCommand,
   importCommand,
   exportCommand,
   inspectCommand,
@@ -30,6 +33,7 @@ export const commands: readonly Command[] = [
   featuresCommand,
   fitCommand,
   evaluateCommand,
+  cotrainCommand,
   guardCommand,
   scoreCommand,
   monitorCommand,

@@ -54,6 +54,11 @@ export class DetectorError extends LaOodError {
   readonly kind = 'detector';
 }
 
+/** A training that cannot go on as it was asked to. */
+export class TrainingError extends LaOodError {
+  readonly kind = 'training';
+}
+
 /** A run folder whose contents do not belong together, or that another process is using. */
 export class RunError extends LaOodError {
   readonly kind = 'run';

@@ -20,12 +20,14 @@ export function fitStandardScaler(features: Float32Array, width: number): Standa
   const variance = new Float64Array(width);
   for (let at = 0; at < features.length; at += width)
     for (let j = 0; j < width; j++) variance[j] += (features[at + j] - mean[j]) ** 2;
-  const scale = variance.map((sum, j) => {
-    const spread = sum / count;
-    const rounding = count * Number.EPSILON * spread + (count * mean[j] * Number.EPSILON) ** 2;
-    return spread <= rounding ? 1 : Math.sqrt(spread);
-  });
+  const scale = variance.map((sum, j) => scaleOf(sum / count, mean[j], count));
   return { mean, scale };
+}
+
+/** The scale of a feature with this variance and mean over `count` samples. */
+export function scaleOf(variance: number, mean: number, count: number): number {
+  const rounding = count * Number.EPSILON * variance + (count * mean * Number.EPSILON) ** 2;
+  return variance <= rounding ? 1 : Math.sqrt(variance);
 }
 
 /** Standardised features of the given rows, in their order; of all rows without `rows`. */

@@ -1,4 +1,5 @@
 import type { Evaluation, SetResult } from './evaluate.ts';
+import { escapeXml, text } from './svg.ts';
 
 /** Sizes in pixels. */
 const layout = { left: 150, right: 70, bar: 14, gap: 4, group: 22, top: 64, width: 760 };
@@ -55,12 +56,4 @@ function group(set: SetResult, top: number, scale: number): string {
     'text-anchor="end" fill="#666666"',
   );
   return [name, counts, ...bars].join('\n');
-}
-
-function text(x: number, y: number, content: string, attributes = ''): string {
-  return `<text x="${x.toFixed(1)}" y="${y}" ${attributes}>${escapeXml(content)}</text>`;
-}
-
-function escapeXml(content: string): string {
-  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

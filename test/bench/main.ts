@@ -6,11 +6,13 @@ import type { Bench, BenchValues } from './bench.ts';
 import { data } from './data.ts';
 import { detectors } from './detectors.ts';
 import { features } from './features.ts';
+import { fineTuning } from './fine-tuning.ts';
 import { folder } from './folder.ts';
 import { growth } from './growth.ts';
 import { guard } from './guard.ts';
 import { machineFacts } from './machine.ts';
 import { scoring } from './scoring.ts';
+import { training } from './training.ts';
 
 /** `npm run bench -- NAME`: ratios measured side by side in one run. */
 
@@ -22,6 +24,8 @@ const benches: Readonly<Record<string, Bench>> = {
   growth,
   scoring,
   guard,
+  training,
+  'fine-tuning': fineTuning,
 };
 
 process.exitCode = await main(process.argv.slice(2));

@@ -40,7 +40,7 @@ describe('la-ood: usage', () => {
   const wrong: readonly (readonly [line: string, message: RegExp])[] = [
     ['', /^la-ood: no command was given$/],
     ['fitt', /^fitt: there is no such command; did you mean la-ood fit\?$/],
-    ['xyzzy', /^xyzzy: there is no such command; there are demo, import, /],
+    ['xyzzy', /^xyzzy: there is no such command; there are demo, train, import, /],
     ['import a.pth', /^la-ood import: not enough non-option arguments: got 1, need at least 2$/],
     ['import a.pth b.onnx c', /^la-ood import: takes no argument "c"$/],
     ['import a.pth b.onnx --mean .5 .5', /^la-ood import: not enough arguments following: mean$/],
@@ -54,7 +54,7 @@ describe('la-ood: usage', () => {
     ['fit --run x --seed 1 --seed 2', /^--seed: is given more than once$/],
     ['fit --run x --kernel poly', /^--kernel poly: is not offered: /],
     ['fit --run x --half', /^--half: is not offered: graphs run in float32/],
-    ['evaluate --run x --lambda_value 1', /^--lambda_value: weighs co-training/],
+    ['evaluate --run x --lambda_value 1', /^--lambda_value: is a flag of la-ood cotrain/],
   ];
   for (const [line, message] of wrong)
     it(`refuses: la-ood ${line}`, () => {

@@ -1,0 +1,75 @@
+import { toCsv } from '../common/csv.ts';
+import type { EpochReport } from '../training/train.ts';
+import { escapeXml, text } from './svg.ts';
+
+/** A row an epoch, in full precision. */
+export function curvesCsv(epochs: readonly EpochReport[]): string {
+  return toCsv([
+    ['epoch', 'rate', 'train_loss', 'train_accuracy', 'test_loss', 'test_accuracy', 'seconds'],
+    ...epochs.map((e) => [
+      ...[e.epoch, e.rate, e.trainLoss, e.trainAccuracy, e.testLoss, e.testAccuracy],
+      e.seconds.toFixed(1),
+    ]),
+  ]);
+}
+
+/** Sizes in pixels. */
+const panel = { width: 330, height: 210, left: 56, gap: 70, top: 64 };
+
+const series = [
+  { label: 'training, augmented', colour: '#56b4e9' },
+  { label: 'test', colour: '#d55e00' },
+] as const;
+
+/** A picture (SVG) of loss and accuracy by epoch, side by side. */
+export function curvesChart(title: string, epochs: readonly EpochReport[]): string {
+  const losses = [epochs.map(({ trainLoss }) => trainLoss), epochs.map(({ testLoss }) => testLoss)];
+  const shares = [epochs.map((e) => 100 * e.trainAccuracy), epochs.map((e) => 100 * e.testAccuracy)];
+  const width = 2 * (panel.left + panel.width) + panel.gap;
+  const legend = series.map(({ label, colour }, s) => {
+    const x = panel.left + s * 150;
+    return `<rect x="${x}" y="32" width="12" height="12" fill="${colour}"/>${text(x + 17, 42, label)}`;
+  });
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${panel.top + panel.height + 44}" font-family="sans-serif" font-size="12">
+<title>${escapeXml(title)}</title>
+<rect width="100%" height="100%" fill="#ffffff"/>
+${text(panel.left, 20, title, 'font-size="14" font-weight="bold"')}
+${legend.join('\n')}
+${curves('loss', losses, panel.left)}
+${curves('accuracy in %', shares, 2 * panel.left + panel.width + panel.gap - 20)}
+</svg>
+`;
+}
+
+/** One panel: a line for each series over epochs 1, 2, …, and five marks on the axis. */
+function curves(name: string, lines: readonly (readonly number[])[], left: number): string {
+  const all = lines.flat();
+  const [low, high] = [Math.min(...all), Math.max(...all)];
+  const span = high - low || 1;
+  const count = lines[0].length;
+  const { width, height, top } = panel;
+  const x = (epoch: number) => left + (count === 1 ? width / 2 : (width * epoch) / (count - 1));
+  const y = (value: number) => top + height - (height * (value - low)) / span;
+  const marks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
+    const value = low + share * span;
+    const at = y(value).toFixed(1);
+    const line = `<line x1="${left}" x2="${left + width}" y1="${at}" y2="${at}" stroke="#dddddd"/>`;
+    return line + text(left - 6, Number(at) + 4, value.toPrecision(3), 'text-anchor="end"');
+  });
+  const drawn = lines.map((values, s) => {
+    const points = values.map((value, epoch) => `${x(epoch).toFixed(1)},${y(value).toFixed(1)}`);
+    const { colour } = series[s];
+    const dots = points.map((point) => {
+      const [cx, cy] = point.split(',');
+      return `<circle cx="${cx}" cy="${cy}" r="2" fill="${colour}"/>`;
+    });
+    return `<polyline points="${points.join(' ')}" fill="none" stroke="${colour}" stroke-width="1.5"/>${count <= 50 ? dots.join('') : ''}`;
+  });
+  return [
+    ...marks,
+    ...drawn,
+    text(left + width / 2, top - 8, name, 'text-anchor="middle"'),
+    text(left, top + height + 18, 'epoch 1'),
+    text(left + width, top + height + 18, String(count), 'text-anchor="end"'),
+  ].join('\n');
+}

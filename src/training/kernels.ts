@@ -1,0 +1,111 @@
+import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import type { TensorFlow } from './backend.ts';
+
+/** What of TensorFlow.js's node backend is used beyond its public interface. */
+interface NodeBackend {
+  readonly binding: Readonly<Record<string, number>>;
+  executeMultipleOutputs(
+    name: string,
+    attributes: readonly OpAttribute[],
+    inputs: readonly Tensor[],
+    count: number,
+  ): Tensor[];
+}
+
+interface OpAttribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: unknown;
+}
+
+/** A batch normalised by its own statistics. */
+export interface NormalisedBatch {
+  readonly y: Tensor4D;
+  readonly mean: Tensor;
+  /** Divided by n − 1, as the running variance wants it. */
+  readonly variance: Tensor;
+  /** What `batchNormGradients` needs besides the input and the scale. */
+  readonly saved: readonly Tensor[];
+}
+
+/**
+ * The steps for which TensorFlow has one kernel where TensorFlow.js puts several together; on a backend without such
+ * kernels they are put together here. All of NHWC tensors.
+ */
+export interface Kernels {
+  batchNorm(x: Tensor4D, scale: Tensor, offset: Tensor, epsilon: number): NormalisedBatch;
+  /** Gradients of input, scale and offset. */
+  batchNormGradients(
+    dy: Tensor4D,
+    x: Tensor4D,
+    scale: Tensor,
+    saved: readonly Tensor[],
+    epsilon: number,
+  ): Tensor[];
+  /** @param y what the ReLU gave */
+  reluGradient(dy: Tensor, y: Tensor): Tensor;
+  /** The sum over all axes but the last. */
+  biasGradient(dy: Tensor): Tensor;
+}
+
+export function kernelsOf(tf: TensorFlow): Kernels {
+  const backend: unknown = tf.backend();
+  return 'executeMultipleOutputs' in (backend as object)
+    ? tensorflowKernels(tf, backend as NodeBackend)
+    : composedKernels(tf);
+}
+
+function tensorflowKernels(tf: TensorFlow, backend: NodeBackend): Kernels {
+  const { TF_ATTR_TYPE, TF_ATTR_FLOAT, TF_ATTR_STRING, TF_ATTR_BOOL, TF_FLOAT } = backend.binding;
+  const T: OpAttribute = { name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT };
+  const dataFormat: OpAttribute = { name: 'data_format', type: TF_ATTR_STRING, value: 'NHWC' };
+  const normalisation = (epsilon: number): OpAttribute[] => [
+    T,
+    { name: 'U', type: TF_ATTR_TYPE, value: TF_FLOAT },
+    { name: 'epsilon', type: TF_ATTR_FLOAT, value: epsilon },
+    { name: 'is_training', type: TF_ATTR_BOOL, value: true },
+    dataFormat,
+  ];
+  const run: NodeBackend['executeMultipleOutputs'] = (...call) => backend.executeMultipleOutputs(...call);
+
+  return {
+    batchNorm(x, scale, offset, epsilon) {
+      // With batch statistics, the kernel wants no running ones.
+      const none = tf.tensor1d([], 'float32');
+      const inputs = [x, scale, offset, none, none];
+      const [y, mean, variance, ...saved] = run('FusedBatchNormV3', normalisation(epsilon), inputs, 6);
+      return { y: y as Tensor4D, mean, variance, saved };
+    },
+    batchNormGradients(dy, x, scale, saved, epsilon) {
+      const inputs = [dy, x, scale, ...saved];
+      return run('FusedBatchNormGradV3', normalisation(epsilon), inputs, 5).slice(0, 3);
+    },
+    reluGradient: (dy, y) => run('ReluGrad', [T], [dy, y], 1)[0],
+    biasGradient: (dy) => run('BiasAddGrad', [T, dataFormat], [dy], 1)[0],
+  };
+}
+
+function composedKernels(tf: TensorFlow): Kernels {
+  const others = [0, 1, 2];
+  return {
+    batchNorm(x, scale, offset, epsilon) {
+      const count = x.size / x.shape[3];
+      const mean = tf.mean(x, others);
+      const centred = tf.sub(x, mean);
+      const variance = tf.mean(tf.square(centred), others);
+      const inverse = tf.rsqrt(tf.add(variance, epsilon));
+      const y = tf.add(tf.mul(centred, tf.mul(inverse, scale)), offset) as Tensor4D;
+      return { y, mean, variance: tf.mul(variance, count / (count - 1)), saved: [tf.clone(mean), inverse] };
+    },
+    batchNormGradients(dy, x, scale, [mean, inverse]) {
+      const count = x.size / x.shape[3];
+      const normalised = tf.mul(tf.sub(x, mean), inverse);
+      const dScale = tf.sum(tf.mul(dy, normalised), others);
+      const dOffset = tf.sum(dy, others);
+      const projected = tf.add(tf.mul(normalised, tf.div(dScale, count)), tf.div(dOffset, count));
+      return [tf.mul(tf.sub(dy, projected), tf.mul(scale, inverse)), dScale, dOffset];
+    },
+    reluGradient: (dy, y) => tf.mul(dy, tf.step(y)),
+    biasGradient: (dy) => tf.sum(dy, [...dy.shape.keys()].slice(0, -1)),
+  };
+}

@@ -1,0 +1,72 @@
+import { setImmediate } from 'node:timers/promises';
+import { type StandardScaler, scaleOf } from '../detectors/standard-scaler.ts';
+import type { TrainingBatch } from './batch-maker.ts';
+import { pooled } from './co-training.ts';
+import type { TrainableGraph } from './trainable-graph.ts';
+
+/**
+ * Mean and scale of the pooled values of a graph's taps over images, as `fitStandardScaler` finds them, without keeping
+ * the values: sums are taken of what they differ from the first batch's mean by.
+ *
+ * @param taps exposed by the graph
+ */
+export async function pooledScalers(
+  graph: TrainableGraph,
+  taps: readonly string[],
+  batches: AsyncIterable<TrainingBatch>,
+): Promise<StandardScaler[]> {
+  const { tf } = graph;
+  let sums: Sums[] | undefined;
+  for await (const { images, shape } of batches) {
+    const x = tf.tensor4d(images, shape);
+    const pass = graph.forward(x);
+    const rows = taps.map((tap) => tf.tidy(() => pooled(tf, pass.value(tap)).dataSync<'float32'>()));
+    pass.dispose();
+    x.dispose();
+    sums ??= rows.map((values) => new Sums(values, values.length / shape[0]));
+    sums.forEach((sum, t) => {
+      sum.add(rows[t]);
+    });
+    await setImmediate();
+  }
+  return sums!.map((sum) => sum.scaler());
+}
+
+/** Sums of x − shift and of its square, by feature. */
+class Sums {
+  readonly #width: number;
+  readonly #shift: Float64Array;
+  readonly #sum: Float64Array;
+  readonly #squares: Float64Array;
+  #count = 0;
+
+  constructor(first: Float32Array, width: number) {
+    this.#width = width;
+    this.#shift = new Float64Array(width);
+    this.#sum = new Float64Array(width);
+    this.#squares = new Float64Array(width);
+    const count = first.length / width;
+    for (let i = 0; i < first.length; i++) this.#shift[i % width] += first[i] / count;
+  }
+
+  add(rows: Float32Array): void {
+    const width = this.#width;
+    for (let at = 0; at < rows.length; at += width)
+      for (let j = 0; j < width; j++) {
+        const difference = rows[at + j] - this.#shift[j];
+        this.#sum[j] += difference;
+        this.#squares[j] += difference * difference;
+      }
+    this.#count += rows.length / width;
+  }
+
+  scaler(): StandardScaler {
+    const count = this.#count;
+    const mean = this.#shift.map((shift, j) => shift + this.#sum[j] / count);
+    const scale = this.#squares.map((squares, j) => {
+      const variance = Math.max(0, squares / count - (this.#sum[j] / count) ** 2);
+      return scaleOf(variance, mean[j], count);
+    });
+    return { mean, scale };
+  }
+}

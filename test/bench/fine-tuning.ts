@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process';
+import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { UsageError } from '../../src/common/errors.ts';
+import { importCheckpoint } from '../../src/pipeline/import-checkpoint.ts';
+import { RunFolder } from '../../src/pipeline/run-folder.ts';
+import { trainBackbone } from '../../src/pipeline/train.ts';
+import { fineTuning as standard } from '../../src/training/recipe.ts';
+import { type Bench, count, inTemporaryFolder } from './bench.ts';
+
+const NAME = 'densenet100';
+const NORMALISATION = { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] };
+
+/** What an epoch came to, on either side. */
+interface Epoch {
+  readonly epoch: number;
+  readonly testAccuracy: number;
+  readonly trainLoss?: number;
+  readonly seconds?: number;
+}
+
+/** The published densenet100, fine-tuned on JPEG images, beside PyTorch with the same recipe and as many steps. */
+export const fineTuning: Bench = {
+  about: 'fine-tuning the published densenet100 on JPEG images: test accuracy beside PyTorch, by epoch',
+  options: {
+    checkpoint: { about: 'densenet100-cifar10.pth.tar (required)' },
+    images: { about: 'the unpacked cifar10-jpeg: a folder with train and test (required)' },
+    'per-class': { about: 'training images of each class', default: '1000' },
+    epochs: { about: 'epochs', default: '2' },
+    lr: { about: 'learning rate at its peak', default: String(standard.rate) },
+    run: { about: 'the run folder of our side; the same one goes on where it was (required)' },
+    ours: { about: 'leave PyTorch out', flag: true },
+  },
+  async run(values) {
+    const { checkpoint, images, run } = values;
+    for (const name of ['checkpoint', 'images', 'run'])
+      if (!values[name] || values[name] === 'undefined') throw new UsageError(`--${name}`, 'is required');
+    const recipe = { ...standard, epochs: count(values, 'epochs'), rate: Number(values.lr) };
+    await inTemporaryFolder(async (folder) => {
+      const train = join(folder, 'train');
+      copySome(join(images!, 'train'), train, count(values, 'per-class'));
+      const test = join(images!, 'test');
+      const from = join(folder, 'backbone.onnx');
+      await importCheckpoint(checkpoint!, from, { normalisation: NORMALISATION });
+      const report = await RunFolder.use(run!, (opened) =>
+        trainBackbone(opened, { ...{ train, test, from, recipe, engine: 'tfjs-node' }, onProgress: tell() }),
+      );
+      console.log(`\nours, ${report.seconds.toFixed(0)} s in all`);
+      report.epochs.forEach(print);
+      if (values.ours) return;
+      console.log('PyTorch');
+      const threads = availableParallelism();
+      await pytorch({
+        ...{ name: NAME, checkpoint, train, test, recipe, threads },
+        ...NORMALISATION,
+        seed: 0,
+      });
+    });
+  },
+};
+
+/** The first files of each class. */
+function copySome(source: string, target: string, each: number): void {
+  for (const name of readdirSync(source)) {
+    mkdirSync(join(target, name), { recursive: true });
+    for (const file of readdirSync(join(source, name)).sort().slice(0, each))
+      copyFileSync(join(source, name, file), join(target, name, file));
+  }
+}
+
+/** A line of progress a minute. */
+function tell() {
+  let last = performance.now();
+  return ({ task, done, total, note }: { task: string; done: number; total: number; note?: string }) => {
+    if (performance.now() - last < 60_000) return;
+    last = performance.now();
+    console.log(`${task}: ${done} of ${total} ${note ?? ''}`);
+  };
+}
+
+async function pytorch(task: object): Promise<void> {
+  const script = fileURLToPath(new URL('fine-tuning.py', import.meta.url));
+  const stdio: ['ignore', 'pipe', 'inherit'] = ['ignore', 'pipe', 'inherit'];
+  const child = spawn(process.env.LA_OOD_PYTHON!, [script, JSON.stringify(task)], { stdio });
+  for await (const line of createInterface({ input: child.stdout })) print(JSON.parse(line));
+  if (child.exitCode) throw new Error(`fine-tuning.py exited with ${child.exitCode}`);
+}
+
+function print({ epoch, testAccuracy, trainLoss, seconds }: Epoch): void {
+  const loss = trainLoss === undefined ? '' : `, training loss ${trainLoss.toFixed(4)}`;
+  const time = seconds === undefined ? '' : `, ${seconds.toFixed(0)} s`;
+  console.log(`  epoch ${epoch}: ${(100 * testAccuracy).toFixed(2)} % of the test images${loss}${time}`);
+}

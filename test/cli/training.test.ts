@@ -1,0 +1,142 @@
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import type { TrainReport } from '../../src/index.ts';
+import { readModel, writeModel } from '../../src/index.ts';
+import { smallBackbone } from '../training/networks.ts';
+import { temporaryFolder } from './files.ts';
+import { json, laOod, start } from './run.ts';
+
+/** The backend that is there wherever the tests run. */
+const engine = ['--engine', 'tfjs-backend-cpu'];
+
+describe('la-ood train and cotrain', () => {
+  const at = temporaryFolder();
+  const tune = (run: string, ...more: string[]) => [
+    ...['train', '--run', at(run), '--from', at('small.onnx'), ...engine],
+    ...[
+      '--train',
+      'demo:train:100',
+      '--test',
+      'demo:test:60',
+      '--epochs',
+      '6',
+      '--batch',
+      '16',
+      '--lr',
+      '.02',
+    ],
+    ...['--crop', '1', ...more],
+  ];
+
+  before(() => writeModel(at('small.onnx'), smallBackbone()));
+
+  it('is killed in the middle, goes on, and ends in the same weights as when it is not', async () => {
+    const whole = await json<TrainReport>(...tune('whole'));
+    expect(whole.epochs).length(6);
+    expect(whole.warning).includes('plain JavaScript');
+    const { process, finished } = start(tune('cut'));
+    await until(() => checkpointIn(at('cut')));
+    process.kill('SIGKILL');
+    await finished;
+    expect(existsSync(at('cut', 'backbone.onnx'))).equals(false);
+    const { exitCode, stdout, stderr } = await laOod(...tune('cut'));
+    expect(exitCode, stderr).equals(0);
+    const [, first] = /^train: (\d+) of 600 images/m.exec(stderr)!;
+    expect(Number(first)).above(0);
+    expect(stdout).includes('Trained 6 epochs on tfjs-backend-cpu');
+    const bytes = (run: string) => readFileSync(at(run, 'backbone.onnx'));
+    expect(bytes('cut').equals(bytes('whole'))).equals(true);
+    expect(readdirSync(at('cut'))).has.members(['backbone.onnx', 'manifest.json', 'training']);
+    const rows = readFileSync(at('cut', 'training', 'curves.csv'), 'utf8')
+      .trim()
+      .split('\n');
+    expect(rows).length(7);
+    expect(readFileSync(at('cut', 'training', 'curves.svg'), 'utf8')).includes('<polyline');
+    // What was done is not done again.
+    expect((await json<TrainReport>(...tune('cut'))).done).equals('before');
+    const best = Math.max(...whole.epochs.map(({ testAccuracy }) => testAccuracy));
+    expect(whole.best.testAccuracy).equals(best);
+  }).timeout(120_000);
+
+  it('trains the backbone together with detectors, and compares', async () => {
+    mkdirSync(at('co'), { recursive: true });
+    copyFileSync(at('whole', 'backbone.onnx'), at('co', 'backbone.onnx'));
+    const sets = ['--train', 'demo:train:100', '--test', 'demo:test:60', '--ood', 'noise=demo:noise:60'];
+    await json('features', '--run', at('co'), '--ind', 'demo', ...sets);
+    await json('fit', '--run', at('co'));
+    const line = [
+      'cotrain',
+      '--run',
+      at('co'),
+      ...engine,
+      '--epochs',
+      '2',
+      '--batch',
+      '32',
+      '--lambda',
+      '.01',
+    ];
+    const report = await json<{ rows: { epoch: number; accuracy: number }[] }>(...line);
+    expect(report.rows.map(({ epoch }) => epoch)).deep.equals([0, 1, 2]);
+    const table = readFileSync(at('co', 'cotrain', 'comparison.csv'), 'utf8')
+      .trim()
+      .split('\n');
+    expect(table[0]).equals('ood,epochs,accuracy,auroc,fpr_at_95_tpr,best_layer_auroc');
+    expect(table.slice(1).filter((row) => row.startsWith('noise,'))).length(3);
+    const { stdout } = await laOod(...line);
+    expect(stdout).includes('before').and.includes('epoch 2');
+    // Its weights are others, its graph is the same.
+    const [old, now] = await Promise.all(
+      ['backbone.onnx', 'cotrain/epoch-2/backbone.onnx'].map((file) => readModel(at('co', file))),
+    );
+    expect(now.graph.node).deep.equals(old.graph.node);
+    expect(now.graph.initializer).not.deep.equals(old.graph.initializer);
+  }).timeout(120_000);
+
+  it('says in one line what is missing', async () => {
+    const line = async (...args: string[]) => {
+      const { exitCode, stderr } = await laOod(...args, '--quiet');
+      return `${exitCode} ${stderr.trim()}`;
+    };
+    const sets = ['--train', 'demo:train:20', '--test', 'demo:test:20', ...engine];
+    expect(await line('train', '--run', at('x'), ...sets)).matches(
+      /^2 --arch: is missing; name what to train/,
+    );
+    mkdirSync(at('own'), { recursive: true });
+    copyFileSync(at('small.onnx'), at('own', 'backbone.onnx'));
+    expect(await line('train', '--run', at('own'), '--arch', 'resnet20', ...sets)).matches(
+      /^1 \S+backbone\.onnx: was not trained here, and is not replaced; take another --run$/,
+    );
+    expect(
+      await line(
+        'train',
+        '--run',
+        at('y'),
+        '--arch',
+        'resnet20',
+        ...engine,
+        '--train',
+        'demo:noise',
+        '--test',
+        'demo:test',
+      ),
+    ).matches(/^1 demo:noise: its images have no classes/);
+    expect(await line(...tune('z').map((arg) => (arg === '.02' ? '1e20' : arg)))).matches(
+      /^1 epoch 1, step \d+: the loss is not finite any more; try --lr 10000000000000000000, or --clip 1$/,
+    );
+    expect(await line('cotrain', '--run', at('own'), ...engine)).matches(/^1 \S+detectors\.onnx: is missing/);
+  }).timeout(60_000);
+});
+
+function checkpointIn(run: string): boolean {
+  if (!existsSync(run)) return false;
+  const folder = readdirSync(run).find((file) => file.startsWith('.train.'));
+  return folder !== undefined && existsSync(join(run, folder, 'checkpoint.onnx'));
+}
+
+async function until(holds: () => boolean): Promise<void> {
+  for (const begin = Date.now(); !holds(); await sleep(10))
+    if (Date.now() - begin > 30_000) throw new Error('nothing happened for 30 s');
+}

@@ -1,0 +1,207 @@
+"""What PyTorch makes of the graphs and networks that the training tests train.
+
+training.py operators DIR NAME...  per name: runs DIR/NAME.onnx in float64 on DIR/NAME.input.bin, goes back from the gradient
+                                   DIR/NAME.dy.bin, and writes DIR/NAME.bin (float64): output, gradient of the input, gradients
+                                   of the weights and then the statistics, in the order of the initializers
+training.py make DIR NAME...       per name: DIR/NAME.pth with weights as before training
+training.py gradients DIR NAME START END    goes forth and back with DIR/NAME.pth on images START to END of DIR/images.bin and
+                                   DIR/labels.bin in float64 and float32; writes gradients and statistics (DIR/NAME.64.pth, DIR/NAME.32.pth)
+training.py train DIR NAME STEPS START END  trains on these images in both, half of them a step, and prints losses
+training.py cotrain DIR NAME       one co-training step of DIR/NAME.pth with the detectors of DIR/cotrain.json
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from backbones import NETWORKS
+from torch import nn
+
+CLASSES = 10
+
+
+def interpret(path, x):
+    """Runs an ONNX graph as ONNX defines it, operator by operator. Gives its output, weights and statistics."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(path).graph
+    values = {}
+    for tensor in graph.initializer:
+        value = torch.from_numpy(numpy_helper.to_array(tensor).copy())
+        values[tensor.name] = value.double() if value.is_floating_point() else value
+    weights = {name: value for name, value in values.items() if name.startswith(("weight", "bias"))}
+    for weight in weights.values():
+        weight.requires_grad_()
+    values[graph.input[0].name] = x
+    for node in graph.node:
+        inputs = [values.get(name) for name in node.input]
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        values[node.output[0]] = getattr(Operators, node.op_type)(*inputs, **attributes)
+    statistics = [value for name, value in values.items() if name.startswith("running")]
+    return values[graph.output[0].name], list(weights.values()), statistics
+
+
+def padded(x, pads, value=0.0):
+    top, left, bottom, right = pads
+    return F.pad(x, (left, right, top, bottom), value=value)
+
+
+class Operators:
+    frozen = False
+
+    @staticmethod
+    def Conv(x, w, b=None, pads=(0, 0, 0, 0), strides=(1, 1), dilations=(1, 1), group=1, kernel_shape=None):
+        return F.conv2d(padded(x, pads), w, b, tuple(strides), 0, tuple(dilations), group)
+
+    @staticmethod
+    def BatchNormalization(x, w, b, mean, var, epsilon=1e-5, momentum=0.9):
+        return F.batch_norm(x, mean, var, w, b, not Operators.frozen, 1 - momentum, epsilon)
+
+    @staticmethod
+    def MaxPool(x, kernel_shape, strides, pads=(0, 0, 0, 0), ceil_mode=0):
+        return F.max_pool2d(x, kernel_shape, strides, pads[:2], ceil_mode=bool(ceil_mode))
+
+    @staticmethod
+    def AveragePool(x, kernel_shape, strides, pads=(0, 0, 0, 0), count_include_pad=0):
+        return F.avg_pool2d(x, kernel_shape, strides, pads[:2], count_include_pad=bool(count_include_pad))
+
+    @staticmethod
+    def Gemm(x, w, b=None, transB=0):
+        y = x @ (w.T if transB else w)
+        return y if b is None else y + b
+
+    @staticmethod
+    def Slice(x, starts, ends, axes, steps):
+        for start, end, axis, step in zip(*(t.tolist() for t in (starts, ends, axes, steps))):
+            x = x[(slice(None),) * axis + (slice(start, min(end, x.shape[axis]), step),)]
+        return x
+
+    @staticmethod
+    def Pad(x, pads):
+        half = len(pads) // 2
+        return F.pad(x, [int(pads[i + side]) for i in reversed(range(half)) for side in (0, half)])
+
+    Add = staticmethod(lambda a, b: a + b)
+    Mul = staticmethod(lambda a, b: a * b)
+    MatMul = staticmethod(lambda a, b: a @ b)
+    Relu = staticmethod(torch.relu)
+    Sigmoid = staticmethod(torch.sigmoid)
+    Identity = staticmethod(lambda x: x)
+    HardSwish = staticmethod(F.hardswish)
+    HardSigmoid = staticmethod(lambda x, alpha=0.2, beta=0.5: (alpha * x + beta).clamp(0, 1))
+    Clip = staticmethod(lambda x, low, high: x.clamp(low, high))
+    Concat = staticmethod(lambda *xs, axis: torch.cat(xs, axis))
+    Flatten = staticmethod(lambda x: x.flatten(1))
+    Reshape = staticmethod(lambda x, shape: x.reshape(*[x.shape[i] if n == 0 else n for i, n in enumerate(shape.tolist())]))
+    GlobalAveragePool = staticmethod(lambda x: x.mean((2, 3), keepdim=True))
+    ReduceMean = staticmethod(lambda x, axes, keepdims=1: x.mean(tuple(axes.tolist()), keepdim=bool(keepdims)))
+
+
+def operators(folder, names):
+    for name in names:
+        Operators.frozen = name.endswith("frozen")
+        shape = json.loads((folder / f"{name}.json").read_text())
+        x = torch.from_numpy(np.fromfile(folder / f"{name}.input.bin", np.float32).reshape(shape)).double().requires_grad_()
+        y, weights, statistics = interpret(folder / f"{name}.onnx", x)
+        dy = torch.from_numpy(np.fromfile(folder / f"{name}.dy.bin", np.float32)).double().reshape(y.shape)
+        gradients = torch.autograd.grad((y * dy).sum(), [x, *weights])
+        parts = [y, *gradients, *statistics]
+        torch.cat([part.detach().flatten() for part in parts]).numpy().tofile(folder / f"{name}.bin")
+    return {}
+
+
+def network_of(folder, name, dtype):
+    network = NETWORKS[name](CLASSES)
+    network.load_state_dict(torch.load(folder / f"{name}.pth", weights_only=True))
+    for module in network.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0
+    return network.to(dtype).train()
+
+
+def batch_of(folder, dtype):
+    labels = torch.from_numpy(np.fromfile(folder / "labels.bin", np.uint8)).long()
+    images = np.fromfile(folder / "images.bin", np.float32).reshape(len(labels), 3, 32, 32)
+    return torch.from_numpy(images).to(dtype), labels
+
+
+def make(folder, names):
+    torch.manual_seed(1)
+    for name in names:
+        network = NETWORKS[name](CLASSES)
+        for module in network.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        torch.save(network.state_dict(), folder / f"{name}.pth")
+    return {}
+
+
+def first_step(network, loss, path):
+    """Gradients after one step back, and statistics after one step forth, by state-dict key."""
+    loss.backward()
+    found = {f"gradient/{key}": weight.grad for key, weight in network.named_parameters()}
+    found |= {key: value for key, value in network.named_buffers() if "running" in key}
+    torch.save({key: value.double().clone() for key, value in found.items()}, path)
+
+
+def gradients(folder, names):
+    name, start, end = names
+    for bits, dtype in (("64", torch.float64), ("32", torch.float32)):
+        network = network_of(folder, name, dtype)
+        images, labels = (part[int(start) : int(end)] for part in batch_of(folder, dtype))
+        first_step(network, F.cross_entropy(network(images), labels), folder / f"{name}.{bits}.pth")
+    return {}
+
+
+def train(folder, names):
+    name, steps, start, end = names
+    losses = {}
+    for bits, dtype in (("64", torch.float64), ("32", torch.float32)):
+        network = network_of(folder, name, dtype)
+        images, labels = (part[int(start) : int(end)] for part in batch_of(folder, dtype))
+        half = len(labels) // 2
+        optimiser = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
+        losses[bits] = []
+        for step in range(int(steps)):
+            part = slice(0, half) if step % 2 == 0 else slice(half, None)
+            loss = F.cross_entropy(network(images[part]), labels[part])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            losses[bits].append(loss.item())
+    return losses
+
+
+def cotrain(folder, names):
+    """Cross-entropy - lambda D / (2 L); D sums alpha K(z, sv) over layers, samples and support vectors."""
+    (name,) = names
+    task = json.loads((folder / "cotrain.json").read_text())
+    losses = {}
+    for bits, dtype in (("64", torch.float64), ("32", torch.float32)):
+        network = network_of(folder, name, dtype)
+        images, labels = (part[slice(*task["images"])] for part in batch_of(folder, dtype))
+        modules, outputs = dict(network.named_modules()), {}
+        for layer in task["layers"]:
+            tap = layer["tap"]
+            modules[tap].register_forward_hook(lambda _, __, y, tap=tap: outputs.__setitem__(tap, y))
+        loss = F.cross_entropy(network(images), labels)
+        density = 0
+        for layer in task["layers"]:
+            numbers = lambda key: torch.tensor(layer[key], dtype=dtype)
+            z = (outputs[layer["tap"]].mean((2, 3)) - numbers("mean")) / numbers("scale")
+            vectors = numbers("supportVectors").reshape(-1, z.shape[1])
+            squares = ((z[:, None, :] - vectors[None]) ** 2).sum(2)
+            density = density + (torch.exp(-layer["gamma"] * squares) * numbers("alpha")).sum()
+        loss = loss - task["lambda"] * density / (2 * len(task["layers"]))
+        first_step(network, loss, folder / f"cotrain.{bits}.pth")
+        losses[bits] = loss.item()
+    return losses
+
+
+if __name__ == "__main__":
+    mode, folder, *names = sys.argv[1:]
+    print(json.dumps({"operators": operators, "make": make, "gradients": gradients, "train": train, "cotrain": cotrain}[mode](Path(folder), names)))
