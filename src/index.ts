@@ -117,10 +117,8 @@ export {
 export { fileKind } from './pipeline/file-kind.ts';
 export { type FitDetectorsOptions, type FitDetectorsReport, fitDetectors } from './pipeline/fit.ts';
 export {
-  type GuardMethod,
   type GuardOptions,
   type GuardReport,
-  guardMethods,
   guardRun,
 } from './pipeline/guard.ts';
 export { type Imported, type ImportOptions, importCheckpoint } from './pipeline/import-checkpoint.ts';
@@ -144,6 +142,7 @@ export {
 export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/monitor.ts';
 export { RunFolder, type Step, type StepRecord } from './pipeline/run-folder.ts';
 export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/score.ts';
+export { type Aggregation, aggregations, type DetectorKind, detectorKinds } from './pipeline/scorer.ts';
 export { type TrainBackboneOptions, type TrainReport, trainBackbone } from './pipeline/train.ts';
 export { programVersion, versions } from './pipeline/versions.ts';
 export { writeScores } from './pipeline/write-scores.ts';

@@ -1,9 +1,11 @@
 import { DetectorError } from '../common/errors.ts';
 import { type Tensor, toFloat32 } from '../common/tensor.ts';
-import { float, GraphBuilder } from '../graph/builder.ts';
+import { float, type GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import { tensorFromProto } from '../graph/tensor.ts';
 import type { LayerDetector } from './fit-layer.ts';
+import type { LayerDetectors } from './layer-detectors.ts';
+import { maximumModel } from './maximum-model.ts';
 
 /** Metadata key that marks a file of detectors, and says how each was fitted. */
 const DETECTORS_KEY = 'la_ood.detectors';
@@ -18,12 +20,8 @@ const FARTHEST = 1e6;
 type DetectorRecord = Pick<LayerDetector, 'tap' | 'nu' | 'gamma' | 'fit'>;
 
 /**
- * Fitted detectors as one ONNX model, so that whatever runs ONNX can score.
- *
- * Inputs: the pooled value of each layer, float32 `[batch, width]`, named by its tap. Outputs: `layer_scores`
- * `[batch, layers]`, `ood_score` `[batch]` (LA-OOD's maximum over the layers), and `ood_layer` `[batch]` int64, the
- * layer that has it, the first on ties. A layer's score is rho − Σ_j alpha_j exp(−γ|sv_j − z|²) of the standardised
- * value z: positive outside.
+ * Fitted one-class SVMs as one ONNX model, with the maximum over the layers; see `maximumModel`. A layer's score is
+ * rho − Σ_j alpha_j exp(−γ|sv_j − z|²) of the standardised value z: positive outside.
  *
  * The kernel is one MatMul and one Exp of augmented vectors, as in `RbfKernel`; onnxruntime's own `SVMRegressor` is a
  * scalar loop, and some twenty times slower.
@@ -34,20 +32,23 @@ export function detectorsModel(
   detectors: readonly LayerDetector[],
   metadata: Readonly<Record<string, string>> = {},
 ): ModelProto {
-  const graph = new GraphBuilder('la_ood_detectors');
-  const scores = detectors.map((detector) => {
-    graph.input(detector.tap, ElementType.float, ['batch', detector.width]);
-    return addScore(graph, detector, detector.tap);
-  });
-  graph.node('Concat', scores, { name: 'layer_scores', attributes: { axis: 1 } });
-  graph.int64s('layer_axis', [1]);
-  graph.node('ReduceMax', ['layer_scores', 'layer_axis'], { name: 'ood_score', attributes: { keepdims: 0 } });
-  graph.node('ArgMax', ['layer_scores'], { name: 'ood_layer', attributes: { axis: 1, keepdims: 0 } });
-  graph.output('layer_scores', ElementType.float, ['batch', detectors.length]);
-  graph.output('ood_score', ElementType.float, ['batch']);
-  graph.output('ood_layer', ElementType.int64, ['batch']);
   const records = detectors.map(({ tap, nu, gamma, fit }): DetectorRecord => ({ tap, nu, gamma, fit }));
-  return graph.build({ metadata: { ...metadata, [DETECTORS_KEY]: JSON.stringify(records) } });
+  const widths = new Map(detectors.map(({ tap, width }) => [tap, width]));
+  return maximumModel(oneClassSvms(detectors), widths, {
+    ...metadata,
+    [DETECTORS_KEY]: JSON.stringify(records),
+  });
+}
+
+/** One-class SVMs as the detectors of a guard. */
+export function oneClassSvms(detectors: readonly LayerDetector[]): LayerDetectors {
+  return {
+    groups: detectors.map(({ tap }) => [tap]),
+    addScores(graph, which, name) {
+      const scores = which.map((d) => addScore(graph, detectors[d]));
+      graph.node('Concat', scores, { name, attributes: { axis: 1 } });
+    },
+  };
 }
 
 /** Whether a model is one that `detectorsModel` made. */
@@ -95,7 +96,7 @@ export function detectorsOfModel(model: ModelProto, where: string): LayerDetecto
 }
 
 /** Adds the nodes that score one layer. Gives the name of its score, `[batch, 1]`. */
-function addScore(graph: GraphBuilder, detector: LayerDetector, features: string): string {
+function addScore(graph: GraphBuilder, detector: LayerDetector): string {
   const { tap, width, scaler, alpha, rho } = detector;
   const count = alpha.length;
   const constant = (part: string, tensor: Tensor) => graph.initializer(`${tap}/${part}`, tensor);
@@ -103,7 +104,7 @@ function addScore(graph: GraphBuilder, detector: LayerDetector, features: string
     graph.node(opType, inputs, { name: `${tap}/${name}`, attributes });
 
   // Standardised in float64: a feature whose mean is large against its spread would lose its digits in float32.
-  const double = node('Cast', [features], 'double', { to: ElementType.double });
+  const double = node('Cast', [tap], 'double', { to: ElementType.double });
   const centred = node('Sub', [double, constant('mean', float64([width], scaler.mean))], 'centred');
   const scaled = node('Div', [centred, constant('scale', float64([width], scaler.scale))], 'scaled');
   // No training sample is so far out that its kernel reaches beyond; unbounded, |z|² − |z|² could be ∞ − ∞.

@@ -2,7 +2,7 @@ import type { Tensor } from '../common/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import type { EvidenceScale, Moments } from './evidence.ts';
-import { addGaussianScores, type GaussianDetector } from './gaussian.ts';
+import type { LayerDetectors } from './layer-detectors.ts';
 
 /** What an evidence model takes: pooled taps, and the logits. */
 export interface EvidenceInputs {
@@ -13,31 +13,30 @@ export interface EvidenceInputs {
 }
 
 /**
- * Gaussians of all layers and the energy of the logits as one ONNX model, with the outputs of every scorer:
+ * Detectors of all layers and the energy of the logits as one ONNX model, with the outputs of every scorer:
  * `layer_scores` `[batch, groups]`, `ood_score` `[batch]`, `ood_layer` `[batch]` int64.
  *
- * Layer scores are log squared Mahalanobis distances, standardised by what is usual for the predicted class; the score is
- * their mean, standardised, and the standardised energy (Liu et al. 2020) added: what the layers know of an image and
- * what the classifier does are nearly independent on InD images.
+ * Layer scores are the detectors', standardised by what is usual for the predicted class; the score is their mean,
+ * standardised, and the standardised energy (Liu et al. 2020) added: what the layers know of an image and what the
+ * classifier does are nearly independent on InD images.
  *
- * Without a scale, `layer_scores` are the distances as they are, and the only output.
- *
- * Operators mean the same in every opset from 7 on.
+ * Without a scale, `layer_scores` are the detectors' as they are, and the only output.
  */
 export function evidenceModel(
-  detectors: readonly GaussianDetector[],
+  detectors: LayerDetectors,
   { widths, logits, classes }: EvidenceInputs,
   scale?: EvidenceScale,
 ): ModelProto {
   const graph = new GraphBuilder('la_ood_evidence');
   for (const [tap, width] of widths) graph.input(tap, ElementType.float, ['batch', width]);
-  const distances = scale ? 'la_ood/distances' : 'layer_scores';
-  addGaussianScores(graph, detectors, distances);
+  const groups = detectors.groups.length;
+  const raw = scale ? 'la_ood/detectors' : 'layer_scores';
+  detectors.addScores(graph, [...detectors.groups.keys()], raw);
   if (scale) {
     graph.input(logits, ElementType.float, ['batch', classes]);
-    addScale(graph, distances, logits, classes, detectors.length, scale);
+    addScale(graph, raw, logits, classes, groups, scale);
   }
-  graph.output('layer_scores', ElementType.float, ['batch', detectors.length]);
+  graph.output('layer_scores', ElementType.float, ['batch', groups]);
   if (scale) {
     graph.output('ood_score', ElementType.float, ['batch']);
     graph.output('ood_layer', ElementType.int64, ['batch']);
@@ -47,7 +46,7 @@ export function evidenceModel(
 
 function addScale(
   graph: GraphBuilder,
-  distances: string,
+  raw: string,
   logits: string,
   classes: number,
   groups: number,
@@ -65,7 +64,7 @@ function addScale(
   const predicted = node('ArgMax', [logits], 'predicted', { axis: 1, keepdims: 0 });
   const ofClass = (name: string, table: Float64Array) =>
     node('Gather', [floats(`${name}_table`, [classes, groups], table), predicted], name, { axis: 0 });
-  const centred = node('Sub', [distances, ofClass('class_mean', layers.mean)], 'centred');
+  const centred = node('Sub', [raw, ofClass('class_mean', layers.mean)], 'centred');
   graph.node('Div', [centred, ofClass('class_deviation', layers.deviation)], { name: 'layer_scores' });
   graph.node('ArgMax', ['layer_scores'], { name: 'ood_layer', attributes: { axis: 1, keepdims: 0 } });
 

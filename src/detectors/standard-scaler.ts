@@ -1,3 +1,6 @@
+import { DetectorError } from '../common/errors.ts';
+import { groupLabel, type TapGroup } from './layer-detectors.ts';
+
 /** Per-feature mean and scale; a feature is standardised as (x − mean) / scale. */
 export interface StandardScaler {
   readonly mean: Float64Array;
@@ -22,6 +25,13 @@ export function fitStandardScaler(features: Float32Array, width: number): Standa
     for (let j = 0; j < width; j++) variance[j] += (features[at + j] - mean[j]) ** 2;
   const scale = variance.map((sum, j) => scaleOf(sum / count, mean[j], count));
   return { mean, scale };
+}
+
+/** The scaler of a group's features. @throws DetectorError where one is not finite */
+export function fitFiniteScaler({ taps, features, width }: TapGroup): StandardScaler {
+  if (!features.every(Number.isFinite))
+    throw new DetectorError(groupLabel(taps), 'a feature is not a finite number');
+  return fitStandardScaler(features, width);
 }
 
 /** The scale of a feature with this variance and mean over `count` samples. */

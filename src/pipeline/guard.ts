@@ -20,15 +20,21 @@ import { featureFile } from './feature-files.ts';
 import { type FeatureGraph, featureGraph } from './feature-graph.ts';
 import { layersOf, runOnFeatures } from './feature-rows.ts';
 import type { RunFolder } from './run-folder.ts';
-import { fitEvidenceScorer, laOodScorer, type Scorer } from './scorer.ts';
+import {
+  type Aggregation,
+  type DetectorKind,
+  fitLayers,
+  gatherEvidence,
+  type Scorer,
+  scorerOf,
+} from './scorer.ts';
 import { programVersion } from './versions.ts';
 
-/** How an image is scored: see `evidenceModel`; or the paper's maximum over one-class SVMs. */
-export const guardMethods = ['evidence', 'la-ood'] as const;
-export type GuardMethod = (typeof guardMethods)[number];
-
 export interface GuardOptions {
-  readonly method?: GuardMethod;
+  /** What watches the layers; Gaussians where absent. */
+  readonly detector?: DetectorKind;
+  /** How layer scores become one; evidence where absent. */
+  readonly aggregation?: Aggregation;
   /** False-alarm rate, (0, 1); 5 % where absent. */
   readonly rate?: number;
   /** Confidence of the stated upper bound of the rate, (0, 1); 95 % where absent. */
@@ -44,7 +50,8 @@ export interface GuardOptions {
 export interface GuardReport {
   /** Of the file, relative to the run folder. */
   readonly file: string;
-  readonly method: GuardMethod;
+  readonly detector: DetectorKind;
+  readonly aggregation: Aggregation;
   readonly layers: readonly string[];
   readonly calibration: Calibration;
   /** How the run's OOD sets fare: AUROC against the calibration images, and the share that is called OOD. */
@@ -72,7 +79,8 @@ const TOLERANCE = 1e-4;
  * GraphError where the file does not do what its pieces do
  */
 export async function guardRun(run: RunFolder, options: GuardOptions = {}): Promise<GuardReport> {
-  const { method = 'evidence', rate = 0.05, confidence = 0.95, ind, seed = 0, device, onProgress } = options;
+  const { detector = 'gaussian', aggregation = 'evidence', rate = 0.05, confidence = 0.95 } = options;
+  const { ind, seed = 0, device, onProgress } = options;
   const path = run.file('backbone.onnx');
   const backbone = await readModel(path);
   const graph = featureGraph(backbone, path);
@@ -82,7 +90,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
     if (error instanceof RunError) return [];
     throw error;
   });
-  const fittedOn = method === 'evidence' ? await featureFile(run, 'train', ind) : run.file('detectors.onnx');
+  const fittedOn = detector === 'ocsvm' ? run.file('detectors.onnx') : await featureFile(run, 'train', ind);
   const inputs: Record<string, string> = {
     backbone: backboneHash,
     fitted: await hashOf(fittedOn, run),
@@ -94,20 +102,13 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
 
   const { record, done } = await run.do({
     name: 'guard',
-    settings: { method, rate, confidence, seed, ...(classNames && { classNames }) },
+    settings: { detector, aggregation, rate, confidence, seed, ...(classNames && { classNames }) },
     inputs,
     run: async () => {
       const [scaleRows, calibrationRows] = halves(seed);
-      const scorer =
-        method === 'la-ood'
-          ? await laOodScorer(fittedOn)
-          : await fitEvidenceScorer(graph, {
-              train: fittedOn,
-              heldOut,
-              backbone: backboneHash,
-              rows: scaleRows,
-              onProgress,
-            });
+      const fitted = await fitLayers(detector, graph, fittedOn, backboneHash, onProgress);
+      const evidence = await gatherEvidence(fitted, heldOut, backboneHash, onProgress);
+      const scorer = scorerOf(aggregation, fitted, evidence, scaleRows(evidence.labels.length));
       const session = await GraphSession.open(scorer.model, { device });
       try {
         const score = (file: string) => scoreFile(session, scorer, file, backboneHash, onProgress);
@@ -117,7 +118,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
         const classes = graph.widths[graph.taps.indexOf(graph.logits)];
         const decision = decisionModel(graph.logits, classes, known, calibration.threshold);
         const metadata = {
-          ...guardMetadata(method, scorer, calibration, backboneHash),
+          ...guardMetadata({ detector, aggregation }, scorer, calibration, inputs),
           ...(classNames && { [CLASSES_KEY]: JSON.stringify(classNames) }),
         };
         const guarded = join(graph, scorer, decision, metadata, path);
@@ -129,7 +130,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
           const found = ood.reduce((sum, s) => sum + (s > calibration.threshold ? 1 : 0), 0) / ood.length;
           sets.push({ name: setName(file), auroc: auroc(known, ood), found });
         }
-        const results = { method, layers: scorer.layers, calibration, sets };
+        const results = { detector, aggregation, layers: scorer.layers, calibration, sets };
         return { outputs: [FILE], results, device: session.device };
       } finally {
         await session.close();
@@ -138,7 +139,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
   });
   const results = record.results as unknown as Pick<
     GuardReport,
-    'method' | 'layers' | 'calibration' | 'sets'
+    'detector' | 'aggregation' | 'layers' | 'calibration' | 'sets'
   >;
   return { ...results, file: FILE, seconds: record.seconds, done };
 }
@@ -189,13 +190,22 @@ async function scoreFile(
   }
 }
 
-function guardMetadata(method: GuardMethod, scorer: Scorer, calibration: Calibration, backbone: string) {
+/** @param inputs SHA-256 of the backbone and of what the guard was fitted and calibrated on */
+function guardMetadata(
+  method: { readonly detector: DetectorKind; readonly aggregation: Aggregation },
+  scorer: Scorer,
+  calibration: Calibration,
+  inputs: Readonly<Record<string, string>>,
+) {
   return {
     'la_ood.guard': programVersion,
-    'la_ood.method': method,
+    'la_ood.detector': method.detector,
+    'la_ood.aggregation': method.aggregation,
     'la_ood.layers': JSON.stringify(scorer.layers),
     'la_ood.calibration': JSON.stringify(calibration),
-    'la_ood.backbone_sha256': backbone,
+    'la_ood.backbone_sha256': inputs.backbone,
+    'la_ood.fitted_on_sha256': inputs.fitted,
+    'la_ood.calibrated_on_sha256': inputs.heldOut,
   };
 }
 

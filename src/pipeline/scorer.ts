@@ -1,18 +1,35 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { openFeatures } from '../../converters/hdf5/features.ts';
+import { type FeatureFile, openFeatures } from '../../converters/hdf5/features.ts';
 import { DetectorError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
-import { detectorsModel, detectorsOfModel } from '../detectors/detectors-model.ts';
+import { detectorsOfModel, oneClassSvms } from '../detectors/detectors-model.ts';
 import { type Evidence, fitEvidenceScale } from '../detectors/evidence.ts';
 import { type EvidenceInputs, evidenceModel } from '../detectors/evidence-model.ts';
-import { type GaussianDetector, GaussianFitter, groupTaps } from '../detectors/gaussian.ts';
+import { fitGaussians } from '../detectors/gaussian.ts';
+import { fitKnn } from '../detectors/knn.ts';
+import {
+  type FitLayerDetectors,
+  groupTaps,
+  type LayerDetectors,
+  type TapGroup,
+} from '../detectors/layer-detectors.ts';
+import { fitMahalanobis } from '../detectors/mahalanobis.ts';
+import { maximumModel } from '../detectors/maximum-model.ts';
 import { baselineScores } from '../evaluation/baselines.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 import { decodeModel } from '../graph/read.ts';
 import { GraphSession } from '../runtime/graph-session.ts';
 import type { FeatureGraph } from './feature-graph.ts';
 import { layersOf, runOnFeatures } from './feature-rows.ts';
+
+/** What watches the layers; `ocsvm` are the detectors that `fitDetectors` wrote, the others are fitted by the guard. */
+export const detectorKinds = ['gaussian', 'ocsvm', 'mahalanobis', 'knn'] as const;
+export type DetectorKind = (typeof detectorKinds)[number];
+
+/** How layer scores become one: see `evidenceModel` and `maximumModel`. */
+export const aggregations = ['evidence', 'max'] as const;
+export type Aggregation = (typeof aggregations)[number];
 
 /** A graph from pooled features to `layer_scores`, `ood_score` and `ood_layer`. */
 export interface Scorer {
@@ -23,83 +40,76 @@ export interface Scorer {
   readonly layers: readonly string[];
 }
 
-/** The paper's scorer, from a file of detectors: the maximum of the one-class SVMs' scores. */
-export async function laOodScorer(path: string): Promise<Scorer> {
-  const detectors = detectorsOfModel(decodeModel(await readFile(path), path), path);
-  const taps = detectors.map(({ tap }) => tap);
-  return { model: detectorsModel(detectors), taps, layers: taps };
+const fitters: Readonly<Record<Exclude<DetectorKind, 'ocsvm'>, FitLayerDetectors>> = {
+  gaussian: fitGaussians,
+  mahalanobis: fitMahalanobis,
+  knn: fitKnn,
+};
+
+/** Detectors of a network's layers, and the inputs of their graphs. */
+export interface FittedLayers {
+  readonly detectors: LayerDetectors;
+  readonly inputs: EvidenceInputs;
 }
 
-export interface EvidenceOptions {
-  /** Feature files: of the images that the backbone was trained on, and of InD images that it was not. */
-  readonly train: string;
-  readonly heldOut: string;
-  /** SHA-256 of the backbone that they must be of. */
-  readonly backbone: string;
-  /** The held-out images that the scale is fitted on. */
-  readonly rows: (count: number) => Uint32Array;
-  readonly onProgress?: OnProgress;
-}
-
-/** Fits the evidence scorer: Gaussians of the layers on the training images, its scale on held-out ones. */
-export async function fitEvidenceScorer(
+/**
+ * Fits detectors of a kind, or reads those that were fitted.
+ *
+ * @param path for `ocsvm` a file of detectors, else features of the images that the backbone was trained on
+ * @param backbone SHA-256 of the backbone that the features must be of
+ */
+export async function fitLayers(
+  kind: DetectorKind,
   { taps: all, detectorTaps, widths: allWidths, logits }: FeatureGraph,
-  { train, heldOut, backbone, rows, onProgress }: EvidenceOptions,
-): Promise<Scorer> {
-  const taps = detectorTaps.filter((tap) => tap !== logits);
-  const widths = new Map(taps.map((tap) => [tap, allWidths[all.indexOf(tap)]]));
-  const inputs: EvidenceInputs = { widths, logits, classes: allWidths[all.indexOf(logits)] };
-  const detectors = await fitGaussians(train, inputs, backbone, onProgress);
-  const evidence = await gatherEvidence(detectors, inputs, heldOut, backbone, onProgress);
-  const scale = fitEvidenceScale(evidence, inputs.classes, rows(evidence.labels.length));
-  return {
-    model: evidenceModel(detectors, inputs, scale),
-    taps: [...taps, logits],
-    layers: detectors.map(({ taps }) =>
-      taps.length > 1 ? `${taps[0]} … ${taps[taps.length - 1]}` : taps[0],
-    ),
-  };
-}
-
-async function fitGaussians(
-  train: string,
-  { widths }: EvidenceInputs,
+  path: string,
   backbone: string,
   onProgress?: OnProgress,
-): Promise<GaussianDetector[]> {
-  const fitter = await GaussianFitter.open(availableParallelism());
-  const features = await openFeatures(train);
+): Promise<FittedLayers> {
+  const widthOf = (tap: string) => allWidths[all.indexOf(tap)];
+  const inputs = (taps: readonly string[]): EvidenceInputs => ({
+    widths: new Map(taps.map((tap) => [tap, widthOf(tap)])),
+    logits,
+    classes: widthOf(logits),
+  });
+  if (kind === 'ocsvm') {
+    const detectors = oneClassSvms(detectorsOfModel(decodeModel(await readFile(path), path), path));
+    return { detectors, inputs: inputs(detectors.groups.flat()) };
+  }
+  const watched = inputs(detectorTaps.filter((tap) => tap !== logits));
+  const features = await openFeatures(path);
   try {
-    const layers = layersOf(features, [...widths.keys()], train, backbone);
-    const groups = groupTaps([...widths.values()]);
-    const detectors: GaussianDetector[] = [];
-    for (const group of groups) {
-      const watched = group.map((at) => layers[at]);
-      const columns = watched.map(({ index }) => features.readLayer(index));
-      const together = sideBySide(
-        columns,
-        watched.map(({ width }) => width),
-        features.count,
-      );
-      const width = together.length / features.count;
-      detectors.push(
-        await fitter.fit(
-          watched.map(({ tap }) => tap),
-          together,
-          width,
-        ),
-      );
-      onProgress?.({ task: 'fit', done: detectors.length, total: groups.length, unit: 'groups of layers' });
-    }
-    return detectors;
+    const groups = groupsOf(features, watched, path, backbone, onProgress);
+    return { detectors: await fitters[kind](groups, availableParallelism()), inputs: watched };
   } finally {
     features.close();
   }
 }
 
-async function gatherEvidence(
-  detectors: readonly GaussianDetector[],
-  inputs: EvidenceInputs,
+/**
+ * The scorer of detectors under an aggregation.
+ *
+ * @param heldOut what the detectors say of InD images that the backbone was not trained on
+ * @param rows those of them that the scale of `evidence` is fitted on
+ */
+export function scorerOf(
+  aggregation: Aggregation,
+  { detectors, inputs }: FittedLayers,
+  heldOut: Evidence,
+  rows: Uint32Array,
+): Scorer {
+  const { widths, logits, classes } = inputs;
+  const layers = detectors.groups.map((taps) =>
+    taps.length > 1 ? `${taps[0]} … ${taps[taps.length - 1]}` : taps[0],
+  );
+  const taps = [...widths.keys()];
+  if (aggregation === 'max') return { model: maximumModel(detectors, widths), taps, layers };
+  const model = evidenceModel(detectors, inputs, fitEvidenceScale(heldOut, classes, rows));
+  return { model, taps: [...new Set([...taps, logits])], layers };
+}
+
+/** What detectors and logits say of the samples of a feature file. */
+export async function gatherEvidence(
+  { detectors, inputs }: FittedLayers,
   path: string,
   backbone: string,
   onProgress?: OnProgress,
@@ -108,7 +118,8 @@ async function gatherEvidence(
   const features = await openFeatures(path);
   try {
     const layers = layersOf(features, [...inputs.widths.keys()], path, backbone);
-    const layerScores = new Float32Array(features.count * detectors.length);
+    const width = detectors.groups.length;
+    const layerScores = new Float32Array(features.count * width);
     const progress = { task: 'scale', tell: onProgress };
     for await (const { start, outputs } of runOnFeatures(
       session,
@@ -117,9 +128,8 @@ async function gatherEvidence(
       ['layer_scores'],
       progress,
     ))
-      layerScores.set(outputs.layer_scores.data as Float32Array, start * detectors.length);
-    const [{ index }] = layersOf(features, [inputs.logits], path, backbone);
-    return evidenceOf(layerScores, features.readLayer(index), inputs.classes);
+      layerScores.set(outputs.layer_scores.data as Float32Array, start * width);
+    return evidenceOf(layerScores, logitsOf(features, inputs, path, backbone), inputs.classes);
   } finally {
     features.close();
     await session.close();
@@ -128,13 +138,56 @@ async function gatherEvidence(
 
 /** Layer scores with what the logits say. */
 export function evidenceOf(layerScores: Float32Array, logits: Float32Array, classes: number): Evidence {
+  return {
+    layerScores,
+    energy: baselineScores(logits, classes).energy,
+    labels: predictedClasses(logits, classes),
+  };
+}
+
+async function* groupsOf(
+  features: FeatureFile,
+  inputs: EvidenceInputs,
+  path: string,
+  backbone: string,
+  onProgress?: OnProgress,
+): AsyncGenerator<TapGroup> {
+  const { widths, classes } = inputs;
+  const layers = layersOf(features, [...widths.keys()], path, backbone);
+  const labels = predictedClasses(logitsOf(features, inputs, path, backbone), classes);
+  const groups = groupTaps([...widths.values()]);
+  for (const [done, group] of groups.entries()) {
+    const watched = group.map((at) => layers[at]);
+    const columns = watched.map(({ index }) => features.readLayer(index));
+    const together = sideBySide(
+      columns,
+      watched.map(({ width }) => width),
+      features.count,
+    );
+    const width = together.length / features.count;
+    yield { taps: watched.map(({ tap }) => tap), features: together, width, labels, classes };
+    onProgress?.({ task: 'fit', done: done + 1, total: groups.length, unit: 'groups of layers' });
+  }
+}
+
+function logitsOf(
+  features: FeatureFile,
+  { logits }: EvidenceInputs,
+  path: string,
+  backbone: string,
+): Float32Array {
+  const [{ index }] = layersOf(features, [logits], path, backbone);
+  return features.readLayer(index);
+}
+
+function predictedClasses(logits: Float32Array, classes: number): Uint32Array {
   if (!logits.every(Number.isFinite)) throw new DetectorError('logits', 'one is not a finite number');
   const labels = new Uint32Array(logits.length / classes);
   for (let row = 0; row < labels.length; row++) {
     const z = logits.subarray(row * classes, (row + 1) * classes);
     for (let c = 1; c < classes; c++) if (z[c] > z[labels[row]]) labels[row] = c;
   }
-  return { layerScores, energy: baselineScores(logits, classes).energy, labels };
+  return labels;
 }
 
 function sideBySide(columns: readonly Float32Array[], widths: readonly number[], rows: number): Float32Array {

@@ -40,8 +40,8 @@ describe('la-ood guard and score', () => {
   });
 
   it('says at which rate, from how many images, and how the OOD sets fare', () => {
-    const { calibration, sets, method } = report;
-    expect(method).to.equal('evidence');
+    const { calibration, sets, detector, aggregation } = report;
+    expect([detector, aggregation]).to.deep.equal(['gaussian', 'evidence']);
     expect(calibration).to.include({ rate: 0.1, confidence: 0.95, count: 250 });
     expect(calibration.upperBound).to.be.within(0.1, 0.15);
     expect(sets.map(({ name }) => name)).to.deep.equal(['noise']);
@@ -146,8 +146,8 @@ describe('la-ood guard and score', () => {
 
   it('guards by the paper’s maximum too', async () => {
     await json('fit', '--run', at('run'), '--nu', '.02');
-    const { method, layers } = await json<GuardReport>('guard', '--run', at('run'), '--method', 'la-ood');
-    expect(method).to.equal('la-ood');
+    const paper = ['--detector', 'ocsvm', '--aggregation', 'max'];
+    const { layers } = await json<GuardReport>('guard', '--run', at('run'), ...paper);
     const { rows } = await json<Scores>('score', guarded(), at('noise'));
     expect(new Set(layers)).to.include(rows[0].layer);
     const session = await ort.InferenceSession.create(guarded());

@@ -4,9 +4,13 @@ import { RandomState } from '../../src/common/random.ts';
 import { decisionModel } from '../../src/detectors/decision-model.ts';
 import { evidenceScores, fitEvidenceScale } from '../../src/detectors/evidence.ts';
 import { evidenceModel } from '../../src/detectors/evidence-model.ts';
-import { type GaussianDetector, GaussianFitter, groupTaps } from '../../src/detectors/gaussian.ts';
+import { fitGaussians } from '../../src/detectors/gaussian.ts';
+import { fitKnn } from '../../src/detectors/knn.ts';
+import { type FitLayerDetectors, groupTaps, type TapGroup } from '../../src/detectors/layer-detectors.ts';
+import { fitMahalanobis } from '../../src/detectors/mahalanobis.ts';
+import { fitStandardScaler, standardise } from '../../src/detectors/standard-scaler.ts';
 import { joinModels } from '../../src/graph/join.ts';
-import { conformalPValues, encodeModel, GraphError } from '../../src/index.ts';
+import { conformalPValues, DetectorError, encodeModel, GraphError } from '../../src/index.ts';
 import { evidenceOf } from '../../src/pipeline/scorer.ts';
 import { caught } from './thrown.ts';
 
@@ -64,50 +68,151 @@ function sideBySide(values: Record<string, Float32Array>, taps: readonly string[
   return Float32Array.from(rows);
 }
 
-describe('evidence of groups of layers', () => {
+/** The groups of taps that detectors are fitted on, with classes that the values depend on a little. */
+async function* trainingGroups(values: Record<string, Float32Array>): AsyncGenerator<TapGroup> {
+  const count = values.logits.length / classes;
+  const { labels } = evidenceOf(new Float32Array(), values.logits, classes);
+  for (const taps of groups) {
+    const features = sideBySide(values, taps, count);
+    yield { taps, features, width: features.length / count, labels, classes };
+  }
+}
+
+/** A group's standardised rows: of the samples that a detector was fitted on, and of others. */
+function standardisedRows(
+  train: Record<string, Float32Array>,
+  held: Record<string, Float32Array>,
+  g: number,
+) {
+  const rows = (values: typeof train) => sideBySide(values, groups[g], values.logits.length / classes);
+  const width = rows(held).length / (held.logits.length / classes);
+  const scaler = fitStandardScaler(rows(train), width);
+  const cut = (z: Float64Array) =>
+    Array.from({ length: z.length / width }, (_, i) => z.subarray(i * width, (i + 1) * width));
+  return {
+    width,
+    fitted: cut(standardise(scaler, rows(train))),
+    asked: cut(standardise(scaler, rows(held))),
+  };
+}
+
+/** x with A x = b, for a symmetric positive A: Gaussian elimination. */
+function solved(matrix: readonly Float64Array[], right: Float64Array): Float64Array {
+  const a = matrix.map((row, i) => Float64Array.of(...row, right[i]));
+  const n = a.length;
+  for (let i = 0; i < n; i++)
+    for (let r = i + 1; r < n; r++) {
+      const factor = a[r][i] / a[i][i];
+      for (let c = i; c <= n; c++) a[r][c] -= factor * a[i][c];
+    }
+  const x = new Float64Array(n);
+  for (let i = n - 1; i >= 0; i--) {
+    let sum = a[i][n];
+    for (let c = i + 1; c < n; c++) sum -= a[i][c] * x[c];
+    x[i] = sum / a[i][i];
+  }
+  return x;
+}
+
+/** Covariance of rows, each centred by a centre of its own, with the ridge of the detectors. */
+function covarianceOf(
+  rows: readonly Float64Array[],
+  centreOf: (row: number) => Float64Array,
+): Float64Array[] {
+  const width = rows[0].length;
+  const sums = Array.from({ length: width }, (_, j) =>
+    new Float64Array(width).fill(0).map((_, k) => (j === k ? 1e-3 : 0)),
+  );
+  rows.forEach((row, r) => {
+    const centre = centreOf(r);
+    for (let j = 0; j < width; j++)
+      for (let k = 0; k < width; k++)
+        sums[j][k] += ((row[j] - centre[j]) * (row[k] - centre[k])) / rows.length;
+  });
+  return sums;
+}
+
+function mahalanobis(covariance: readonly Float64Array[], x: Float64Array, mean: Float64Array): number {
+  const centred = x.map((value, j) => value - mean[j]);
+  const solution = solved(covariance, centred);
+  return centred.reduce((sum, value, j) => sum + value * solution[j], 0);
+}
+
+describe('detectors of groups of layers', () => {
+  const train = samples(1500, 1);
+  const held = samples(40, 2);
+  const asked = [0, 17, 39];
+
+  async function distances(fitKind: FitLayerDetectors): Promise<Float32Array> {
+    const detectors = await fitKind(trainingGroups(train), 1);
+    expect(detectors.groups).to.deep.equal(groups);
+    const { layer_scores } = await run(evidenceModel(detectors, inputs), held);
+    return layer_scores.data as Float32Array;
+  }
+
   it('puts neighbouring taps together as far as there is room', () => {
     expect(groupTaps([...widths.values()])).to.deep.equal([[0, 1], [2], [3]]);
     expect(groupTaps([512, 512, 10])).to.deep.equal([[0], [1], [2]]);
   });
 
-  it('scores as the formula says, from distances to the sum', async () => {
-    const train = samples(2000, 1);
-    const fitter = await GaussianFitter.open(1);
-    const detectors: GaussianDetector[] = [];
-    for (const group of groups) {
-      const together = sideBySide(train, group, 2000);
-      detectors.push(await fitter.fit(group, together, together.length / 2000));
+  it('measures the distance from a Gaussian', async () => {
+    const scores = await distances(fitGaussians);
+    for (let g = 0; g < 3; g++) {
+      const { fitted, asked: rows, width } = standardisedRows(train, held, g);
+      const mean = new Float64Array(width);
+      const covariance = covarianceOf(fitted, () => mean);
+      for (const i of asked)
+        expect(scores[i * 3 + g]).to.be.closeTo(Math.log(mahalanobis(covariance, rows[i], mean)), 1e-3);
     }
-    const held = samples(400, 2);
-    const distances = (await run(evidenceModel(detectors, inputs), held)).layer_scores;
-    expect(distances.dims).to.deep.equal([400, 3]);
+  });
 
-    // log |L⁻¹ z|², in float64.
-    const mahalanobis = (values: Record<string, Float32Array>, i: number, d: number) => {
-      const { scaler, whitening, taps } = detectors[d];
-      const width = scaler.mean.length;
-      const x = sideBySide(values, taps, values.logits.length / classes).subarray(i * width, (i + 1) * width);
-      let sum = 0;
-      for (let r = 0; r < width; r++) {
-        let white = 0;
-        for (let j = 0; j < width; j++)
-          white += (whitening[r * width + j] * (x[j] - scaler.mean[j])) / scaler.scale[j];
-        sum += white ** 2;
+  it('measures the distance from the nearest class', async () => {
+    const scores = await distances(fitMahalanobis);
+    const { labels } = evidenceOf(new Float32Array(), train.logits, classes);
+    for (let g = 0; g < 3; g++) {
+      const { fitted, asked: rows, width } = standardisedRows(train, held, g);
+      const means = Array.from({ length: classes }, (_, c) => {
+        const own = fitted.filter((_, r) => labels[r] === c);
+        return new Float64Array(width).map((_, j) => own.reduce((sum, row) => sum + row[j], 0) / own.length);
+      });
+      const covariance = covarianceOf(fitted, (r) => means[labels[r]]);
+      for (const i of asked) {
+        const nearest = Math.min(...means.map((mean) => mahalanobis(covariance, rows[i], mean)));
+        expect(scores[i * 3 + g]).to.be.closeTo(Math.log(nearest), 1e-3);
       }
-      return Math.log(sum);
-    };
-    for (const i of [0, 17, 399])
-      for (let d = 0; d < 3; d++)
-        expect(distances.data[i * 3 + d]).to.be.closeTo(mahalanobis(held, i, d), 1e-4);
-    // As many as there are channels, on average, where samples are as those of training.
-    for (let d = 0; d < 3; d++) {
-      const width = detectors[d].scaler.mean.length;
-      let mean = 0;
-      for (let i = 0; i < 400; i++) mean += Math.exp(Number(distances.data[i * 3 + d])) / 400;
-      expect(mean / width).to.be.within(0.9, 1.25);
     }
+  });
 
-    const evidence = evidenceOf(distances.data as Float32Array, held.logits, classes);
+  it('measures the distance from the fifth nearest of some samples', async () => {
+    const scores = await distances(fitKnn);
+    const chosen = new RandomState(0).permutation(1500).subarray(0, 1000);
+    for (let g = 0; g < 3; g++) {
+      const { fitted, asked: rows } = standardisedRows(train, held, g);
+      for (const i of asked) {
+        const squared = Array.from(chosen, (r) =>
+          fitted[r].reduce((sum, v, j) => sum + (v - rows[i][j]) ** 2, 0),
+        );
+        expect(scores[i * 3 + g]).to.be.closeTo(Math.log(squared.sort((a, b) => a - b)[4]), 1e-3);
+      }
+    }
+  });
+
+  it('refuses features that are no numbers', async () => {
+    const broken = { ...train, c: train.c.map((value, at) => (at === 7 ? Number.NaN : value)) };
+    for (const fitKind of [fitGaussians, fitMahalanobis, fitKnn]) {
+      const error = await caught(() => fitKind(trainingGroups(broken), 1));
+      expect(error).to.be.instanceOf(DetectorError);
+      expect(error.message).to.equal('layer c: a feature is not a finite number');
+    }
+  });
+});
+
+describe('evidence', () => {
+  it('is scored in the graph as the formula says', async () => {
+    const held = samples(400, 2);
+    const detectors = await fitGaussians(trainingGroups(samples(2000, 1)), 1);
+    const { layer_scores } = await run(evidenceModel(detectors, inputs), held);
+    const evidence = evidenceOf(layer_scores.data as Float32Array, held.logits, classes);
     const rows = Uint32Array.from({ length: 200 }, (_, i) => 2 * i);
     const scale = fitEvidenceScale(evidence, classes, rows);
     const model = evidenceModel(detectors, inputs, scale);

@@ -3,10 +3,11 @@ import { expect } from 'chai';
 import { packageRoot } from '../../src/common/package-root.ts';
 import { RandomState } from '../../src/common/random.ts';
 import {
+  aggregations,
   calibrate,
+  detectorKinds,
   extractFeatures,
   fitDetectors,
-  type GuardMethod,
   guardRun,
   importCheckpoint,
   RunFolder,
@@ -19,10 +20,10 @@ import { expectSameInPython } from './guarded.ts';
 describe("A guarded model in Python's onnxruntime", () => {
   const folder = temporaryFolder();
 
-  for (const method of ['evidence', 'la-ood'] as GuardMethod[])
-    it(`gives what la-ood score gives, with the built-in backbone (${method})`, async function () {
+  for (const detector of detectorKinds)
+    it(`gives what la-ood score gives, with the built-in backbone (${detector})`, async function () {
       this.timeout(300_000);
-      const path = folder.at(`demo-${method}`);
+      const path = folder.at(`demo-${detector}`);
       await mkdir(path);
       await RunFolder.use(path, async (run) => {
         await copyFile(new URL('data/demo/backbone.onnx', packageRoot), run.file('backbone.onnx'));
@@ -30,9 +31,11 @@ describe("A guarded model in Python's onnxruntime", () => {
           train: { name: 'demo', source: 'demo:train' },
           test: { name: 'demo', source: 'demo:test' },
         });
-        if (method === 'la-ood') await fitDetectors(run, { ind: 'demo' });
-        const report = await guardRun(run, { method });
-        await expectSameInPython(run, report, 'demo:noise');
+        if (detector === 'ocsvm') await fitDetectors(run, { ind: 'demo' });
+        for (const aggregation of aggregations) {
+          const report = await guardRun(run, { detector, aggregation });
+          await expectSameInPython(run, report, 'demo:noise');
+        }
       });
     });
 

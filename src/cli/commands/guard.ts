@@ -1,4 +1,4 @@
-import { guardMethods, guardRun, RunFolder } from '../../index.ts';
+import { aggregations, detectorKinds, guardRun, RunFolder } from '../../index.ts';
 import { command } from '../command.ts';
 import { device, given, properShare, runOptions, runPath, seed } from '../options.ts';
 import { columns, duration, plural } from '../text.ts';
@@ -10,7 +10,10 @@ export const guardCommand = command({
   examples: [
     ['guard --run runs/resnet20-cifar10', 'calls 5 % of InD images OOD'],
     ['guard --model vgg16 --ind cifar10 --false-alarms .01', 'calls 1 %'],
-    ['guard --run runs/resnet20-cifar10 --method la-ood', "with the paper's maximum, after la-ood fit"],
+    [
+      'guard --run runs/resnet20-cifar10 --detector ocsvm --aggregation max',
+      "the paper's score, after la-ood fit",
+    ],
   ],
   positionals: {},
   options: {
@@ -27,19 +30,28 @@ export const guardCommand = command({
       describe: 'of the upper bound that is stated for that share',
       check: properShare,
     },
-    method: {
-      choices: guardMethods,
+    detector: {
+      choices: detectorKinds,
+      default: 'gaussian',
+      describe: "what watches the layers; ocsvm: the paper's, after la-ood fit",
+    },
+    aggregation: {
+      choices: aggregations,
       default: 'evidence',
-      describe: "Gaussians of all layers and the logits' energy, or the paper's maximum of one-class SVMs",
+      describe:
+        "how layers become one score: their mean on one scale with the logits' energy, or the paper's maximum",
     },
     seed: { type: 'number', default: 0, describe: 'seed of the split of the held-out images', check: seed },
     device,
   },
   async run(options, onProgress) {
     const path = runPath(options);
-    const { ind, falseAlarms: rate, confidence, method, seed, device } = options;
+    const { ind, falseAlarms: rate, confidence, detector, aggregation, seed, device } = options;
     const report = await RunFolder.use(path, (run) =>
-      guardRun(run, { ...given({ ind }), rate, confidence, method, seed, device, onProgress }),
+      guardRun(run, {
+        ...given({ ind }),
+        ...{ rate, confidence, detector, aggregation, seed, device, onProgress },
+      }),
     );
     const { calibration, sets, layers, file, seconds } = report;
     const { threshold, count, upperBound } = calibration;
@@ -48,7 +60,7 @@ export const guardCommand = command({
     return {
       result: { run: path, ...report },
       text: [
-        `Watches ${plural(layers.length, 'place')} of the network (${method}); calibrated on ${plural(count, 'InD image')} that nothing was fitted on.`,
+        `Watches ${plural(layers.length, 'place')} of the network (${detector}, ${aggregation}); calibrated on ${plural(count, 'InD image')} that nothing was fitted on.`,
         `Scores above ${threshold.toPrecision(5)} are OOD: at most ${percent(rate)} false alarms on average, with ${percent(confidence)} confidence below ${percent(upperBound)}.`,
         ...(found.length ? ['', columns(['OOD set', 'AUROC', 'called OOD'], found)] : []),
         '',

@@ -1,0 +1,71 @@
+import { inverseCholesky } from '../common/cholesky.ts';
+import { DetectorError } from '../common/errors.ts';
+import { GraphBuilder } from '../graph/builder.ts';
+import { ElementType } from '../graph/onnx.ts';
+import { encodeModel } from '../graph/write.ts';
+import * as ort from '../runtime/onnxruntime.ts';
+import { groupLabel, type TapGroup } from './layer-detectors.ts';
+import { type StandardScaler, standardise } from './standard-scaler.ts';
+
+/** Added to every variance, of 1: directions in which the features do not vary at all would count without bound. */
+const RIDGE = 1e-3;
+
+/** Rows multiplied at once. */
+const BLOCK = 2048;
+
+/** Computes covariances one after the other; its onnxruntime session serves them all. */
+export class CovarianceFitter {
+  readonly #products: ort.InferenceSession;
+
+  private constructor(products: ort.InferenceSession) {
+    this.#products = products;
+  }
+
+  /** @param threads of one matrix product */
+  static async open(threads: number): Promise<CovarianceFitter> {
+    const graph = encodeModel(productsGraph());
+    return new CovarianceFitter(await ort.InferenceSession.create(graph, ort.takingTurns(threads)));
+  }
+
+  /**
+   * L⁻¹ of the covariance L Lᵀ of a group's standardised features, width × width, row-major: a product with it makes them
+   * uncorrelated, each of variance 1.
+   *
+   * @param centres of k classes, k × width: each row is centred by its class's; by 0 where absent
+   * @throws DetectorError where the covariance cannot be inverted
+   */
+  async whitening(
+    { features, width, taps, labels }: TapGroup,
+    scaler: StandardScaler,
+    centres?: Float64Array,
+  ): Promise<Float32Array> {
+    const covariance = new Float64Array(width * width);
+    for (let start = 0; start < features.length; start += BLOCK * width) {
+      const block = standardise(scaler, features.subarray(start, start + BLOCK * width));
+      const first = start / width;
+      if (centres)
+        for (let at = 0; at < block.length; at++)
+          block[at] -= centres[labels[first + Math.floor(at / width)] * width + (at % width)];
+      const rows = new ort.Tensor('float32', Float32Array.from(block), [block.length / width, width]);
+      const { products } = await this.#products.run({ rows });
+      const sums = products.data as Float32Array;
+      for (let i = 0; i < covariance.length; i++) covariance[i] += sums[i];
+    }
+    const count = features.length / width;
+    for (let i = 0; i < covariance.length; i++) covariance[i] /= count;
+    for (let j = 0; j < width; j++) covariance[j * width + j] += RIDGE;
+    const whitening = inverseCholesky(covariance, width);
+    if (!whitening)
+      throw new DetectorError(groupLabel(taps), 'the covariance of their features cannot be inverted');
+    return Float32Array.from(whitening);
+  }
+}
+
+/** rows [n, d] → products [d, d], rowsᵀ rows */
+function productsGraph() {
+  const graph = new GraphBuilder('products');
+  graph.input('rows', ElementType.float, ['n', 'd']);
+  graph.node('Gemm', ['rows', 'rows'], { name: 'products', attributes: { transA: 1 } });
+  graph.output('products', ElementType.float, ['d', 'd']);
+  return graph.build();
+}
