@@ -106,6 +106,7 @@ export { type DemoOptions, type DemoReport, runDemo } from './pipeline/demo.ts';
 export { type DeviceExamination, examineMachine, type MachineExamination } from './pipeline/doctor.ts';
 export { type DownloadReport, downloadSets } from './pipeline/download.ts';
 export { type DuplicateReport, type DuplicateSet, findDuplicates } from './pipeline/duplicates.ts';
+export type { EarlyExitReport } from './pipeline/early-exit.ts';
 export { type EvaluateRunOptions, type EvaluateRunReport, evaluateRun } from './pipeline/evaluate.ts';
 export { exportCheckpoint } from './pipeline/export-checkpoint.ts';
 export {

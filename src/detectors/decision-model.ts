@@ -1,16 +1,21 @@
 import type { Tensor } from '../common/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
+import { tensorToProto } from '../graph/tensor.ts';
 
 /** Name of the tensor of calibration scores. */
 export const CALIBRATION = 'la_ood/calibration';
+
+/** Name of the optional input that scores are compared with. */
+const THRESHOLD = 'threshold';
 
 /** The largest float32. */
 const FLOAT_MAX = 3.4028234663852886e38;
 
 /**
  * The decision as an ONNX model. Inputs: `ood_score` `[batch]`, the logits, and the optional `threshold`, a scalar.
- * Outputs: `label` `[batch]` int64, the predicted class; `p_value` `[batch]`, the share of InD images that are at least
+ * Outputs: `label` `[batch]` int64, the predicted class, −1 where the
+ * logits are no numbers; `p_value` `[batch]`, the share of InD images that are at least
  * as suspicious, (1 + #)/(n + 1); `is_ood` `[batch]` bool, whether the score exceeds the threshold. A score that is no
  * number is the most suspicious of all.
  *
@@ -31,11 +36,16 @@ export function decisionModel(
     graph.node(opType, inputs, { name: `la_ood/${name}`, attributes });
   const floats = (name: string, shape: number[], data: ArrayLike<number>) =>
     graph.initializer(`la_ood/${name}`, { dtype: 'float32', shape, data: Float32Array.from(data) } as Tensor);
+  const scalarInt64 = (name: string, value: number) =>
+    graph.initializer(`la_ood/${name}`, { dtype: 'int64', shape: [], data: BigInt64Array.of(BigInt(value)) });
   graph.input('ood_score', ElementType.float, ['batch']);
   graph.input(logits, ElementType.float, ['batch', classes]);
-  graph.optionalInput('threshold', { dtype: 'float32', shape: [], data: Float32Array.of(threshold) });
+  graph.optionalInput(THRESHOLD, { dtype: 'float32', shape: [], data: Float32Array.of(threshold) });
 
-  graph.node('ArgMax', [logits], { name: 'label', attributes: { axis: 1, keepdims: 0 } });
+  const largest = node('ArgMax', [logits], 'largest', { axis: 1, keepdims: 0 });
+  const first = node('Gather', [logits, scalarInt64('first', 0)], 'of_first_class', { axis: 1 });
+  const noClass = scalarInt64('no_class', -1);
+  graph.node('Where', [node('IsNaN', [first], 'has_no_class'), noClass, largest], { name: 'label' });
   const worst = floats('worst', [], [FLOAT_MAX]);
   const score = node('Where', [node('IsNaN', ['ood_score'], 'is_nan'), worst, 'ood_score'], 'score');
   const column = node('Reshape', [score, graph.int64s('la_ood/column', [-1, 1])], 'score_column');
@@ -50,10 +60,19 @@ export function decisionModel(
   const atLeast = node('Sub', [floats('all', [], [count + 1]), less], 'at_least');
   const share = node('Div', [atLeast, floats('of', [], [count + 1])], 'share');
   graph.node('Reshape', [share, graph.int64s('la_ood/row', [-1])], { name: 'p_value' });
-  graph.node('Greater', [score, 'threshold'], { name: 'is_ood' });
+  graph.node('Greater', [score, THRESHOLD], { name: 'is_ood' });
 
   graph.output('label', ElementType.int64, ['batch']);
   graph.output('p_value', ElementType.float, ['batch']);
   graph.output('is_ood', ElementType.bool, ['batch']);
   return graph.build();
+}
+
+/** A guarded model whose threshold is another where none is given: onnxruntime-node takes no optional inputs. */
+export function withThreshold(model: ModelProto, threshold: number): ModelProto {
+  const value: Tensor = { dtype: 'float32', shape: [], data: Float32Array.of(threshold) };
+  const initializer = model.graph.initializer.map((tensor) =>
+    tensor.name === THRESHOLD ? tensorToProto(THRESHOLD, value) : tensor,
+  );
+  return { ...model, graph: { ...model.graph, initializer } };
 }

@@ -33,8 +33,8 @@ export function evidenceModel(
   const raw = scale ? 'la_ood/detectors' : 'layer_scores';
   detectors.addScores(graph, [...detectors.groups.keys()], raw);
   if (scale) {
-    graph.input(logits, ElementType.float, ['batch', classes]);
-    addScale(graph, raw, logits, classes, groups, scale);
+    if (!widths.has(logits)) graph.input(logits, ElementType.float, ['batch', classes]);
+    addEvidence(graph, raw, { logits, classes }, scale, 'ood_score');
   }
   graph.output('layer_scores', ElementType.float, ['batch', groups]);
   if (scale) {
@@ -44,14 +44,15 @@ export function evidenceModel(
   return graph.build();
 }
 
-function addScale(
+/** Adds `layer_scores`, `ood_layer` and the score, under a name, of detectors' scores as they are and of logits. */
+export function addEvidence(
   graph: GraphBuilder,
   raw: string,
-  logits: string,
-  classes: number,
-  groups: number,
+  { logits, classes }: Pick<EvidenceInputs, 'logits' | 'classes'>,
   { layers, together, energy }: EvidenceScale,
+  score: string,
 ): void {
+  const groups = layers.mean.length / classes;
   const node = (opType: string, inputs: string[], name: string, attributes = {}) =>
     graph.node(opType, inputs, { name: `la_ood/${name}`, attributes });
   const floats = (name: string, shape: number[], data: ArrayLike<number>) =>
@@ -80,5 +81,5 @@ function addScale(
   const logSoftmax = ofFirst(node('LogSoftmax', [logits], 'log_softmax', { axis: 1 }), 'first_log_softmax');
   const freeEnergy = node('Sub', [logSoftmax, ofFirst(logits, 'first_logit')], 'energy');
   const sum = node('Add', [layersTogether, standardised(freeEnergy, energy, 'energy')], 'sum');
-  graph.node('Reshape', [sum, graph.int64s('la_ood/flat', [-1])], { name: 'ood_score' });
+  graph.node('Reshape', [sum, graph.int64s('la_ood/flat', [-1])], { name: score });
 }

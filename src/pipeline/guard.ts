@@ -1,24 +1,23 @@
 import { basename } from 'node:path';
 import { openFeatures } from '../../converters/hdf5/features.ts';
-import { GraphError, RunError } from '../common/errors.ts';
+import { RunError, UsageError } from '../common/errors.ts';
 import { sha256File } from '../common/files.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { RandomState } from '../common/random.ts';
-import type { Tensor } from '../common/tensor.ts';
 import { decisionModel } from '../detectors/decision-model.ts';
-import { type Calibration, calibrate, conformalPValues } from '../evaluation/conformal.ts';
+import { type Calibration, calibrate } from '../evaluation/conformal.ts';
 import { auroc } from '../evaluation/metrics.ts';
-import { joinModels } from '../graph/join.ts';
-import type { ModelProto } from '../graph/onnx.ts';
 import { readModel } from '../graph/read.ts';
 import { setMetadata } from '../graph/rewrite.ts';
 import { writeModel } from '../graph/write.ts';
 import type { DeviceName } from '../runtime/device.ts';
 import { GraphSession } from '../runtime/graph-session.ts';
+import { type EarlyExitReport, guardWithEarlyExit } from './early-exit.ts';
 import { oodFiles, setName } from './evaluate.ts';
 import { featureFile } from './feature-files.ts';
-import { type FeatureGraph, featureGraph } from './feature-graph.ts';
+import { featureGraph } from './feature-graph.ts';
 import { layersOf, runOnFeatures } from './feature-rows.ts';
+import { guardedModel, verifyGuarded } from './guarded-model.ts';
 import type { RunFolder } from './run-folder.ts';
 import {
   type Aggregation,
@@ -39,6 +38,8 @@ export interface GuardOptions {
   readonly rate?: number;
   /** Confidence of the stated upper bound of the rate, (0, 1); 95 % where absent. */
   readonly confidence?: number;
+  /** Whether `guarded-early-exit.onnx` is written too: images leave the network as soon as they are seen to be OOD. */
+  readonly earlyExit?: boolean;
   /** Name of the InD set; the one that the run folder has features of, where absent. */
   readonly ind?: string;
   /** Seed of the split of the held-out images. */
@@ -56,17 +57,16 @@ export interface GuardReport {
   readonly calibration: Calibration;
   /** How the run's OOD sets fare: AUROC against the calibration images, and the share that is called OOD. */
   readonly sets: readonly { readonly name: string; readonly auroc: number; readonly found: number }[];
+  readonly earlyExit?: EarlyExitReport;
   readonly seconds: number;
   readonly done: 'now' | 'before';
 }
 
 const FILE = 'guarded.onnx';
+const EARLY_EXIT_FILE = 'guarded-early-exit.onnx';
 
 /** Of the held-out InD images, this share scales the scores; the others give the p-values. */
 const SCALE_SHARE = 0.5;
-
-/** Largest difference to the separate pieces, as a share of the largest value. */
-const TOLERANCE = 1e-4;
 
 /**
  * Writes `guarded.onnx`: pixels in, logits, label, score, p-value and decision out. The run's InD test features are
@@ -80,7 +80,9 @@ const TOLERANCE = 1e-4;
  */
 export async function guardRun(run: RunFolder, options: GuardOptions = {}): Promise<GuardReport> {
   const { detector = 'gaussian', aggregation = 'evidence', rate = 0.05, confidence = 0.95 } = options;
-  const { ind, seed = 0, device, onProgress } = options;
+  const { earlyExit = false, ind, seed = 0, device, onProgress } = options;
+  if (earlyExit && aggregation !== 'evidence')
+    throw new UsageError('--early-exit', 'has a score of its own', `leave out --aggregation ${aggregation}`);
   const path = run.file('backbone.onnx');
   const backbone = await readModel(path);
   const graph = featureGraph(backbone, path);
@@ -102,7 +104,11 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
 
   const { record, done } = await run.do({
     name: 'guard',
-    settings: { detector, aggregation, rate, confidence, seed, ...(classNames && { classNames }) },
+    settings: {
+      ...{ detector, aggregation, rate, confidence, seed },
+      ...(classNames && { classNames }),
+      ...(earlyExit && { earlyExit }),
+    },
     inputs,
     run: async () => {
       const [scaleRows, calibrationRows] = halves(seed);
@@ -121,9 +127,9 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
           ...guardMetadata({ detector, aggregation }, scorer, calibration, inputs),
           ...(classNames && { [CLASSES_KEY]: JSON.stringify(classNames) }),
         };
-        const guarded = join(graph, scorer, decision, metadata, path);
+        const guarded = guardedModel(graph, scorer, decision, metadata, path);
         await writeModel(run.file(FILE), guarded);
-        await verify(run.file(FILE), graph, scorer, known, calibration.threshold);
+        await verifyGuarded(run.file(FILE), graph, scorer, known, calibration.threshold);
         const sets: GuardReport['sets'][number][] = [];
         for (const file of oods) {
           const ood = await score(file);
@@ -131,7 +137,19 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
           sets.push({ name: setName(file), auroc: auroc(known, ood), found });
         }
         const results = { detector, aggregation, layers: scorer.layers, calibration, sets };
-        return { outputs: [FILE], results, device: session.device };
+        if (!earlyExit) return { outputs: [FILE], results, device: session.device };
+        const early = await guardWithEarlyExit(graph, fitted, {
+          ...{ heldOut, oods, backbone: backboneHash, rate, confidence, where: path, onProgress },
+          ...{ scaleRows, calibrationRows },
+        });
+        const written = run.file(EARLY_EXIT_FILE);
+        await writeModel(written, setMetadata(early.model, { ...metadata, ...early.metadata }));
+        await early.verify(written);
+        return {
+          outputs: [FILE, EARLY_EXIT_FILE],
+          results: { ...results, earlyExit: { ...early.report, file: EARLY_EXIT_FILE } },
+          device: session.device,
+        };
       } finally {
         await session.close();
       }
@@ -139,7 +157,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
   });
   const results = record.results as unknown as Pick<
     GuardReport,
-    'detector' | 'aggregation' | 'layers' | 'calibration' | 'sets'
+    'detector' | 'aggregation' | 'layers' | 'calibration' | 'sets' | 'earlyExit'
   >;
   return { ...results, file: FILE, seconds: record.seconds, done };
 }
@@ -207,79 +225,4 @@ function guardMetadata(
     'la_ood.fitted_on_sha256': inputs.fitted,
     'la_ood.calibrated_on_sha256': inputs.heldOut,
   };
-}
-
-/** What a guarded model yields, in this order. */
-const OUTPUTS = ['label', 'ood_score', 'p_value', 'is_ood', 'ood_layer', 'layer_scores'];
-
-function join(
-  features: FeatureGraph,
-  scorer: Scorer,
-  decision: ModelProto,
-  metadata: Record<string, string>,
-  where: string,
-): ModelProto {
-  const whole = joinModels(joinModels(features.model, scorer.model, where), decision, where);
-  const outputs = [features.logits, ...OUTPUTS].map(
-    (name) => whole.graph.output.find((output) => output.name === name)!,
-  );
-  return setMetadata({ ...whole, graph: { ...whole.graph, output: outputs } }, metadata);
-}
-
-/** Compares the written file with the feature graph, the scorer and p-values computed here, on made images. */
-async function verify(
-  path: string,
-  features: FeatureGraph,
-  scorer: Scorer,
-  calibration: Float32Array,
-  threshold: number,
-): Promise<void> {
-  const feeds = { pixels: testImages(features) };
-  const once = async (model: ModelProto, inputs: Record<string, Tensor>, outputs: readonly string[]) => {
-    const session = await GraphSession.open(model, { device: 'cpu' });
-    try {
-      return await session.run(inputs, outputs);
-    } finally {
-      await session.close();
-    }
-  };
-  const pooled = await once(features.model, feeds, [...new Set([...scorer.taps, features.logits])]);
-  const { ood_score } = await once(
-    scorer.model,
-    Object.fromEntries(scorer.taps.map((tap) => [tap, pooled[tap]])),
-    ['ood_score'],
-  );
-  const guarded = await once(await readModel(path), feeds, [features.logits, ...OUTPUTS]);
-  const expected: Record<string, Float32Array> = {
-    [features.logits]: pooled[features.logits].data as Float32Array,
-    ood_score: ood_score.data as Float32Array,
-  };
-  const scores = Float32Array.from(guarded.ood_score.data as Float32Array);
-  expected.p_value = Float32Array.from(conformalPValues(calibration, scores));
-  expected.is_ood = scores.map((score) => (score > threshold ? 1 : 0));
-  for (const [name, values] of Object.entries(expected)) {
-    const found = guarded[name].data as Float32Array;
-    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
-    const difference = values.reduce((most, value, i) => Math.max(most, Math.abs(value - found[i])), 0);
-    if (!(difference <= TOLERANCE * largest))
-      throw new GraphError(
-        path,
-        `its ${name} differs by ${difference.toPrecision(2)} from that of its pieces`,
-        'do not use it, and report this',
-      );
-  }
-}
-
-/** Noise, and noise smoothed over the whole image: a seeded handful of images, as many as the graph takes. */
-function testImages({ size: { height, width }, batch }: FeatureGraph): Tensor {
-  const count = batch ?? 8;
-  const random = new RandomState(0);
-  const data = new Uint8Array(count * height * width * 3);
-  for (let i = 0; i < count; i++) {
-    const spread = 256 >> (i % 8);
-    const base = random.integer(256 - spread);
-    for (let at = 0; at < height * width * 3; at++)
-      data[i * height * width * 3 + at] = base + random.integer(spread - 1);
-  }
-  return { dtype: 'uint8', shape: [count, height, width, 3], data };
 }

@@ -5,6 +5,7 @@ import { undamaged } from '../../data/undamaged.ts';
 import { backboneMetadata } from '../../models/metadata.ts';
 import { GraphError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
+import { withThreshold } from '../detectors/decision-model.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 import { readModel } from '../graph/read.ts';
 import { getMetadata } from '../graph/rewrite.ts';
@@ -30,7 +31,7 @@ export interface ScoredImage {
   /** The set that it is of, as it was given, and its name there. */
   readonly set: string;
   readonly image: string;
-  /** The predicted class, by number; and by name, where the guard knows it. */
+  /** The predicted class, by number; −1 where an image left early. And by name, where the guard knows it. */
   readonly label: number;
   readonly className?: string;
   /** Higher is more OOD. */
@@ -61,7 +62,8 @@ export async function* scoreImages(
   const model = await readModel(path);
   const { layers, classNames, size, batch: only } = guardOf(model, path);
   const batch = only ?? options.batch ?? DEFAULT_BATCH;
-  const pool = await SessionPool.open(model, device);
+  const guarded = threshold === undefined ? model : withThreshold(model, threshold);
+  const pool = await SessionPool.open(guarded, device);
   try {
     for (const source of sources) {
       const opened = await openImageSet(source, { orient });
@@ -80,11 +82,12 @@ export async function* scoreImages(
             set: source,
             image: images.imageName(start + i),
             label: Number(label.data[i]),
-            ...(classNames && { className: classNames[Number(label.data[i])] }),
+            ...(classNames?.[Number(label.data[i])] !== undefined && {
+              className: classNames[Number(label.data[i])],
+            }),
             score: Number(ood_score.data[i]),
             pValue: Number(p_value.data[i]),
-            // onnxruntime-node does not take the graph's optional input.
-            isOod: threshold === undefined ? is_ood.data[i] === 1 : Number(ood_score.data[i]) > threshold,
+            isOod: is_ood.data[i] === 1,
             layer: layers[Number(ood_layer.data[i])],
           };
         onProgress?.({

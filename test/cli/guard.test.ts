@@ -144,6 +144,60 @@ describe('la-ood guard and score', () => {
     expect(stdout).to.match(/40 images, \d+ alarms?; of false ones there is one in 10,000 images at most/);
   });
 
+  it('lets images leave early, at the same false-alarm rate', async () => {
+    const { earlyExit } = await json<GuardReport>(
+      ...(['guard', '--run', at('run'), '--false-alarms', '.1', '--early-exit'] as const),
+    );
+    const { shares, calibration, computed, sets } = earlyExit!;
+    expect(shares.length).to.be.within(2, 4);
+    expect(shares.at(-1)).to.equal(1);
+    for (const [i, share] of shares.slice(1).entries()) expect(share).to.be.greaterThan(shares[i]);
+    expect(calibration).to.include({ rate: 0.1, count: 250 });
+    expect(computed).to.be.within(0.9, 1);
+    expect(sets[0].found).to.be.greaterThan(0.8);
+    expect(sets[0].computed).to.be.lessThan(0.9);
+
+    const whole = await ort.InferenceSession.create(guarded());
+    const early = await ort.InferenceSession.create(at('run', 'guarded-early-exit.onnx'));
+    const found: boolean[] = [];
+    for (const set of ['noise', 'test']) {
+      const images = await openImageSet(at(set));
+      const data = await images.read(0, 40, { height: 32, width: 32 });
+      const pixels = new ort.Tensor('uint8', data, [40, 32, 32, 3]);
+      const [a, b] = [await whole.run({ pixels }), await early.run({ pixels })];
+      const classes = a.logits.dims[1];
+      for (let i = 0; i < 40; i++) {
+        const isOod = b.is_ood.data[i] === 1;
+        found.push(isOod);
+        expect(isOod).to.equal(Number(b.ood_score.data[i]) > calibration.threshold);
+        const stage = Number(b.stage.data[i]);
+        const leaves = stage < shares.length - 1;
+        if (leaves) expect(isOod).to.equal(true);
+        expect(Number(b.label.data[i])).to.equal(leaves ? -1 : Number(a.label.data[i]));
+        for (let c = 0; c < classes; c++) {
+          const [own, other] = [
+            Number(b.logits.data[i * classes + c]),
+            Number(a.logits.data[i * classes + c]),
+          ];
+          if (leaves) expect(own).to.be.NaN;
+          else expect(own).to.be.closeTo(other, 1e-3);
+        }
+        const alone = new ort.Tensor('uint8', data.slice(i * 3072, (i + 1) * 3072), [1, 32, 32, 3]);
+        if (i % 10 === 0)
+          expect(Number((await early.run({ pixels: alone })).stage.data[0]), 'alone').to.equal(stage);
+      }
+    }
+    expect(found.slice(0, 40).filter(Boolean).length).to.be.greaterThan(30);
+    expect(found.slice(40).filter(Boolean).length).to.be.lessThan(15);
+    await Promise.all([whole.release(), early.release()]);
+
+    const { rows } = await json<Scores>('score', at('run', 'guarded-early-exit.onnx'), at('noise'));
+    expect(rows.map(({ isOod }) => isOod)).to.deep.equal(found.slice(0, 40));
+    const paper = await laOod(...['guard', '--run', at('run'), '--early-exit', '--aggregation', 'max']);
+    expect(paper.exitCode).to.equal(2);
+    expect(paper.stderr).to.match(/--early-exit: has a score of its own; leave out --aggregation max/);
+  });
+
   it('guards by the paper’s maximum too', async () => {
     await json('fit', '--run', at('run'), '--nu', '.02');
     const paper = ['--detector', 'ocsvm', '--aggregation', 'max'];

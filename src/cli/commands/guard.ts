@@ -1,4 +1,4 @@
-import { aggregations, detectorKinds, guardRun, RunFolder } from '../../index.ts';
+import { aggregations, detectorKinds, type EarlyExitReport, guardRun, RunFolder } from '../../index.ts';
 import { command } from '../command.ts';
 import { device, given, properShare, runOptions, runPath, seed } from '../options.ts';
 import { columns, duration, plural } from '../text.ts';
@@ -41,21 +41,26 @@ export const guardCommand = command({
       describe:
         "how layers become one score: their mean on one scale with the logits' energy, or the paper's maximum",
     },
+    'early-exit': {
+      type: 'boolean',
+      default: false,
+      describe:
+        'write guarded-early-exit.onnx too: images leave the network as soon as they are seen to be OOD',
+    },
     seed: { type: 'number', default: 0, describe: 'seed of the split of the held-out images', check: seed },
     device,
   },
   async run(options, onProgress) {
     const path = runPath(options);
-    const { ind, falseAlarms: rate, confidence, detector, aggregation, seed, device } = options;
+    const { ind, falseAlarms: rate, confidence, detector, aggregation, earlyExit, seed, device } = options;
     const report = await RunFolder.use(path, (run) =>
       guardRun(run, {
         ...given({ ind }),
-        ...{ rate, confidence, detector, aggregation, seed, device, onProgress },
+        ...{ rate, confidence, detector, aggregation, earlyExit, seed, device, onProgress },
       }),
     );
-    const { calibration, sets, layers, file, seconds } = report;
+    const { calibration, sets, layers, file, earlyExit: early, seconds } = report;
     const { threshold, count, upperBound } = calibration;
-    const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
     const found = sets.map(({ name, auroc, found }) => [name, (100 * auroc).toFixed(2), percent(found)]);
     return {
       result: { run: path, ...report },
@@ -63,10 +68,27 @@ export const guardCommand = command({
         `Watches ${plural(layers.length, 'place')} of the network (${detector}, ${aggregation}); calibrated on ${plural(count, 'InD image')} that nothing was fitted on.`,
         `Scores above ${threshold.toPrecision(5)} are OOD: at most ${percent(rate)} false alarms on average, with ${percent(confidence)} confidence below ${percent(upperBound)}.`,
         ...(found.length ? ['', columns(['OOD set', 'AUROC', 'called OOD'], found)] : []),
+        ...(early ? describeEarlyExit(early) : []),
         '',
-        `Wrote ${path}/${file}, read it back, and compared it with its pieces (${duration(seconds)}).`,
+        `Wrote ${[file, ...(early ? [early.file] : [])].map((name) => `${path}/${name}`).join(' and ')}, read ${early ? 'them' : 'it'} back, and compared ${early ? 'them with their' : 'it with its'} pieces (${duration(seconds)}).`,
       ].join('\n'),
       next: `Next: la-ood score ${path}/${file} IMAGES…`,
     };
   },
 });
+
+const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
+
+function describeEarlyExit({ shares, computed, sets }: EarlyExitReport): string[] {
+  const rows = sets.map(({ name, auroc, found, computed }) => [
+    name,
+    (100 * auroc).toFixed(2),
+    percent(found),
+    percent(computed),
+  ]);
+  return [
+    '',
+    `With early exit after ${shares.slice(0, -1).map(percent).join(', ')} of the network's multiplications, InD images take ${percent(computed)} of them:`,
+    ...(rows.length ? ['', columns(['OOD set', 'AUROC', 'called OOD', 'computed'], rows)] : []),
+  ];
+}

@@ -55,7 +55,7 @@ function table(rows: readonly ScoredImage[]): string {
     ['image', 'label', 'score', 'p-value', 'decision', 'layer'],
     rows.map(({ image, label, className, score, pValue, isOod, layer }) => [
       image,
-      className ?? label,
+      className ?? (label < 0 ? '–' : label),
       score.toFixed(3),
       pValue.toFixed(4),
       isOod ? 'OOD' : 'InD',

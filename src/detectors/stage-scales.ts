@@ -1,0 +1,101 @@
+import { type Evidence, type EvidenceScale, evidenceScores, moments } from './evidence.ts';
+
+/**
+ * How the scores of a network's successive stages are put on one scale. A stage's score is how far it is above a limit
+ * that few InD samples exceed, in its own deviations: so one threshold, near 0, serves all stages, and the largest of their
+ * scores is a score of its own, with one calibration.
+ */
+export interface StageScales {
+  /** Of all stages but the last: the mean of what the detectors so far say, standardised whatever the class. */
+  readonly early: readonly (Limit & {
+    /** Of each detector's score; there are as many as have been computed by this stage. */
+    readonly means: Float64Array;
+    readonly deviations: Float64Array;
+  })[];
+  /** Of the last stage: the evidence of all detectors and the logits. */
+  readonly last: Limit;
+}
+
+export interface Limit {
+  /** A score that this stage's part of the false alarms exceeds. */
+  readonly limit: number;
+  /** Deviation of the score. */
+  readonly spread: number;
+}
+
+/**
+ * The early stages' part of the false alarms. They see less: what they are given is lost to the last one, which decides
+ * best. Of a quarter, near-OOD images lose less than a point.
+ */
+const EARLY_PART = 0.25;
+
+/**
+ * Fits the scales of stages on InD samples that neither the backbone nor the detectors have seen, and that do not give the
+ * p-values.
+ *
+ * @param counts how many detectors have been computed by the end of each early stage, at least one
+ * @param rows which samples
+ * @param rate false-alarm rate that the stages are meant for, (0, 1)
+ */
+export function fitStageScales(
+  evidence: Evidence,
+  scale: EvidenceScale,
+  counts: readonly number[],
+  rows: Uint32Array,
+  rate: number,
+): StageScales {
+  const width = evidence.layerScores.length / evidence.labels.length;
+  const ofRows = (values: ArrayLike<number>) => Float64Array.from(rows, (row) => values[row]);
+  const early = counts.map((count) => {
+    const columns = Array.from({ length: count }, (_, l) =>
+      moments(Array.from(rows, (row) => evidence.layerScores[row * width + l])),
+    );
+    const means = Float64Array.from(columns, ({ mean }) => mean);
+    const deviations = Float64Array.from(columns, ({ deviation }) => deviation);
+    const scores = ofRows(meansOfStandardised(evidence, means, deviations));
+    return { means, deviations, ...limitOf(scores, (rate * EARLY_PART) / counts.length) };
+  });
+  const part = counts.length > 0 ? 1 - EARLY_PART : 1;
+  return { early, last: limitOf(ofRows(evidenceScores(evidence, scale)), rate * part) };
+}
+
+/** What every stage says of every sample: n × stages, row-major; higher is more OOD. */
+export function stageScores(
+  evidence: Evidence,
+  scale: EvidenceScale,
+  { early, last }: StageScales,
+): Float64Array {
+  const stages = [
+    ...early.map(({ means, deviations }) => meansOfStandardised(evidence, means, deviations)),
+    evidenceScores(evidence, scale),
+  ];
+  const limits = [...early, last];
+  const scores = new Float64Array(evidence.labels.length * stages.length);
+  stages.forEach((values, s) => {
+    const { limit, spread } = limits[s];
+    values.forEach((value, row) => {
+      scores[row * stages.length + s] = (value - limit) / spread;
+    });
+  });
+  return scores;
+}
+
+function meansOfStandardised(
+  { layerScores, labels }: Evidence,
+  means: Float64Array,
+  deviations: Float64Array,
+): Float64Array {
+  const width = layerScores.length / labels.length;
+  return Float64Array.from(labels, (_, row) => {
+    let sum = 0;
+    for (let l = 0; l < means.length; l++) sum += (layerScores[row * width + l] - means[l]) / deviations[l];
+    return sum / means.length;
+  });
+}
+
+/** The largest score where no part of them can exceed it. */
+function limitOf(scores: Float64Array, part: number): Limit {
+  const sorted = Float64Array.from(scores).sort();
+  const limit = sorted[sorted.length - 1 - Math.floor(part * sorted.length)];
+  return { limit, spread: moments(Array.from(scores)).deviation };
+}
