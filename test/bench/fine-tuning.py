@@ -60,7 +60,7 @@ def accuracy(network, images, labels):
 images, labels = load(task["train"])
 test = load(task["test"])
 network = NETWORKS[task["name"]](10)
-state = torch.load(task["checkpoint"], weights_only=True)
+state = torch.load(task["checkpoint"], weights_only=True, map_location="cpu")
 network.load_state_dict(state.get("state_dict", state))
 optimiser = torch.optim.SGD(network.parameters(), lr=0, momentum=recipe["momentum"], weight_decay=recipe["weightDecay"])
 saved = pathlib.Path(task["state"])
