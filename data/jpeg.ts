@@ -15,8 +15,8 @@ export interface JpegSamples extends ImageSize {
   readonly samples: Uint8Array;
 }
 
-/** The decoder's memory never shrinks: what has more pixels is left to libvips. */
-const maxPixels = 1 << 24;
+/** From about this size on, libvips' native code makes up for what a call costs. */
+const maxPixels = 1 << 18;
 
 let decoder: Promise<JpegDecoder> | undefined;
 
@@ -24,7 +24,7 @@ let decoder: Promise<JpegDecoder> | undefined;
  * Decodes a JPEG with libjpeg-turbo in WebAssembly, to the same bytes as Pillow and libvips do, whose cost for each
  * call is many times that of decoding a small image. Blocks the thread.
  *
- * @returns undefined where this is no undamaged grey or colour JPEG of moderate size: libvips then has the last word
+ * @returns undefined where this is no undamaged grey or colour JPEG, or a large one: libvips then has the last word
  */
 export async function decodeJpeg(bytes: Uint8Array): Promise<JpegSamples | undefined> {
   const frame = jpegFrame(bytes);

@@ -16,33 +16,54 @@ export function curvesCsv(epochs: readonly EpochReport[]): string {
 /** Sizes in pixels. */
 const panel = { width: 330, height: 210, left: 56, gap: 70, top: 64 };
 
-const series = [
-  { label: 'training, augmented', colour: '#56b4e9' },
-  { label: 'test', colour: '#d55e00' },
-] as const;
+const colours = ['#56b4e9', '#d55e00'];
+
+/** Values by epoch, a line for each of a chart's labels. */
+export interface Panel {
+  readonly name: string;
+  /** Of each line as many, of epochs `first`, `first` + 1, …; 1 where absent. */
+  readonly lines: readonly (readonly number[])[];
+  readonly first?: number;
+}
 
 /** A picture (SVG) of loss and accuracy by epoch, side by side. */
 export function curvesChart(title: string, epochs: readonly EpochReport[]): string {
   const losses = [epochs.map(({ trainLoss }) => trainLoss), epochs.map(({ testLoss }) => testLoss)];
   const shares = [epochs.map((e) => 100 * e.trainAccuracy), epochs.map((e) => 100 * e.testAccuracy)];
+  return epochCharts(
+    title,
+    ['training, augmented', 'test'],
+    [
+      { name: 'loss', lines: losses },
+      { name: 'accuracy in %', lines: shares },
+    ],
+  );
+}
+
+/** A picture (SVG) of two panels side by side, with the same two labels. */
+export function epochCharts(
+  title: string,
+  labels: readonly [string, string],
+  [left, right]: readonly [Panel, Panel],
+): string {
   const width = 2 * (panel.left + panel.width) + panel.gap;
-  const legend = series.map(({ label, colour }, s) => {
+  const legend = labels.map((label, s) => {
     const x = panel.left + s * 150;
-    return `<rect x="${x}" y="32" width="12" height="12" fill="${colour}"/>${text(x + 17, 42, label)}`;
+    return `<rect x="${x}" y="32" width="12" height="12" fill="${colours[s]}"/>${text(x + 17, 42, label)}`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${panel.top + panel.height + 44}" font-family="sans-serif" font-size="12">
 <title>${escapeXml(title)}</title>
 <rect width="100%" height="100%" fill="#ffffff"/>
 ${text(panel.left, 20, title, 'font-size="14" font-weight="bold"')}
 ${legend.join('\n')}
-${curves('loss', losses, panel.left)}
-${curves('accuracy in %', shares, 2 * panel.left + panel.width + panel.gap - 20)}
+${curves(left, panel.left)}
+${curves(right, 2 * panel.left + panel.width + panel.gap - 20)}
 </svg>
 `;
 }
 
-/** One panel: a line for each series over epochs 1, 2, …, and five marks on the axis. */
-function curves(name: string, lines: readonly (readonly number[])[], left: number): string {
+/** A panel's lines, and five marks on its axis. */
+function curves({ name, lines, first = 1 }: Panel, left: number): string {
   const all = lines.flat();
   const [low, high] = [Math.min(...all), Math.max(...all)];
   const span = high - low || 1;
@@ -58,7 +79,7 @@ function curves(name: string, lines: readonly (readonly number[])[], left: numbe
   });
   const drawn = lines.map((values, s) => {
     const points = values.map((value, epoch) => `${x(epoch).toFixed(1)},${y(value).toFixed(1)}`);
-    const { colour } = series[s];
+    const colour = colours[s];
     const dots = points.map((point) => {
       const [cx, cy] = point.split(',');
       return `<circle cx="${cx}" cy="${cy}" r="2" fill="${colour}"/>`;
@@ -69,7 +90,7 @@ function curves(name: string, lines: readonly (readonly number[])[], left: numbe
     ...marks,
     ...drawn,
     text(left + width / 2, top - 8, name, 'text-anchor="middle"'),
-    text(left, top + height + 18, 'epoch 1'),
-    text(left + width, top + height + 18, String(count), 'text-anchor="end"'),
+    text(left, top + height + 18, `epoch ${first}`),
+    text(left + width, top + height + 18, String(first + count - 1), 'text-anchor="end"'),
   ].join('\n');
 }

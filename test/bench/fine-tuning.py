@@ -1,5 +1,6 @@
 """The fine-tuning of `fine-tuning.ts` in PyTorch: the same checkpoint, images, recipe and number of steps; other random
-numbers. Takes a JSON object, prints a line of JSON an epoch: loss and accuracy of training, test accuracy, seconds."""
+numbers. Takes a JSON object, prints a line of JSON an epoch: loss and accuracy of training, test accuracy, seconds, and
+those of the processor. What is known after an epoch is kept in the file `state`, and gone on from."""
 
 import json
 import math
@@ -59,13 +60,32 @@ def accuracy(network, images, labels):
 images, labels = load(task["train"])
 test = load(task["test"])
 network = NETWORKS[task["name"]](10)
-state = torch.load(task["checkpoint"], weights_only=True)
+state = torch.load(task["checkpoint"], weights_only=True, map_location="cpu")
 network.load_state_dict(state.get("state_dict", state))
 optimiser = torch.optim.SGD(network.parameters(), lr=0, momentum=recipe["momentum"], weight_decay=recipe["weightDecay"])
-print(json.dumps({"epoch": 0, "testAccuracy": accuracy(network, *test)}), flush=True)
+saved = pathlib.Path(task["state"])
+
+
+def keep(epochs):
+    print(json.dumps(epochs[-1]), flush=True)
+    part = saved.with_suffix(".part")
+    torch.save([epochs, network.state_dict(), optimiser.state_dict(), torch.get_rng_state()], part)
+    part.rename(saved)
+
+
+if saved.exists():
+    epochs, weights, velocities, random = torch.load(saved, weights_only=True)
+    network.load_state_dict(weights)
+    optimiser.load_state_dict(velocities)
+    torch.set_rng_state(random)
+    for known in epochs:
+        print(json.dumps(known), flush=True)
+else:
+    epochs = [{"epoch": 0, "testAccuracy": accuracy(network, *test)}]
+    keep(epochs)
 steps = math.ceil(len(labels) / recipe["batch"])
-for epoch in range(recipe["epochs"]):
-    start = time.perf_counter()
+for epoch in range(len(epochs) - 1, recipe["epochs"]):
+    start, start_of_processor = time.perf_counter(), time.process_time()
     network.train()
     total, right = 0.0, 0
     for step, chosen in enumerate(torch.randperm(len(labels)).split(recipe["batch"])):
@@ -77,6 +97,12 @@ for epoch in range(recipe["epochs"]):
         optimiser.step()
         total += loss.item() * len(chosen)
         right += (logits.argmax(1) == labels[chosen]).sum().item()
-    seconds = time.perf_counter() - start
-    found = {"epoch": epoch + 1, "trainLoss": total / len(labels), "trainAccuracy": right / len(labels)}
-    print(json.dumps({**found, "testAccuracy": accuracy(network, *test), "seconds": seconds}), flush=True)
+    tested = accuracy(network, *test)
+    epochs.append(
+        {
+            **{"epoch": epoch + 1, "trainLoss": total / len(labels), "trainAccuracy": right / len(labels)},
+            **{"testAccuracy": tested, "seconds": time.perf_counter() - start},
+            "processorSeconds": time.process_time() - start_of_processor,
+        }
+    )
+    keep(epochs)

@@ -71,6 +71,8 @@ def formats(folder: str, height: str, width: str) -> list:
         "progressive.jpg": (color, {"progressive": True}),
         "rotated.jpg": (color, {"exif": rotated}),
         "grey.jpg": (grey, {}),
+        "large.jpg": (color.resize((900, 700)), {"quality": 90}),
+        "large_grey.jpg": (grey.resize((900, 700)), {}),
         "rgb.png": (color, {}),
         "rgb_key.png": (color, {"transparency": (1, 2, 3)}),
         "rgba.png": (Image.merge("RGBA", (*color.split(), alpha)), {}),
