@@ -5,7 +5,10 @@ import { nearestName } from '../src/common/suggest.ts';
 import { demoSet, demoSetNames } from './demo/demo-set.ts';
 import { derivations, derivedSet, parseDerivation } from './derived/derived-set.ts';
 import { folderTree } from './files/folder-tree.ts';
+import { imagesFitting, isPattern } from './files/pattern.ts';
+import { imagesFromInput } from './files/standard-input.ts';
 import { generatedNames, generatedSet } from './generated/generated-set.ts';
+import { imageFileSet } from './image-files.ts';
 import type { ImageSet, Part } from './image-set.ts';
 import { openTree } from './layouts/open-tree.ts';
 import { openFile } from './open-file.ts';
@@ -32,6 +35,7 @@ export interface OpenOptions {
  * - `inverted:SET`, `permuted:SET`, `contrast-3:SET`, …: another set, changed (see `derived/`)
  * - a path: a folder, a zip or tar archive, or a file of images (the formats are those of `formats/open-file.ts`, the
  *   ways in which folders and archives are laid out those of `layouts/`)
+ * - a pattern, `camera/*.jpg`, where no shell has expanded it (see `files/pattern.ts`); `-` for paths on standard input
  * - a path and `:train`, `:test` or `:val`: that part of it
  *
  * @throws DataError where there is nothing to open, or it is damaged
@@ -48,8 +52,13 @@ export async function openImageSet(spec: string, options: OpenOptions = {}): Pro
   if (demo !== undefined) return demoSet(demo, { ...options, ...(count && { count: Number(count) }) });
   const [, path, part] = /^(.*?)(?::(train|test|val))?$/s.exec(spec) as unknown as [string, string, Part?];
   const found = await stat(path).catch(() => undefined);
-  if (!found) throw await nothingThere(path);
   const request = { name: options.name ?? nameOf(path, part), part, orient: options.orient };
+  if (path === '-')
+    return imageFileSet(await imagesFromInput(), { ...request, name: options.name ?? 'input' });
+  const fitting = !found && isPattern(path) ? await imagesFitting(path) : undefined;
+  if (fitting?.files.length)
+    return imageFileSet(fitting, { ...request, name: options.name ?? basename(fitting.tree.where) });
+  if (!found) throw await nothingThere(path);
   if (!found.isDirectory()) return openFile(path, request);
   // A part that is a sub-folder is opened without listing the others.
   const inner = part && (await stat(join(path, part)).catch(() => undefined));

@@ -12,7 +12,7 @@ import {
   type ScoredImage,
 } from '../../src/index.ts';
 import { imageFolder, temporaryFolder } from './files.ts';
-import { json, laOod } from './run.ts';
+import { json, laOod, start } from './run.ts';
 
 interface Scores {
   readonly images: number;
@@ -101,6 +101,29 @@ describe('la-ood guard and score', () => {
     rows.forEach((row, i) => {
       expect(again[i].score).to.be.closeTo(row.score, 1e-4 * Math.max(1, Math.abs(row.score)));
     });
+  });
+
+  it('scores what a pattern fits, and what standard input names', async () => {
+    const { rows } = await json<Scores>('score', guarded(), `${at()}/n*/000?.png`);
+    expect(rows.map(({ image }) => image)).to.deep.equal(
+      Array.from({ length: 10 }, (_, i) => `noise/000${i}.png`),
+    );
+    const { rows: anywhere } = await json<Scores>('score', guarded(), `${at()}/**/0007.png`);
+    expect(anywhere.map(({ image }) => image)).to.deep.equal(
+      ['noise', 'test', 'train'].map((set) => `${set}/0007.png`),
+    );
+    const paths = [3, 1].map((i) => at('noise', `000${i}.png`));
+    const piped = await start(['score', guarded(), '-', '--json'], {}, `${paths.join('\n')}\n`).finished;
+    const named: Scores = JSON.parse(piped.stdout);
+    expect(named.rows.map(({ image }) => image)).to.deep.equal(paths);
+    expect(named.rows[1].score).to.be.closeTo(rows[1].score, 1e-3);
+    const text = await start(['score', guarded(), '-'], {}, 'notes.txt\n').finished;
+    expect(text.exitCode).to.equal(1);
+    expect(text.stderr).to.match(
+      /standard input: notes\.txt: is not named like an image; pipe in a path a line/,
+    );
+    const none = await laOod('score', guarded(), `${at()}/*.gif`);
+    expect(none.exitCode).to.equal(1);
   });
 
   it('gives held-out images p-values that are uniform, up to their number', async () => {

@@ -19,11 +19,16 @@ const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 
 /** Starts `la-ood` from source, with no terminal around it. */
-export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+export function start(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  input = '',
+): Running {
   const process_ = spawn(process.execPath, ['--import', loader, program, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, LA_OOD_DEBUG: '', ...env },
   });
+  process_.stdin.on('error', () => {}).end(input);
   const finished = new Promise<Finished>((resolve, reject) => {
     const texts = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const)

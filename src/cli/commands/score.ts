@@ -17,7 +17,11 @@ export const scoreCommand = command({
   ],
   positionals: {
     model: { describe: 'the guarded.onnx that la-ood guard wrote' },
-    images: { describe: 'images, folders, archives, lists: any set', array: true },
+    images: {
+      describe:
+        "images, folders, patterns ('camera/*.jpg'), archives, lists: any set; - for paths on standard input",
+      array: true,
+    },
   },
   options: {
     output: {
