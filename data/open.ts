@@ -35,7 +35,8 @@ export interface OpenOptions {
  * - `inverted:SET`, `permuted:SET`, `contrast-3:SET`, …: another set, changed (see `derived/`)
  * - a path: a folder, a zip or tar archive, or a file of images (the formats are those of `formats/open-file.ts`, the
  *   ways in which folders and archives are laid out those of `layouts/`)
- * - a pattern, `camera/*.jpg`, where no shell has expanded it (see `files/pattern.ts`); `-` for paths on standard input
+ * - a pattern, `camera/*.jpg`, where no shell has expanded it (see `files/pattern.ts`); `stdin:`, on the command line `-`,
+ *   for paths on standard input
  * - a path and `:train`, `:test` or `:val`: that part of it
  *
  * @throws DataError where there is nothing to open, or it is damaged
@@ -53,7 +54,7 @@ export async function openImageSet(spec: string, options: OpenOptions = {}): Pro
   const [, path, part] = /^(.*?)(?::(train|test|val))?$/s.exec(spec) as unknown as [string, string, Part?];
   const found = await stat(path).catch(() => undefined);
   const request = { name: options.name ?? nameOf(path, part), part, orient: options.orient };
-  if (path === '-')
+  if (spec === 'stdin:')
     return imageFileSet(await imagesFromInput(), { ...request, name: options.name ?? 'input' });
   const fitting = !found && isPattern(path) ? await imagesFitting(path) : undefined;
   if (fitting?.files.length)

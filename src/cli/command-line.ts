@@ -67,7 +67,8 @@ export function calledCommand(args: readonly string[]): Command | undefined {
  */
 export function parseCommandLine(args: readonly string[]): Call | undefined {
   let call: Call | undefined;
-  const parser = yargs([...args])
+  // Of several positionals, yargs drops one that is a lone dash.
+  const parser = yargs(args.map((arg) => (arg === '-' ? 'stdin:' : arg)))
     .scriptName('la-ood')
     .usage('$0 <command>\n\nFinds inputs that a classifier was not trained for.')
     // Messages are recognised by their text below.
