@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { backboneMetadata } from '../../models/metadata.ts';
 import { UsageError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
 import type { Tensor } from '../../src/common/tensor.ts';
+import { withThreshold } from '../../src/detectors/decision-model.ts';
 import type { ModelProto } from '../../src/graph/onnx.ts';
 import { prependPreprocessing } from '../../src/graph/preprocessing.ts';
 import { readModel } from '../../src/graph/read.ts';
@@ -30,10 +32,18 @@ export const guard: Bench = {
       pooled: features.model,
       guarded: await readModel(join(run, 'guarded.onnx')),
     };
+    const early = join(run, 'guarded-early-exit.onnx');
+    if (existsSync(early)) {
+      const staged = await readModel(early);
+      models.stay = withThreshold(staged, Number.POSITIVE_INFINITY);
+      models.leave = withThreshold(staged, Number.NEGATIVE_INFINITY);
+    }
     const sessions = await Promise.all(
       Object.values(models).map((model) => GraphSession.open(model, { device: 'cpu' })),
     );
-    console.log('\nms a run: median (least to largest)\nbatch  classifier  with taps pooled  guarded  ratio');
+    console.log(
+      `\nms a run: median (least to largest)\nbatch  classifier  with taps pooled  guarded${models.stay ? '  none leaves  all leave' : ''}  ratio`,
+    );
     for (const batch of values.batches!.split(',').map(Number)) {
       const pixels = noise(batch, features);
       const times: number[][] = sessions.map(() => []);
@@ -42,11 +52,11 @@ export const guard: Bench = {
           const { seconds } = await timed(() => session.run({ pixels }));
           if (round >= 0) times[s].push(1000 * seconds);
         }
-      const [bare, pooled, guarded] = times.map(median);
+      const [bare, pooled, guarded, stay, leave] = times.map(median);
       const share = (part: number) => `${((100 * part) / guarded).toFixed(1)} %`;
       console.log(
         [batch, ...times.map((of) => spread(of, 2)), (guarded / bare).toFixed(2)].join('  '),
-        `— pooling ${share(pooled - bare)}, detectors ${share(guarded - pooled)} of it, ${((1000 * batch) / guarded).toFixed(0)} img/s`,
+        `— pooling ${share(pooled - bare)}, detectors ${share(guarded - pooled)} of it, ${((1000 * batch) / guarded).toFixed(0)} img/s${stay === undefined ? '' : `; of the guard's time ${(stay / guarded).toFixed(2)} where none leaves, ${(leave / guarded).toFixed(2)} where all do`}`,
       );
     }
     await Promise.all(sessions.map((session) => session.close()));
