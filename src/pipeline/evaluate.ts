@@ -16,6 +16,7 @@ import { GraphSession } from '../runtime/graph-session.ts';
 import { type FeatureLayer, featureFile, featureLayers, featureSets } from './feature-files.ts';
 import { layersOf, runOnFeatures } from './feature-rows.ts';
 import type { RunFolder } from './run-folder.ts';
+import { countSharedImages } from './shared-images.ts';
 
 export interface EvaluateRunOptions extends EvaluateOptions {
   /** Name of the InD set; the one whose test features the run folder has, where absent. */
@@ -31,6 +32,8 @@ export interface EvaluateRunReport {
   /** The files written, relative to the run folder. */
   readonly files: readonly string[];
   readonly seconds: number;
+  /** What makes figures doubtful, in a line each: images of an OOD set that are InD images, sets of different sizes. */
+  readonly warnings: readonly string[];
 }
 
 /**
@@ -78,7 +81,33 @@ export async function evaluateRun(
       }
     },
   });
-  return { evaluation: result!, files: Object.keys(record.outputs), seconds: record.seconds };
+  const warnings = await warningsOf(result!, ind, oods);
+  return { evaluation: result!, files: Object.keys(record.outputs), seconds: record.seconds, warnings };
+}
+
+async function warningsOf({ sets }: Evaluation, ind: string, oods: readonly string[]): Promise<string[]> {
+  const warnings: string[] = [];
+  const { count } = await sizeOf(ind);
+  for (const file of oods) {
+    const name = setName(file);
+    const shared = await countSharedImages(file, ind);
+    if (shared > 0)
+      warnings.push(
+        `${shared} images of ${name} are images of the InD set ${setName(ind)}: they are not OOD`,
+      );
+    const compared = sets.find(({ ood }) => ood === name);
+    if (compared && compared.indCount < count)
+      warnings.push(
+        `${name} has fewer images than ${setName(ind)}: only the first ${compared.indCount} of both were compared`,
+      );
+  }
+  return warnings;
+}
+
+async function sizeOf(path: string): Promise<{ count: number }> {
+  const features = await openFeatures(path);
+  features.close();
+  return features;
 }
 
 /** The run's feature files of OOD sets, or of those that are named. */
