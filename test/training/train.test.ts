@@ -3,7 +3,7 @@ import { openImageSet } from '../../data/open.ts';
 import { TrainingError } from '../../src/common/errors.ts';
 import { decodeModel } from '../../src/graph/read.ts';
 import { encodeModel } from '../../src/graph/write.ts';
-import { openTrainingBackend } from '../../src/training/backend.ts';
+import { openTrainingBackend, type TrainingBackend } from '../../src/training/backend.ts';
 import { BatchMaker } from '../../src/training/batch-maker.ts';
 import { checkpointModel, stateOfCheckpoint } from '../../src/training/checkpoint.ts';
 import { LabelledImages } from '../../src/training/labelled-images.ts';
@@ -16,11 +16,12 @@ import { SIDE, smallBackbone } from './networks.ts';
 const recipe: Recipe = { ...fineTuning, epochs: 3, batch: 32, rate: 0.05, crop: 1 };
 
 describe('training', () => {
-  const backend = openTrainingBackend('tfjs-backend-cpu');
   const maker = new BatchMaker({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
+  let backend: TrainingBackend;
   let options: TrainOptions;
 
   before(async () => {
+    backend = openTrainingBackend();
     const open = async (spec: string) =>
       LabelledImages.open(await openImageSet(spec), { height: SIDE, width: SIDE }, 10);
     const [images, test] = [await open('demo:train:100'), await open('demo:test:50')];

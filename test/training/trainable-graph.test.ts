@@ -3,7 +3,7 @@ import { GraphError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
 import { float, GraphBuilder } from '../../src/graph/builder.ts';
 import { ElementType } from '../../src/graph/onnx.ts';
-import { openTrainingBackend } from '../../src/training/backend.ts';
+import { openTrainingBackend, type TensorFlow, type TrainingBackend } from '../../src/training/backend.ts';
 import { classification } from '../../src/training/objective.ts';
 import { type Gradients, TrainableGraph } from '../../src/training/trainable-graph.ts';
 import { SIDE, smallBackbone } from './networks.ts';
@@ -11,8 +11,12 @@ import { SIDE, smallBackbone } from './networks.ts';
 const BATCH = 6;
 
 describe('a graph that is trained', () => {
-  const backend = openTrainingBackend('tfjs-backend-cpu');
-  const { tf } = backend;
+  let backend: TrainingBackend;
+  let tf: TensorFlow;
+  before(() => {
+    backend = openTrainingBackend();
+    ({ tf } = backend);
+  });
   const random = new RandomState(11);
   const images = Float32Array.from({ length: BATCH * SIDE * SIDE * 3 }, () => random.normal());
   const labels = Int32Array.from({ length: BATCH }, () => random.integer(9));
