@@ -8,7 +8,7 @@ import { BatchMaker } from '../../src/training/batch-maker.ts';
 import { checkpointModel, stateOfCheckpoint } from '../../src/training/checkpoint.ts';
 import { LabelledImages } from '../../src/training/labelled-images.ts';
 import { classification } from '../../src/training/objective.ts';
-import { fineTuning, type Recipe } from '../../src/training/recipe.ts';
+import { fineTuning, type Recipe, schedules } from '../../src/training/recipe.ts';
 import { type EpochReport, type TrainOptions, train } from '../../src/training/train.ts';
 import { TrainableGraph } from '../../src/training/trainable-graph.ts';
 import { SIDE, smallBackbone } from './networks.ts';
@@ -71,16 +71,22 @@ describe('training', () => {
   });
 
   it('stops where the loss is not finite, and says which rate to try', async () => {
-    const graph = new TrainableGraph(smallBackbone(), backend);
-    const diverging = { ...recipe, rate: 1e20, schedule: { kind: 'steps', factor: 1, at: [] } as const };
-    const error = await train(graph, classification(graph), { ...options, recipe: diverging }).catch(
-      (e) => e,
-    );
-    expect(error).instanceOf(TrainingError);
-    expect(error.message).matches(
-      /^epoch 1, step \d: the loss is not finite any more; try --lr 10000000000000000000, or --clip 1$/,
-    );
-    graph.dispose();
+    const diverging = { ...recipe, rate: 1e20, schedule: schedules.constant };
+    // With all images in one step, only the test images show what became of the weights.
+    for (const [batch, where] of [
+      [32, /^epoch 1, step [234]: /],
+      [100, /^epoch 1, step 1: /],
+    ] as const) {
+      const graph = new TrainableGraph(smallBackbone(), backend);
+      const diverges = train(graph, classification(graph), { ...options, recipe: { ...diverging, batch } });
+      const error = await diverges.catch((e) => e);
+      expect(error).instanceOf(TrainingError);
+      expect(error.message).matches(where);
+      expect(error.message).matches(
+        /: the loss is not finite any more; try --lr 10000000000000000000, or --clip 1$/,
+      );
+      graph.dispose();
+    }
   });
 
   it('shrinks long gradients where it is told to', async () => {
