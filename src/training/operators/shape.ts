@@ -30,11 +30,11 @@ export const flatten: Operator = (node) => {
   return flattening(node);
 };
 
-/** Reshape, as far as it flattens or changes nothing. */
+/** Reshape, and Squeeze, as far as they flatten or change nothing. */
 export const reshape: Operator = (node) => {
   const [from, to] = [node.inputShape(0), node.outputShape()];
   if (`${from}` !== `${to}` && to.length !== 1)
-    throw node.unsupported(`a reshape from N×${from.join('×')} to N×${to.join('×')}`);
+    throw node.unsupported(`a change from N×${from.join('×')} to N×${to.join('×')}`);
   return flattening(node);
 };
 
