@@ -102,6 +102,14 @@ const cases: Readonly<Record<string, Case>> = {
     build: (graph) => graph.node('Clip', ['x', scalar(graph, 0), scalar(graph, 1)]),
     output: [6, 9, 8],
   },
+  'clip, bounds that are cast': {
+    build: (graph) => {
+      const bound = (value: number) =>
+        graph.node('Cast', [ints(graph, value)], { attributes: { to: ElementType.float } });
+      return graph.node('Clip', ['x', bound(-1), bound(1)]);
+    },
+    output: [6, 9, 8],
+  },
   'max pool': node('MaxPool', { kernel_shape: [2, 2], strides: [2, 2] }, [6, 4, 4]),
   'max pool, padded': node(
     'MaxPool',

@@ -95,6 +95,7 @@ class Operators:
     Clip = staticmethod(lambda x, low, high: x.clamp(low, high))
     Concat = staticmethod(lambda *xs, axis: torch.cat(xs, axis))
     Constant = staticmethod(lambda value: torch.from_numpy(numpy_helper.to_array(value).copy()).double())
+    Cast = staticmethod(lambda x, to: x.double())
     Squeeze = staticmethod(lambda x, axes: x.squeeze(tuple(axes.tolist())))
     Flatten = staticmethod(lambda x: x.flatten(1))
     Reshape = staticmethod(lambda x, shape: x.reshape(*[x.shape[i] if n == 0 else n for i, n in enumerate(shape.tolist())]))

@@ -112,4 +112,16 @@ describe('a graph that is trained', () => {
       /^net\.onnx: node "block\.0": training does not know the operator Erf; it knows Add, /,
     );
   });
+
+  it('names a setting that is computed', () => {
+    const builder = new GraphBuilder('clip');
+    builder.input('x', ElementType.float, ['batch', 3, SIDE, SIDE]);
+    builder.node('Relu', ['x'], { name: 'limit' });
+    builder.node('Clip', ['x', '', 'limit'], { name: 'y' });
+    builder.output('y', ElementType.float, ['batch', 3, SIDE, SIDE]);
+    expect(() => new TrainableGraph(builder.build(), backend, { where: 'net.onnx' })).throws(
+      GraphError,
+      /^net\.onnx: node "y": training does not know Clip with the input limit, which is computed; /,
+    );
+  });
 });
