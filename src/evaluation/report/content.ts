@@ -70,5 +70,11 @@ export interface ReportStep {
   /** Images that it went through. */
   readonly images?: number;
   /** What the manifest says of it. */
-  readonly record: object;
+  readonly record: {
+    /** SHA-256 of each file written, by its path in the run folder. */
+    readonly outputs: Readonly<Record<string, string>>;
+    /** When, as ISO 8601. */
+    readonly finished: string;
+    readonly [entry: string]: unknown;
+  };
 }

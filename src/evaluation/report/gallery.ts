@@ -40,9 +40,10 @@ export function galleryRows(
 ): string {
   const images = [...gallery.lowest, ...gallery.highest];
   if (images.length === 0) return '';
-  const low = Math.min(...usual.low, ...images.flatMap(({ profile }) => Array.from(profile)));
+  // Layers whose scores reach far lower than most would flatten all that matters.
+  const low = quantile(usual.low.slice().sort(), 0.1);
   const high = Math.max(...usual.high, ...images.flatMap(({ profile }) => Array.from(profile)));
-  const y = (value: number) => HEIGHT - (HEIGHT * (value - low)) / (high - low || 1);
+  const y = (value: number) => HEIGHT - (HEIGHT * (Math.max(value, low) - low)) / (high - low || 1);
   const band = [
     ...Array.from(usual.high, (value, l) => [l + 0.5, y(value)] as const),
     ...Array.from(usual.low, (value, l) => [l + 0.5, y(value)] as const).reverse(),
@@ -55,7 +56,7 @@ export function galleryRows(
     ? `<p class="missing">The pictures of ${escapeXml(gallery.set)} are not shown: ${escapeXml(gallery.missing)}. The numbers below are of the features that were computed of them.</p>`
     : '';
   return `<div class="images">${shared}${missing}${(words.highestFirst ? rows.reverse() : rows).join('')}
-<p class="caption">Of ${count(gallery.count)} images, by LA-OOD’s score. The line below an image is its score in each layer, from the first on the left to the last; the dot is the highest, which is LA-OOD’s. The band is where 90 % of the InD images are; above the thin line a layer’s detector rejects.</p></div>`;
+<p class="caption">Of ${count(gallery.count)} images, by LA-OOD’s score. Line: the image’s score in each layer, from the first to the last; dot: the highest, which is LA-OOD’s. Band: where 90 % of the InD images are; above the thin line a layer rejects. Arrow: what the classifier takes the image for.</p></div>`;
 }
 
 function tile(
@@ -74,14 +75,14 @@ function tile(
   const drawn = `<use href="#${id}-usual"/><path class="profile" d="${linePath(points)}"/><path class="dot" d="M${short(x)} ${short(dot)}h0"/>`;
   const layer = layers[top];
   const score = profile[top].toFixed(3).replace('-', '−');
-  const fired = `<b title="score">${score}</b> in layer <span title="${escapeXml(layer.name)}">${layer.index + 1}</span>`;
+  const fired = `<b title="score">${score}</b><br><span title="${escapeXml(layer.name)}">layer ${layer.index + 1}</span>`;
   const taken =
     predicted === undefined
       ? ''
-      : `called ${escapeXml(predicted)}${confidence === undefined ? '' : `, ${share(confidence, 0)}`}`;
-  const truth = actual === undefined || actual === predicted ? '' : `<br>is ${escapeXml(actual)}`;
+      : `→ ${escapeXml(predicted)}${confidence === undefined ? '' : ` ${share(confidence, 0)}`}`;
+  const truth = actual === undefined || actual === predicted ? '' : ` (is ${escapeXml(actual)})`;
   const shown = picture
     ? `<img src="${picture}" alt="${called}" title="${called}" width="64" height="64">`
     : `<div class="no-picture" title="${called}">no. ${count(index + 1)}</div>`;
-  return `<li>${shown}<div class="words">${fired}<br>${taken}${truth}</div><svg class="stretched" viewBox="0 0 ${layers.length} ${HEIGHT}" preserveAspectRatio="none" role="img"><title>${called}: score in each layer; highest ${score} in layer ${layer.index + 1}, ${escapeXml(layer.name)}</title>${drawn}</svg></li>`;
+  return `<li>${shown}<div class="words">${fired}</div><div class="words called">${taken}${truth}</div><svg class="stretched" viewBox="0 0 ${layers.length} ${HEIGHT}" preserveAspectRatio="none" role="img"><title>${called}: score in each layer; highest ${score} in layer ${layer.index + 1}, ${escapeXml(layer.name)}</title>${drawn}</svg></li>`;
 }

@@ -3,6 +3,9 @@ import type { Layer } from '../scored-set.ts';
 /** Room for so many numbers below pictures that have a column for each layer. */
 const MOST = 8;
 
+/** From so many layers on, a column is narrower than its number. */
+const NARROW = 30;
+
 /**
  * What stands below pictures that have a column for each layer, stretched to whatever width there is: the numbers of the
  * layers, from 1 as in every table.
@@ -15,7 +18,9 @@ export function layerAxis(layers: readonly Layer[]): string {
     const isRound = number % step === 0 && at > step / 2 && at < layers.length - 1 - step / 2;
     if (!isEnd && !isRound) return [];
     const left = (100 * (at + 0.5)) / layers.length;
-    return [`<span style="left:${left.toFixed(2)}%">${number}</span>`];
+    // Where columns are narrow, the numbers at the ends would stand out.
+    const end = layers.length > NARROW && isEnd ? ` class="${at === 0 ? 'first' : 'last'}"` : '';
+    return [`<span${end} style="left:${left.toFixed(2)}%">${number}</span>`];
   });
   return `<div class="ticks" aria-hidden="true">${shown.join('')}</div>`;
 }

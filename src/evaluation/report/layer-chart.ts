@@ -34,19 +34,20 @@ export function layerChart(set: SetResult, ind: string): string {
     bars(aurocs, AUROC_HEIGHT, -1, 'auroc') + hover(AUROC_HEIGHT),
   );
   const most = layers.reduce((most, layer) => (layer.oodMaxima > most.oodMaxima ? layer : most));
-  const half = FIRED_HEIGHT / 2;
-  const up = fired.map(([o]) => (half * o) / highest);
-  const down = fired.map(([, i]) => (half * i) / highest);
+  const unit = FIRED_HEIGHT / (Math.max(...fired.map(([o]) => o)) + Math.max(...fired.map(([, i]) => i)));
+  const line = unit * Math.max(...fired.map(([o]) => o));
+  const up = fired.map(([o]) => unit * o);
+  const down = fired.map(([, i]) => unit * i);
   const firing = layerPicture(
     layers.length,
     FIRED_HEIGHT,
     `<title>${escapeXml(`Share of the images whose highest score is each layer's, up to ${share(highest)}; of ${ood} most often layer ${most.index + 1}, ${most.name}: ${share(most.oodMaxima / oodCount)}`)}</title>`,
-    bars(up, half, -1, 'ood') + bars(down, half, 1, 'ind') + hover(FIRED_HEIGHT),
+    bars(up, line, -1, 'ood') + bars(down, line, 1, 'ind') + hover(FIRED_HEIGHT),
   );
   return `<figure class="layers">
 <div class="rows">
-<div class="label">AUROC<br><small>50–100 %</small></div>${auroc}
-<div class="label"><span class="ood">${escapeXml(ood)} ↑</span><br><span class="ind">${escapeXml(ind)} ↓</span><br><small>to ${share(highest, 0)}</small></div>${firing}
+<div class="label">AUROC <br><small>50–100 %</small></div>${auroc}
+<div class="label"><span class="ood">${escapeXml(ood)} ↑</span> <br><span class="ind">${escapeXml(ind)} ↓</span> <br><small>to ${share(highest, 0)}</small></div>${firing}
 <div class="label axis-label">layer</div>${layerAxis(layers)}
 </div>
 <figcaption>Layer by layer. Above: how well each layer alone tells ${escapeXml(ood)} from ${escapeXml(ind)}; the best is layer ${best.index + 1}, ${escapeXml(best.name)}, with ${percent(best.metrics.auroc)} %. Below: for how many images each layer fired, that is, had the highest score of all; of ${escapeXml(ood)} most often layer ${most.index + 1}, ${escapeXml(most.name)} (${share(most.oodMaxima / oodCount)}).</figcaption>

@@ -17,6 +17,8 @@ export interface Method extends MethodResult {
 export interface ComparedSet {
   readonly result: SetResult;
   readonly methods: readonly Method[];
+  /** Share of the OOD images that the guard calls OOD, at its threshold. */
+  readonly flagged?: number;
 }
 
 export function comparedSets({ evaluation, pairings, guard }: ReportContent): ComparedSet[] {
@@ -32,7 +34,11 @@ export function comparedSets({ evaluation, pairings, guard }: ReportContent): Co
       const label = m === 1 ? 'best layer' : method.name;
       return { ...method, label, ind: scores[m][0], ood: scores[m][1] };
     });
-    return { result, methods: guard ? [...methods, guardMethod(guard, result.ood)] : methods };
+    if (!guard) return { result, methods };
+    const guarded = guardMethod(guard, result.ood);
+    let above = 0;
+    for (const score of guarded.ood) if (score > guard.calibration.threshold) above++;
+    return { result, methods: [...methods, guarded], flagged: above / guarded.ood.length };
   });
 }
 

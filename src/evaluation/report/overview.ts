@@ -4,7 +4,7 @@ import type { ReportContent } from './content.ts';
 import { tint } from './heat-map.ts';
 import { type Column, count, folded, share, table } from './html.ts';
 import type { ComparedSet } from './methods.ts';
-import { badge, verdict } from './verdict.ts';
+import { badge, found, verdict } from './verdict.ts';
 
 /** The run in four numbers. */
 export function facts({ evaluation, pairings, accuracy, trainingImages, guard }: ReportContent): string {
@@ -39,7 +39,7 @@ export function facts({ evaluation, pairings, accuracy, trainingImages, guard }:
 export function verdicts(sets: readonly ComparedSet[], anchorOf: (set: number) => string): string {
   const items = sets
     .map((set, s) => ({ set, s }))
-    .sort((a, b) => a.set.methods[0].metrics.auroc - b.set.methods[0].metrics.auroc)
+    .sort((a, b) => found(a.set.methods[0]) - found(b.set.methods[0]))
     .map(
       ({ set, s }) =>
         `<li>${badge(set)}<p><a href="#${anchorOf(s)}">${escapeXml(set.result.ood)}</a> ${verdict(set)}</p></li>`,
@@ -60,11 +60,8 @@ export function overviewTable(sets: readonly ComparedSet[], anchorOf: (set: numb
   const [laOod, ...others] = methods;
   const columns: Column<number>[] = [
     {
-      head: 'OOD set<br><small>InD : OOD</small>',
-      cell: (s) => {
-        const { ood, indCount, oodCount } = sets[s].result;
-        return `<a href="#${anchorOf(s)}">${escapeXml(ood)}</a><br><small>${count(indCount)} : ${count(oodCount)}</small>`;
-      },
+      head: 'OOD set',
+      cell: (s) => `<a href="#${anchorOf(s)}">${escapeXml(sets[s].result.ood)}</a>`,
     },
     laOod,
     {
@@ -78,8 +75,14 @@ export function overviewTable(sets: readonly ComparedSet[], anchorOf: (set: numb
       cell: (s) => percent(sets[s].methods[0].metrics.fprAt95TprIndPositive),
     },
     ...others,
+    {
+      head: 'InD : OOD<br><small>images</small>',
+      numeric: true,
+      cell: (s) => `${count(sets[s].result.indCount)} : ${count(sets[s].result.oodCount)}`,
+    },
   ];
-  return table('Results by OOD set, in %', columns, [...sets.keys()], 'overview');
+  return `${table('Results by OOD set, in %', columns, [...sets.keys()], 'overview')}
+<p class="caption">In %. ${FPR95_CONVENTION.join(' ')}</p>`;
 }
 
 /** What the words of the report mean. */

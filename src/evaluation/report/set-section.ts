@@ -18,20 +18,21 @@ export function setSection(
   gallery: Gallery | undefined,
   usual: UsualScores,
 ): string {
-  const { result, methods } = set;
+  const { result, methods, flagged } = set;
   const { ood, indCount, oodCount, laOod, selection } = result;
   const name = escapeXml(ood);
   const histograms = methods.map(
     ({ label, ind: known, ood: other }, m) =>
       `<div class="h h${m}">${histogram(label, known, other, [ind, ood])}</div>`,
   );
-  const own = `At its own threshold, where no layer rejects, it accepts ${share(laOod.indAccepted / indCount)} of ${escapeXml(ind)} and rejects ${share(laOod.oodRejected / oodCount)} of ${name}.`;
+  const own = `Its own threshold, 0, accepts ${share(laOod.indAccepted / indCount)} of ${escapeXml(ind)} and rejects ${share(laOod.oodRejected / oodCount)} of ${name}.`;
+  const guarded = flagged === undefined ? '' : ` The guard flags ${share(flagged)} of ${name}.`;
   const chosen = selection
     ? ` ${count(selection.kept)} of ${count(selection.from)} images, chosen at random (seed ${selection.seed}).`
     : '';
   return `<section class="set" id="${id}" aria-labelledby="${id}-title">
 <h2 id="${id}-title">${name} ${badge(set)}</h2>
-<p class="lead">${verdict(set)} ${own}</p>
+<p class="lead">${verdict(set)} ${own}${guarded}</p>
 <div class="panels">
 <div class="numbers">${methodTable(set, id)}<p class="caption">In %; ${count(indCount)} InD and ${count(oodCount)} OOD images.${chosen} The buttons choose the histogram; the colours are those of the ROC curves.</p></div>
 ${figure(histograms.join(''), `How <span class="ind">${escapeXml(ind)}</span> and <span class="ood">${name}</span> score: the share of the images in each bar, on one scale.`, 'histograms')}

@@ -27,13 +27,29 @@ export function timings(steps: readonly ReportStep[]): string {
   );
 }
 
-/** What the manifest says of each step: settings, inputs and outputs with their hashes, results, versions. */
+/** The files that each step wrote with their hashes, and all that the manifest says of each step, folded. */
 export function manifest(steps: readonly ReportStep[]): string {
-  return steps
-    .map(({ name, record }) =>
-      folded(escapeXml(name), `<pre tabindex="0">${escapeXml(JSON.stringify(record, shortened, 2))}</pre>`),
-    )
-    .join('\n');
+  const files = steps.flatMap((step) =>
+    Object.entries(step.record.outputs).map(([file, sha256]) => ({ file, sha256, step })),
+  );
+  const list = table<(typeof files)[number]>(
+    'Files, the steps that wrote them, and their SHA-256',
+    [
+      { head: 'File', cell: ({ file }) => escapeXml(file) },
+      { head: 'step', cell: ({ step }) => escapeXml(step.name) },
+      { head: 'finished', cell: ({ step }) => step.record.finished.slice(0, 16).replace('T', ' ') },
+      { head: 'SHA-256', cell: ({ sha256 }) => `<code>${sha256.slice(0, 16)}…</code>` },
+    ],
+    files,
+    'small',
+  );
+  const details = steps.map(({ name, record }) =>
+    folded(
+      `${escapeXml(name)}: settings, inputs, results, versions`,
+      `<pre tabindex="0">${escapeXml(JSON.stringify(record, shortened, 2))}</pre>`,
+    ),
+  );
+  return [list, ...details].join('\n');
 }
 
 /** Lists that are longer are cut: `manifest.json` has them whole. */

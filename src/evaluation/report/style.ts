@@ -21,7 +21,7 @@ export function style(methods: number): string {
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-behavior:smooth}
 body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif;font-variant-numeric:tabular-nums}
-header,main,footer{max-width:1200px;margin:0 auto;padding:0 24px}
+header,main,footer{max-width:1280px;margin:0 auto;padding:0 24px}
 header{padding-top:40px}
 .kind{margin:0;color:var(--soft);font-size:14px}
 h1{margin:0 0 20px;font-size:34px;line-height:1.2;overflow-wrap:anywhere}
@@ -51,6 +51,7 @@ nav a{padding:2px 0;overflow-wrap:anywhere}
 .verdicts a{font-weight:600;margin-right:6px;overflow-wrap:anywhere}
 .scroll{overflow-x:auto;max-width:100%}
 .scroll:focus-visible,pre:focus-visible{outline:2px solid var(--link);outline-offset:2px}
+td,.overview thead th{white-space:nowrap}
 table{border-collapse:collapse;font-size:14.5px;line-height:1.35;width:100%}
 caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 th,td{padding:6px 10px;text-align:left;vertical-align:baseline;border-bottom:1px solid var(--grid)}
@@ -63,7 +64,7 @@ td[data-below]{background:color-mix(in srgb,var(--below-rgb) calc(8% + var(--hea
 .small{font-size:13px}.small th,.small td{padding:3px 10px}
 .small .number{display:inline-block;min-width:2.2em;color:var(--soft);font-weight:400}
 td[data-bar]{background:linear-gradient(to left,color-mix(in srgb,var(--ind) 26%,transparent) calc(var(--bar)*100%),transparent 0);min-width:120px}
-details{margin-top:14px}
+details{margin-top:14px}#manifest details{margin-top:4px}#manifest .scroll{margin-bottom:12px}
 summary{cursor:pointer;color:var(--link);font-size:14.5px;padding:3px 0;overflow-wrap:anywhere}
 details>:last-child{margin-top:8px}
 .words-list dt{font-weight:600}.words-list dd{margin:0 0 10px;max-width:80ch}
@@ -78,8 +79,8 @@ span.ind,span.ood{font-weight:600}
 .area{fill:currentColor;fill-opacity:.22;stroke:currentColor;stroke-width:1.6;stroke-linejoin:round}
 svg .cut{fill:currentColor;font-weight:600}
 .limit{stroke:var(--ink);stroke-dasharray:4 3}
-.panels{display:grid;grid-template-columns:minmax(0,1.25fr) minmax(0,1fr) minmax(0,1fr);gap:20px 28px;align-items:start}
-.panels table{font-size:14px}.methods th,.methods td{padding:7px 6px}
+.panels{display:grid;grid-template-columns:minmax(470px,1.4fr) minmax(0,1fr) minmax(0,1fr);gap:20px 26px;align-items:start}
+.panels table{font-size:13.5px}.methods th,.methods td{padding:7px 5px}.methods thead th{font-size:12.5px}
 .methods th:first-child{padding-left:0}
 .pick{display:flex;align-items:center;gap:6px;cursor:pointer;white-space:nowrap}
 .pick input{margin:0;accent-color:var(--link)}
@@ -100,12 +101,12 @@ ${picks}
 .heat{display:grid;grid-template-columns:minmax(90px,max-content) 1fr;gap:3px 12px;align-items:center}
 .heat .stretched{height:24px;background:color-mix(in srgb,var(--soft) 9%,transparent);border-radius:2px}
 .heat .label{font-size:14px;text-align:right;overflow-wrap:anywhere}
-.heat rect{fill:var(--heat-rgb)}.heat rect.below{fill:var(--below-rgb)}
+.heat svg{shape-rendering:crispEdges}.heat rect{fill:var(--heat-rgb)}.heat rect.below{fill:var(--below-rgb)}
 .label.axis-label{color:var(--soft);font-size:13px;text-align:right}
 .ticks{position:relative;height:20px;color:var(--soft);font-size:13px}
-.ticks span{position:absolute;transform:translateX(-50%)}
+.ticks span{position:absolute;transform:translateX(-50%)}.ticks .first{left:0!important;transform:none}.ticks .last{left:auto!important;right:0;transform:none}
 .scale{list-style:none;display:flex;flex-wrap:wrap;gap:4px 14px;padding:0;margin:10px 0 0;font-size:13px;color:var(--soft)}
-.scale i{display:inline-block;width:18px;height:12px;background:var(--heat-rgb);margin-right:5px;vertical-align:-1px}
+.scale i{outline:1px solid var(--line);display:inline-block;width:18px;height:12px;background:var(--heat-rgb);margin-right:5px;vertical-align:-1px}
 .scale i.below{background:var(--below-rgb)}
 .fitting rect.chosen{stroke:var(--ink);stroke-width:2;vector-effect:non-scaling-stroke}
 .fitting rect.bound{transform:scaleY(.3);transform-origin:0 .5px}
@@ -121,23 +122,26 @@ ${picks}
 .gallery img,.no-picture{width:64px;height:64px;border-radius:4px;image-rendering:pixelated;background:var(--grid)}
 .no-picture{display:grid;place-items:center;font-size:11px;color:var(--soft);text-align:center;border:1px dashed var(--line)}
 .gallery .words{font-size:12px;line-height:1.3;color:var(--soft);overflow-wrap:anywhere}
-.gallery .words b{color:var(--ink);font-size:13.5px}
-.gallery .stretched{grid-column:1/-1;height:44px}
+.gallery .words b{white-space:nowrap;color:var(--ink);font-size:14px}.gallery .called{grid-column:1/-1;min-height:1.3em}
+.gallery .stretched{grid-column:1/-1;height:44px;overflow:visible}
 .usual{fill:var(--ind);fill-opacity:.16}
 .profile{fill:none;stroke:var(--ink);stroke-width:1.2;vector-effect:non-scaling-stroke;stroke-linejoin:round}
 .dot{stroke:var(--ood);stroke-width:7;stroke-linecap:round;vector-effect:non-scaling-stroke}
 .missing{background:var(--g2);color:var(--g2-ink);border-radius:6px;padding:8px 12px;font-size:14.5px;margin:18px 0 0;overflow-wrap:anywhere}
-@media (max-width:1000px){.panels{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}.panels .numbers{grid-column:1/-1}.gallery{grid-template-columns:repeat(4,minmax(0,1fr))}}
+@media (max-width:1100px){.panels{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}.panels .numbers{grid-column:1/-1}.gallery{grid-template-columns:repeat(4,minmax(0,1fr))}}
 @media (max-width:640px){header,main,footer{padding-left:12px;padding-right:12px}header{padding-top:24px}section{padding:16px 14px;margin:14px 0;border-radius:8px}h1{font-size:27px}h2{font-size:20px}
 .panels{grid-template-columns:minmax(0,1fr)}.verdicts li{grid-template-columns:1fr}.gallery{grid-template-columns:repeat(2,minmax(0,1fr))}
 .heat,.layers .rows{grid-template-columns:minmax(0,1fr);gap:2px}.heat .label,.layers .label{text-align:left;max-width:none;margin-top:4px}.layers .label br{display:none}.label.axis-label{order:1;margin-top:0}
 th,td{padding:6px 7px}.facts{grid-template-columns:repeat(2,minmax(0,1fr))}}
-@media print{@page{size:A4;margin:14mm 12mm}
-:root{--page:#fff}body{font-size:12.5px;print-color-adjust:exact;-webkit-print-color-adjust:exact}header,main,footer{padding:0;max-width:none}header{padding-top:0}nav{display:none}
-section{border:0;padding:0;margin:18px 0;break-before:page}#verdicts,#timings,#manifest{break-before:auto}
-h2,h4{break-after:avoid}figure,.numbers,tr,.gallery li,.verdicts li{break-inside:avoid}
-a{color:inherit;text-decoration:none}.scroll{overflow:visible}table,.panels table{font-size:10.5px}th,td{padding:3px 5px}.small{font-size:9px}thead th{font-size:9.5px}tbody th{position:static}
-.panels{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}.panels .numbers{grid-column:1/-1}.pick input{display:none}
-.gallery{grid-template-columns:repeat(4,minmax(0,1fr))}pre{max-height:none;white-space:pre-wrap;overflow-wrap:anywhere}details:not([open]){display:none}}
+@media print{@page{size:A4;margin:13mm 12mm}
+:root{--page:#fff}body{font-size:11.5px;line-height:1.4;print-color-adjust:exact;-webkit-print-color-adjust:exact}header,main,footer{padding:0;max-width:none}header{padding-top:0}nav{display:none}
+section{border:0;padding:0;margin:16px 0;break-before:page}#verdicts,#timings,#manifest{break-before:auto}.lead{max-width:none;margin-bottom:10px}
+h1{font-size:26px;margin-bottom:10px}h2{font-size:19px}h2,h4{break-after:avoid}h4{font-size:12.5px;margin:12px 0 6px}figure,.numbers,tr,.gallery li,.verdicts li,.caption{break-inside:avoid}
+a{color:inherit;text-decoration:none}.scroll{overflow:visible}.caption,figcaption,.facts span,.facts dt{font-size:10px}.facts{grid-template-columns:repeat(5,minmax(0,1fr));gap:8px 16px}.facts b{font-size:17px}
+.verdicts{margin:6px 0 14px}.verdicts li{padding:3px 0;grid-template-columns:104px 1fr}.badge{font-size:10px;padding:2px 7px}
+table,.panels table{font-size:10px}th,td,.methods th,.methods td{padding:3px 5px}.small,.small th,.small td{font-size:8.5px;padding:2px 5px}thead th,.methods thead th{font-size:9.5px}tbody th{position:static}
+.panels{grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:10px 26px}.panels .numbers{grid-column:1/-1}.pick input{display:none}
+.layers{margin-top:10px}.layers .rows>.stretched{height:44px}.layers .rows>.stretched:nth-of-type(2){height:80px}.layers .label,.heat .label,.ticks,.scale,.label.axis-label{font-size:10px}.heat .stretched{height:18px}
+.gallery{grid-template-columns:repeat(4,minmax(0,1fr));gap:10px 14px}.gallery .words{font-size:10px}.gallery .stretched{height:36px}pre{max-height:none;white-space:pre-wrap;overflow-wrap:anywhere}details:not([open]){display:none}}
 `;
 }

@@ -2,20 +2,19 @@ import { escapeXml } from '../svg.ts';
 import { share } from './html.ts';
 import type { ComparedSet, Method } from './methods.ts';
 
-/** How well a set is told from the InD set, in words; by AUROC, the best first. */
+/** How much of a set is found at 5 % false alarms, in words; what scores at random finds 5 %. */
 const grades: readonly { readonly from: number; readonly name: string; readonly className: string }[] = [
   { from: 0.99, name: 'Nearly all found', className: 'g4' },
-  { from: 0.95, name: 'Well found', className: 'g4' },
-  { from: 0.85, name: 'Mostly found', className: 'g3' },
-  { from: 0.7, name: 'Partly found', className: 'g2' },
-  { from: 0.55, name: 'Hardly found', className: 'g1' },
-  { from: 0.45, name: 'Not found', className: 'g0' },
-  { from: 0, name: 'Upside down', className: 'g0' },
+  { from: 0.9, name: 'Most found', className: 'g4' },
+  { from: 0.5, name: 'More than half', className: 'g3' },
+  { from: 0.2, name: 'Some found', className: 'g2' },
+  { from: 0.08, name: 'Few found', className: 'g1' },
+  { from: 0, name: 'Not found', className: 'g0' },
 ];
 
 /** A set's grade as a badge. */
 export function badge({ methods: [laOod] }: ComparedSet): string {
-  const { name, className } = grades.find(({ from }) => laOod.metrics.auroc >= from)!;
+  const { name, className } = grades.find(({ from }) => found(laOod) >= from)!;
   return `<span class="badge ${className}">${name}</span>`;
 }
 
@@ -27,7 +26,7 @@ export function verdict({ methods }: ComparedSet): string {
     .sort((a, b) => found(b) - found(a))
     .slice(0, 2)
     .map((method) => `${escapeXml(method.label)} ${share(found(method))}`);
-  const compared = better.length ? `More do: ${better.join(', ')}.` : 'No other score finds more.';
+  const compared = better.length ? `Better here: ${better.join(', ')}.` : 'No other score finds more.';
   return `At 5 % false alarms LA-OOD finds <strong>${share(found(laOod))}</strong> of these images. ${compared}`;
 }
 
