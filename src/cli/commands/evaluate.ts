@@ -40,7 +40,7 @@ export const evaluateCommand = command({
     return {
       result: { run: path, files, ...evaluation },
       text: `${summaryTable(evaluation)}\nWrote in ${path}: ${files.join(', ')}.`,
-      next: `Next: the CSV of each set has every layer, ${path}/results/summary.json full precision;\n      la-ood compare sets two runs' tables side by side;\n      la-ood guard --run ${path} makes one file of it that decides.`,
+      next: `Next: open ${path}/report.html in a browser;\n      the CSV of each set has every layer, ${path}/results/summary.json full precision;\n      la-ood compare sets two runs' tables side by side;\n      la-ood guard --run ${path} makes one file of it that decides.`,
     };
   },
 });

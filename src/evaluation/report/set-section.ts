@@ -34,7 +34,7 @@ export function setSection(
 <h2 id="${id}-title">${name} ${badge(set)}</h2>
 <p class="lead">${verdict(set)} ${own}${guarded}</p>
 <div class="panels">
-<div class="numbers">${methodTable(set, id)}<p class="caption">In %; ${count(indCount)} InD and ${count(oodCount)} OOD images.${chosen} The buttons choose the histogram; the colours are those of the ROC curves.</p></div>
+<div class="numbers">${methodTable(set, id)}<p class="caption">In %; ${count(indCount)} InD and ${count(oodCount)} OOD images.${chosen} <span class="screen">The buttons choose the histogram.</span> The colours are those of the ROC curves.</p></div>
 ${figure(histograms.join(''), `How <span class="ind">${escapeXml(ind)}</span> and <span class="ood">${name}</span> score: the share of the images in each bar, on one scale.`, 'histograms')}
 ${figure(rocChart(methods, ood), 'ROC, OOD positive. Further up and to the left is better; the dashed diagonal is chance.', 'roc')}
 </div>

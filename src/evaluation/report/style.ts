@@ -134,14 +134,15 @@ ${picks}
 .heat,.layers .rows{grid-template-columns:minmax(0,1fr);gap:2px}.heat .label,.layers .label{text-align:left;max-width:none;margin-top:4px}.layers .label br{display:none}.label.axis-label{order:1;margin-top:0}
 th,td{padding:6px 7px}.facts{grid-template-columns:repeat(2,minmax(0,1fr))}}
 @media print{@page{size:A4;margin:13mm 12mm}
-:root{--page:#fff}body{font-size:11.5px;line-height:1.4;print-color-adjust:exact;-webkit-print-color-adjust:exact}header,main,footer{padding:0;max-width:none}header{padding-top:0}nav{display:none}
-section{border:0;padding:0;margin:16px 0;break-before:page}#verdicts,#timings,#manifest{break-before:auto}.lead{max-width:none;margin-bottom:10px}
+:root{--page:#fff}body{font-size:11.5px;line-height:1.4;print-color-adjust:exact;-webkit-print-color-adjust:exact}header,main,footer{padding:0 6px 0 0;max-width:none}header{padding-top:0}nav{display:none}
+section{border:0;padding:0;margin:16px 0;break-before:page}#verdicts,#ind,#timings,#manifest{break-before:auto}.lead{max-width:none;margin-bottom:10px}
 h1{font-size:26px;margin-bottom:10px}h2{font-size:19px}h2,h4{break-after:avoid}h4{font-size:12.5px;margin:12px 0 6px}figure,.numbers,tr,.gallery li,.verdicts li,.caption{break-inside:avoid}
 a{color:inherit;text-decoration:none}.scroll{overflow:visible}.caption,figcaption,.facts span,.facts dt{font-size:10px}.facts{grid-template-columns:repeat(5,minmax(0,1fr));gap:8px 16px}.facts b{font-size:17px}
 .verdicts{margin:6px 0 14px}.verdicts li{padding:3px 0;grid-template-columns:104px 1fr}.badge{font-size:10px;padding:2px 7px}
-table,.panels table{font-size:10px}th,td,.methods th,.methods td{padding:3px 5px}.small,.small th,.small td{font-size:8.5px;padding:2px 5px}thead th,.methods thead th{font-size:9.5px}tbody th{position:static}
+table,.panels table{font-size:10px}th,td,.methods th,.methods td{padding:2px 5px}.small,.small th,.small td{font-size:8.5px;padding:2px 5px}thead th,.methods thead th{font-size:9.5px}tbody th{position:static}
 .panels{grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:10px 26px}.panels .numbers{grid-column:1/-1}.pick input{display:none}
-.layers{margin-top:10px}.layers .rows>.stretched{height:44px}.layers .rows>.stretched:nth-of-type(2){height:80px}.layers .label,.heat .label,.ticks,.scale,.label.axis-label{font-size:10px}.heat .stretched{height:18px}
-.gallery{grid-template-columns:repeat(4,minmax(0,1fr));gap:10px 14px}.gallery .words{font-size:10px}.gallery .stretched{height:36px}pre{max-height:none;white-space:pre-wrap;overflow-wrap:anywhere}details:not([open]){display:none}}
+.layers{margin-top:10px}.layers .rows>.stretched{height:36px}.layers .rows>.stretched:nth-of-type(2){height:62px}.layers .rows,.heat{row-gap:2px}.ticks{height:14px}.layers .label,.heat .label,.ticks,.scale,.label.axis-label{font-size:10px}.heat .stretched{height:18px}
+.gallery{grid-template-columns:repeat(8,minmax(0,1fr));gap:8px}.gallery li{grid-template-columns:38px minmax(0,1fr);gap:2px 4px}.gallery img,.no-picture{width:38px;height:38px}.gallery .words,.gallery .words b{font-size:8.5px}.gallery .stretched{height:26px}.dot{stroke-width:5}
+.set .panels svg{max-width:240px;margin:0 auto}.set .panels text{font-size:13.5px}pre{max-height:none;white-space:pre-wrap;overflow-wrap:anywhere}details:not([open]),.screen{display:none}}
 `;
 }
