@@ -15,6 +15,7 @@ import type { DeviceName } from '../runtime/device.ts';
 import { GraphSession } from '../runtime/graph-session.ts';
 import { type FeatureLayer, featureFile, featureLayers, featureSets } from './feature-files.ts';
 import { layersOf, runOnFeatures } from './feature-rows.ts';
+import { writeReport } from './report.ts';
 import type { RunFolder } from './run-folder.ts';
 import { countSharedImages } from './shared-images.ts';
 
@@ -38,7 +39,7 @@ export interface EvaluateRunReport {
 
 /**
  * Scores the InD test features and those of each OOD set with the run's detectors, and writes a table for each set and
- * a summary into `results/`.
+ * a summary into `results/`, and all of it to look at into `report.html`.
  *
  * @throws RunError where detectors or features are missing, or belong to different backbones
  */
@@ -75,7 +76,11 @@ export async function evaluateRun(
         for (const file of oods) oodScores.push((await score(file)).scores);
         const named = indScores.layers.map(({ tap, index }) => ({ name: tap, index }));
         result = evaluate(named, indScores.scores, oodScores, evaluation);
-        return { outputs: await writeTables(run, result), device: session.device };
+        const tables = await writeTables(run, result);
+        const scores = { layers: named, ind: indScores.scores, oods: oodScores, options: evaluation };
+        const files = { ind, oods, hashes: inputs };
+        const report = await writeReport(run, { evaluation: result, detectors, scores, files, onProgress });
+        return { outputs: [...tables, report], device: session.device };
       } finally {
         await session.close();
       }
