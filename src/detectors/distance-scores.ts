@@ -28,17 +28,17 @@ const FARTHEST = 1e6;
 const NEAREST = 1e-9;
 
 /**
- * Adds the nodes that score samples by the logarithm of a squared distance. Detectors of about the same width are
- * computed by one product: at a batch of one image, a network's many small nodes cost more than their arithmetic.
+ * Adds the nodes that score samples by distances. Detectors of about the same width are computed by one product: at a
+ * batch of one image, a network's many small nodes cost more than their arithmetic.
  *
  * @param name of the result, `[batch, detectors]`
- * @param addDistances adds the squared distances of detectors of one width, `[detectors, batch, 1]`
+ * @param addScores adds the scores of detectors of one width, `[detectors, batch, 1]`
  */
 export function addDistanceScores<T extends Watched>(
   graph: GraphBuilder,
   detectors: readonly T[],
   name: string,
-  addDistances: (same: SameWidth<T>) => string,
+  addScores: (same: SameWidth<T>) => string,
 ): void {
   const constant = (word: string, tensor: Tensor) => graph.initializer(`${name}/${word}`, tensor);
   const node: AddNode = (opType, inputs, word, attributes = {}) =>
@@ -65,7 +65,7 @@ export function addDistanceScores<T extends Watched>(
     const gathered = node('Gather', [z, chosen], word('gathered'), { axis: 1 });
     const table = graph.int64s(`${name}/${word('table')}`, [-1, members.length, width]);
     const apart = node('Reshape', [gathered, table], word('apart'));
-    const distances = addDistances({
+    const own = addScores({
       detectors: members.map((d) => detectors[d]),
       width,
       features: node('Transpose', [apart], word('by_detector'), { perm: [1, 0, 2] }),
@@ -73,15 +73,13 @@ export function addDistanceScores<T extends Watched>(
       constant: (what, shape, data) => constant(word(what), { dtype: 'float32', shape: [...shape], data }),
     });
     const flat = graph.int64s(`${name}/${word('flat')}`, [members.length, -1]);
-    const rows = node('Reshape', [distances, flat], word('rows'));
-    scores.push(node('Transpose', [rows], word('distances'), { perm: [1, 0] }));
+    const rows = node('Reshape', [own, flat], word('rows'));
+    scores.push(node('Transpose', [rows], word('scores'), { perm: [1, 0] }));
     order.push(...members);
   }
   const together = scores.length > 1 ? node('Concat', scores, 'together', { axis: 1 }) : scores[0];
   const places = detectors.map((_, d) => order.indexOf(d));
-  const sorted = node('Gather', [together, graph.int64s(`${name}/places`, places)], 'sorted', { axis: 1 });
-  const least = constant('nearest', { dtype: 'float32', shape: [], data: Float32Array.of(NEAREST) });
-  graph.node('Log', [node('Add', [sorted, least], 'positive')], { name });
+  graph.node('Gather', [together, graph.int64s(`${name}/places`, places)], { name, attributes: { axis: 1 } });
 }
 
 type AddNode = (opType: string, inputs: readonly string[], word: string, attributes?: object) => string;
@@ -118,6 +116,16 @@ function byPaddedWidth(detectors: readonly Watched[]): Map<number, number[]> {
   return members;
 }
 
+/** The logarithm of squared distances, with a word of its own where there are several. */
+export function addLogarithm<T>(
+  { node, constant }: SameWidth<T>,
+  distances: string,
+  word = 'distance',
+): string {
+  const least = constant(`${word}_nearest`, [], Float32Array.of(NEAREST));
+  return node('Log', [node('Add', [distances, least], `${word}_positive`)], `${word}_logarithm`);
+}
+
 /** The squared lengths of the rows of a value `[detectors, batch, width]`, `[detectors, batch, 1]`. */
 export function addSquaredLengths<T>({ node, constant, width }: SameWidth<T>, rows: string): string {
   const squares = node('Mul', [rows, rows], 'squares');
@@ -136,26 +144,41 @@ export function addDistancesTo<T extends Watched>(
   rows: string,
   pointsOf: (detector: T) => Float32Array,
 ): string {
-  const { detectors, width, node, constant } = same;
+  const { detectors, node, constant } = same;
   const points = detectors.map(pointsOf);
   const count = points[0].length / detectors[0].scaler.mean.length;
-  const doubled = new Float32Array(detectors.length * width * count);
   const lengths = new Float32Array(detectors.length * count);
-  detectors.forEach(({ scaler }, d) => {
-    const own = scaler.mean.length;
-    for (let p = 0; p < count; p++) {
-      let sum = 0;
-      for (let j = 0; j < own; j++) {
-        const value = points[d][p * own + j];
-        doubled[(d * width + j) * count + p] = -2 * value;
-        sum += value * value;
-      }
-      lengths[d * count + p] = sum;
-    }
+  points.forEach((own, d) => {
+    const width = own.length / count;
+    own.forEach((value, at) => {
+      lengths[d * count + Math.floor(at / width)] += value * value;
+    });
   });
-  const shape = [detectors.length, width, count];
-  const products = node('MatMul', [rows, constant('points', shape, doubled)], 'products');
+  const products = addProductsWith(same, rows, (detector) => pointsOf(detector).map((value) => -2 * value));
   const own = constant('points_lengths', [detectors.length, 1, count], lengths);
   const sum = node('Add', [products, own], 'products_and_lengths');
   return node('Add', [sum, addSquaredLengths(same, rows)], 'squared_distances');
+}
+
+/**
+ * The products of the rows of a value `[detectors, batch, width]` with as many points of each detector: `[detectors, batch,
+ * points]`.
+ *
+ * @param pointsOf a detector's points, row-major, each of the detector's own width
+ */
+export function addProductsWith<T extends Watched>(
+  { detectors, width, node, constant }: SameWidth<T>,
+  rows: string,
+  pointsOf: (detector: T) => Float32Array,
+): string {
+  const points = detectors.map(pointsOf);
+  const count = points[0].length / detectors[0].scaler.mean.length;
+  const columns = new Float32Array(detectors.length * width * count);
+  points.forEach((values, d) => {
+    const own = values.length / count;
+    values.forEach((value, at) => {
+      columns[(d * width + (at % own)) * count + Math.floor(at / own)] = value;
+    });
+  });
+  return node('MatMul', [rows, constant('points', [detectors.length, width, count], columns)], 'products');
 }

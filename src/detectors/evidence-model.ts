@@ -1,7 +1,7 @@
 import type { Tensor } from '../common/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
-import type { EvidenceScale, Moments } from './evidence.ts';
+import type { ClassMoments, EvidenceScale } from './evidence.ts';
 import type { LayerDetectors } from './layer-detectors.ts';
 
 /** What an evidence model takes: pooled taps, and the logits. */
@@ -17,8 +17,8 @@ export interface EvidenceInputs {
  * `layer_scores` `[batch, groups]`, `ood_score` `[batch]`, `ood_layer` `[batch]` int64.
  *
  * Layer scores are the detectors', standardised by what is usual for the predicted class; the score is their mean,
- * standardised, and the standardised energy (Liu et al. 2020) added: what the layers know of an image and what the
- * classifier does are nearly independent on InD images.
+ * standardised, and the energy (Liu et al. 2020), standardised by the predicted class too, added: what the layers know of
+ * an image and what the classifier does are nearly independent on InD images.
  *
  * Without a scale, `layer_scores` are the detectors' as they are, and the only output.
  */
@@ -57,29 +57,34 @@ export function addEvidence(
     graph.node(opType, inputs, { name: `la_ood/${name}`, attributes });
   const floats = (name: string, shape: number[], data: ArrayLike<number>) =>
     graph.initializer(`la_ood/${name}`, { dtype: 'float32', shape, data: Float32Array.from(data) } as Tensor);
-  const standardised = (value: string, { mean, deviation }: Moments, name: string) => {
-    const centred = node('Sub', [value, floats(`${name}_mean`, [], [mean])], `${name}_centred`);
-    return node('Div', [centred, floats(`${name}_deviation`, [], [deviation])], `${name}_standardised`);
-  };
 
   const predicted = node('ArgMax', [logits], 'predicted', { axis: 1, keepdims: 0 });
-  const ofClass = (name: string, table: Float64Array) =>
-    node('Gather', [floats(`${name}_table`, [classes, groups], table), predicted], name, { axis: 0 });
-  const centred = node('Sub', [raw, ofClass('class_mean', layers.mean)], 'centred');
-  graph.node('Div', [centred, ofClass('class_deviation', layers.deviation)], { name: 'layer_scores' });
+  /** Values standardised by what is usual for the predicted class. */
+  const standardised = (value: string, { mean, deviation }: ClassMoments, word: string, name: string) => {
+    const ofClass = (what: string, table: Float64Array) => {
+      const rows = floats(`${word}_${what}_table`, [classes, table.length / classes], table);
+      return node('Gather', [rows, predicted], `${word}_${what}`, { axis: 0 });
+    };
+    const centred = node('Sub', [value, ofClass('mean', mean)], `${word}_centred`);
+    return graph.node('Div', [centred, ofClass('deviation', deviation)], { name });
+  };
+  standardised(raw, layers, 'layers', 'layer_scores');
   graph.node('ArgMax', ['layer_scores'], { name: 'ood_layer', attributes: { axis: 1, keepdims: 0 } });
 
   const weights = floats('weights', [groups, 1], new Float64Array(groups).fill(1 / groups));
-  const layersTogether = standardised(
-    node('MatMul', ['layer_scores', weights], 'together'),
-    together,
-    'layers',
+  const mean = node('MatMul', ['layer_scores', weights], 'mean');
+  const centred = node('Sub', [mean, floats('together_mean', [], [together.mean])], 'together_centred');
+  const layersTogether = node(
+    'Div',
+    [centred, floats('together_deviation', [], [together.deviation])],
+    'together',
   );
   // −log Σ exp(z) = log softmax(z)_0 − z_0: safe from overflow, and LogSoftmax is the same in every opset on N×C.
   const first = graph.int64s('la_ood/first_class', [0]);
   const ofFirst = (value: string, name: string) => node('Gather', [value, first], name, { axis: 1 });
   const logSoftmax = ofFirst(node('LogSoftmax', [logits], 'log_softmax', { axis: 1 }), 'first_log_softmax');
-  const freeEnergy = node('Sub', [logSoftmax, ofFirst(logits, 'first_logit')], 'energy');
-  const sum = node('Add', [layersTogether, standardised(freeEnergy, energy, 'energy')], 'sum');
+  const freeEnergy = node('Sub', [logSoftmax, ofFirst(logits, 'first_logit')], 'free_energy');
+  const doubt = standardised(freeEnergy, energy, 'energy', 'la_ood/energy_standardised');
+  const sum = node('Add', [layersTogether, doubt], 'sum');
   graph.node('Reshape', [sum, graph.int64s('la_ood/flat', [-1])], { name: score });
 }

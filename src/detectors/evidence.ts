@@ -1,16 +1,22 @@
 /** Layer scores and the classifier's own doubt, put on one scale and added: which InD samples say what is usual. */
 export interface EvidenceScale {
-  /** Mean and deviation of each layer score among InD samples of each predicted class: classes × layers, row-major. */
-  readonly layers: { readonly mean: Float64Array; readonly deviation: Float64Array };
+  /** Of each layer score among InD samples of each predicted class: classes × layers, row-major. */
+  readonly layers: ClassMoments;
   /** Of the standardised layer scores' mean. */
   readonly together: Moments;
-  /** Of the energy of the logits. */
-  readonly energy: Moments;
+  /** Of the energy of the logits, for each predicted class. */
+  readonly energy: ClassMoments;
 }
 
 export interface Moments {
   readonly mean: number;
   readonly deviation: number;
+}
+
+/** Mean and deviation of values of samples of each class: classes × values, row-major. */
+export interface ClassMoments {
+  readonly mean: Float64Array;
+  readonly deviation: Float64Array;
 }
 
 /** What a scorer knows of samples before the scores are put on one scale. */
@@ -34,38 +40,50 @@ const PRIOR = 20;
  */
 export function fitEvidenceScale(evidence: Evidence, classes: number, rows: Uint32Array): EvidenceScale {
   const { layerScores, energy, labels } = evidence;
-  const width = layerScores.length / labels.length;
-  const layers = { mean: new Float64Array(classes * width), deviation: new Float64Array(classes * width) };
-  const counts = new Float64Array(classes);
-  for (const row of rows) counts[labels[row]]++;
-  for (let l = 0; l < width; l++) {
-    const all = moments(Array.from(rows, (row) => layerScores[row * width + l]));
-    const sums = new Float64Array(classes).fill(PRIOR * all.mean);
-    for (const row of rows) sums[labels[row]] += layerScores[row * width + l];
-    const means = sums.map((sum, c) => sum / (counts[c] + PRIOR));
-    const squares = new Float64Array(classes).fill(PRIOR * all.deviation ** 2);
-    for (const row of rows) squares[labels[row]] += (layerScores[row * width + l] - means[labels[row]]) ** 2;
-    for (let c = 0; c < classes; c++) {
-      layers.mean[c * width + l] = means[c];
-      layers.deviation[c * width + l] = Math.sqrt(squares[c] / (counts[c] + PRIOR)) || 1;
-    }
-  }
+  const layers = fitClassMoments(layerScores, labels, classes, rows);
   const together = moments(Array.from(rows, (row) => meanStandardised(evidence, layers, row)));
-  return { layers, together, energy: moments(Array.from(rows, (row) => energy[row])) };
+  return { layers, together, energy: fitClassMoments(energy, labels, classes, rows) };
 }
 
 /** The score of every sample: its layers' standardised mean and its standardised energy, added. */
 export function evidenceScores(evidence: Evidence, scale: EvidenceScale): Float64Array {
   const { energy, together } = scale;
-  return Float64Array.from(evidence.labels, (_, row) => {
+  return Float64Array.from(evidence.labels, (label, row) => {
     const layers = (meanStandardised(evidence, scale.layers, row) - together.mean) / together.deviation;
-    return layers + (evidence.energy[row] - energy.mean) / energy.deviation;
+    return layers + (evidence.energy[row] - energy.mean[label]) / energy.deviation[label];
   });
+}
+
+/** @param values n × width, row-major */
+function fitClassMoments(
+  values: ArrayLike<number>,
+  labels: Uint32Array,
+  classes: number,
+  rows: Uint32Array,
+): ClassMoments {
+  const width = values.length / labels.length;
+  const mean = new Float64Array(classes * width);
+  const deviation = new Float64Array(classes * width);
+  const counts = new Float64Array(classes);
+  for (const row of rows) counts[labels[row]]++;
+  for (let l = 0; l < width; l++) {
+    const all = moments(Array.from(rows, (row) => values[row * width + l]));
+    const sums = new Float64Array(classes).fill(PRIOR * all.mean);
+    for (const row of rows) sums[labels[row]] += values[row * width + l];
+    const means = sums.map((sum, c) => sum / (counts[c] + PRIOR));
+    const squares = new Float64Array(classes).fill(PRIOR * all.deviation ** 2);
+    for (const row of rows) squares[labels[row]] += (values[row * width + l] - means[labels[row]]) ** 2;
+    for (let c = 0; c < classes; c++) {
+      mean[c * width + l] = means[c];
+      deviation[c * width + l] = Math.sqrt(squares[c] / (counts[c] + PRIOR)) || 1;
+    }
+  }
+  return { mean, deviation };
 }
 
 function meanStandardised(
   { layerScores, labels }: Evidence,
-  { mean, deviation }: EvidenceScale['layers'],
+  { mean, deviation }: ClassMoments,
   row: number,
 ): number {
   const width = layerScores.length / labels.length;

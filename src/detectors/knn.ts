@@ -1,5 +1,11 @@
 import { RandomState } from '../common/random.ts';
-import { addDistanceScores, addDistancesTo, type SameWidth, type Watched } from './distance-scores.ts';
+import {
+  addDistanceScores,
+  addDistancesTo,
+  addLogarithm,
+  type SameWidth,
+  type Watched,
+} from './distance-scores.ts';
 import type { FitLayerDetectors } from './layer-detectors.ts';
 import { fitFiniteScaler, standardise } from './standard-scaler.ts';
 
@@ -49,7 +55,7 @@ export const fitKnn: FitLayerDetectors = async (groups) => {
           });
           const kth = same.node('Gather', [nearest, graph.int64s(part('last'), [k - 1])], 'kth', { axis: 2 });
           // Rounding may take a distance of nearly 0 below it.
-          return same.node('Relu', [kth], 'distance');
+          return addLogarithm(same, same.node('Relu', [kth], 'distance'));
         },
       ),
   };

@@ -1,5 +1,5 @@
 import { CovarianceFitter } from './covariance.ts';
-import { addDistanceScores, addDistancesTo } from './distance-scores.ts';
+import { addDistanceScores, addDistancesTo, addLogarithm } from './distance-scores.ts';
 import type { FitLayerDetectors, TapGroup } from './layer-detectors.ts';
 import { fitFiniteScaler, type StandardScaler, standardise } from './standard-scaler.ts';
 import { addWhitened, type Whitened } from './whitened.ts';
@@ -37,7 +37,8 @@ export const fitMahalanobis: FitLayerDetectors = async (groups, threads) => {
           const distances = addDistancesTo(same, addWhitened(same), ({ means }) => means);
           // Rounding may take a distance of nearly 0 below it.
           const classAxis = graph.int64s(`${name}/class_axis_${same.width}`, [2]);
-          return same.node('Relu', [same.node('ReduceMin', [distances, classAxis], 'nearest')], 'distance');
+          const nearest = same.node('ReduceMin', [distances, classAxis], 'nearest');
+          return addLogarithm(same, same.node('Relu', [nearest], 'distance'));
         },
       ),
   };
