@@ -9,6 +9,7 @@ import { fitKnn } from '../../src/detectors/knn.ts';
 import { type FitLayerDetectors, groupTaps, type TapGroup } from '../../src/detectors/layer-detectors.ts';
 import { fitMahalanobis } from '../../src/detectors/mahalanobis.ts';
 import { fitStandardScaler, standardise } from '../../src/detectors/standard-scaler.ts';
+import { auroc } from '../../src/evaluation/metrics.ts';
 import { joinModels } from '../../src/graph/join.ts';
 import { conformalPValues, DetectorError, encodeModel, GraphError } from '../../src/index.ts';
 import { evidenceOf } from '../../src/pipeline/scorer.ts';
@@ -155,14 +156,75 @@ describe('detectors of groups of layers', () => {
     expect(groupTaps([512, 512, 10])).to.deep.equal([[0], [1], [2]]);
   });
 
-  it('measures the distance from a Gaussian', async () => {
+  it('measures the distance from a Gaussian, and what that from its tail exceeds the usual', async () => {
     const scores = await distances(fitGaussians);
+    let unusual = 0;
     for (let g = 0; g < 3; g++) {
       const { fitted, asked: rows, width } = standardisedRows(train, held, g);
       const mean = new Float64Array(width);
       const covariance = covarianceOf(fitted, () => mean);
-      for (const i of asked)
-        expect(scores[i * 3 + g]).to.be.closeTo(Math.log(mahalanobis(covariance, rows[i], mean)), 1e-3);
+      const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, j) => sum + value * b[j], 0);
+      // E[x |z|²] of standardised features x: whitened, it is the tail t, and x·A⁻¹ of it is z·t.
+      const inverse = Array.from({ length: width }, (_, j) =>
+        solved(covariance, new Float64Array(width).fill(1, j, j + 1)),
+      );
+      const squared = fitted.map((x) =>
+        dot(
+          x,
+          mean.map((_, j) => dot(inverse[j], x)),
+        ),
+      );
+      const skew = mean.map(
+        (_, j) => fitted.reduce((sum, x, r) => sum + x[j] * squared[r], 0) / fitted.length,
+      );
+      const towards = solved(covariance, skew);
+      const length = dot(skew, towards);
+      const far = (x: Float64Array, own: number) => Math.log((own - 2 * dot(x, towards) + length) / length);
+      const z = (value: number, all: number[]) => {
+        const centre = all.reduce((a, b) => a + b, 0) / all.length;
+        return (value - centre) / Math.sqrt(all.reduce((sum, a) => sum + (a - centre) ** 2, 0) / all.length);
+      };
+      const nearOfAll = squared.map(Math.log);
+      const farOfAll = fitted.map((x, r) => far(x, squared[r]));
+      for (const i of asked) {
+        const own = mahalanobis(covariance, rows[i], mean);
+        const more = z(far(rows[i], own), farOfAll) - 1;
+        if (more > 0) unusual++;
+        expect(scores[i * 3 + g]).to.be.closeTo(z(Math.log(own), nearOfAll) + Math.max(0, more), 2e-3);
+      }
+    }
+    expect(unusual).to.be.within(1, 8);
+  });
+
+  it('sees what is near to the mean on the short side of a skewed distribution', async () => {
+    // 40 exponential causes: at 0, the end where much of the density is, all of them together are rare.
+    const made = (count: number, seed: number, cause: (uniform: number) => number) => {
+      const values = samples(count, seed, 0.01);
+      const random = new RandomState(seed + 100);
+      const causes = Float64Array.from({ length: count * 40 }, () => cause(random.random()));
+      for (const [tap, width] of widths) {
+        const mix = new RandomState(width);
+        const weights = Float64Array.from({ length: width * 40 }, () => mix.normal());
+        values[tap] = values[tap].map((value, at) => {
+          const [row, j] = [Math.floor(at / width), at % width];
+          let sum = value;
+          for (let k = 0; k < 40; k++) sum += weights[j * 40 + k] * causes[row * 40 + k];
+          return sum;
+        });
+      }
+      return values;
+    };
+    const usual = (uniform: number) => -Math.log(1 - uniform);
+    const detectors = await fitGaussians(trainingGroups(made(4000, 1, usual)), 1);
+    const scoresOf = async (values: Record<string, Float32Array>) => {
+      const { layer_scores } = await run(evidenceModel(detectors, inputs), values);
+      return layer_scores.data as Float32Array;
+    };
+    const known = await scoresOf(made(500, 2, usual));
+    const dull = await scoresOf(made(500, 3, (uniform) => uniform / 10));
+    for (let g = 0; g < 3; g++) {
+      const of = (scores: Float32Array) => Float32Array.from({ length: 500 }, (_, i) => scores[i * 3 + g]);
+      expect(auroc(of(known), of(dull)), `group ${g}`).to.be.greaterThan(0.95);
     }
   });
 
