@@ -7,4 +7,4 @@ if [ ! -x "$venv/bin/python" ]; then python3 -m venv "$venv"; fi
 "$venv/bin/python" -c 'import torch, sklearn, scipy, h5py, lmdb, onnx, onnxruntime, onnxscript, PIL' 2>/dev/null ||
   "$venv/bin/pip" install --quiet torch==2.13.0 scikit-learn scipy h5py lmdb onnx onnxruntime onnxscript 'pillow>=13'
 LA_OOD_VENV="$venv" bash test/parity/build-tfjs-node.sh
-LA_OOD_PYTHON="$(cd "$venv/bin" && pwd)/python" exec npx mocha --config test/parity/.mocharc.json "$@"
+LA_OOD_PYTHON="$(cd "$venv/bin" && pwd)/python" exec npx mocha --config test/parity/.mocharc.json "${@:-test/parity/**/*.test.ts}"
