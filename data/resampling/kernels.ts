@@ -15,7 +15,8 @@ const page = 1 << 16;
 /** Memory never shrinks: more than this is given back after use. */
 const kept = 64 << 20;
 
-const module = new WebAssembly.Module(Buffer.from(kernels, 'base64'));
+const binary = Uint8Array.from(atob(kernels), (character) => character.charCodeAt(0));
+const module = new WebAssembly.Module(binary);
 let instance: Exports | undefined;
 
 /** The coefficients of the axes that change; an axis without them keeps its size. */
