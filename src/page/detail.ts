@@ -88,8 +88,8 @@ function sentence({ label, logits }: Outputs, facts: GuardFacts, isOod: boolean)
     `, softmax ${percent(softmax(logits)[label])}`,
   ];
   return isOod
-    ? ['Not what the classifier was made for. It would say ', ...named, '.']
-    : ['Like the images that the classifier was made for: ', ...named, '.'];
+    ? ['Unlike what the classifier was made for. It would say ', ...named, '.']
+    : ['Nothing unusual. The classifier says ', ...named, '.'];
 }
 
 function rows(
@@ -101,7 +101,7 @@ function rows(
   return definitions([
     ['Class', label < 0 ? '–' : className(label, facts)],
     ['Score', score(outputs.score)],
-    ['p-value', pValue.toFixed(4)],
+    ['p-value', `${pValue.toFixed(4)}: ${likeIt(facts, outputs.score)}`],
     ['Most surprised', facts.layers[layer]],
     ...(stage === undefined || !facts.stages
       ? []
@@ -111,6 +111,11 @@ function rows(
       `${milliseconds(time.run)} in ${runtimeTitles[runtime.name]}, ${milliseconds(time.decode)} to decode and resize`,
     ],
   ]);
+}
+
+function likeIt({ scores }: GuardFacts, value: number): string {
+  const higher = scores.filter((known) => !(known < value)).length;
+  return `${higher || 'none'} of ${plural(scores.length, 'known image')} ${higher === 1 ? 'scores' : 'score'} as high`;
 }
 
 /** A class by its name, where the guard knows it. */

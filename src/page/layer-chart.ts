@@ -15,25 +15,23 @@ export function layerChart(facts: GuardFacts, outputs: Outputs): HTMLElement {
   const low = Math.min(isStandardised ? -USUAL - 0.5 : 0, ...known);
   const high = Math.max(isStandardised ? USUAL + 1.5 : 0, ...known);
   const part = (value: number) => (100 * (value - low)) / (high - low || 1);
+  const isRoomy = layers.length <= 12;
+  const label = (value: number, i: number) =>
+    isRoomy || i === layer ? value.toFixed(1).replace('-', '−') : '';
   const columns = layerScores.map((value, i) => {
     const column = element('div', {
       class: i === layer ? 'column worst' : 'column',
       title: `${layers[i]}: ${reached(value)}`,
     });
     if (Number.isNaN(value)) column.classList.add('unknown');
-    else {
-      const bar = element('i');
-      bar.style.bottom = `${part(Math.min(value, 0))}%`;
-      bar.style.height = `${part(Math.max(value, 0)) - part(Math.min(value, 0))}%`;
-      column.append(bar);
-    }
+    else column.append(bar(part(Math.min(value, 0)), part(Math.max(value, 0)), label(value, i)));
     return column;
   });
   const zero = element('div', { class: 'zero' });
   zero.style.bottom = `${part(0)}%`;
-  const plot = element('div', { class: 'plot' });
+  const plot = element('div', { class: isRoomy ? 'plot roomy' : 'plot' });
   if (isStandardised) {
-    const band = element('div', { class: 'band' }, element('span', {}, 'usual'));
+    const band = element('div', { class: 'band' });
     band.style.bottom = `${part(-USUAL)}%`;
     band.style.height = `${part(USUAL) - part(-USUAL)}%`;
     plot.append(band);
@@ -43,9 +41,28 @@ export function layerChart(facts: GuardFacts, outputs: Outputs): HTMLElement {
   return element(
     'div',
     {},
-    element('div', { class: 'layer-chart', role: 'img', 'aria-label': told }, plot, ends(layers)),
+    element(
+      'div',
+      { class: 'layer-chart', role: 'img', 'aria-label': told },
+      element(
+        'p',
+        { class: 'key' },
+        element('b', {}, layers[layer]),
+        ` is the most surprised.${isStandardised ? ' Shaded: what is usual.' : ''}`,
+      ),
+      plot,
+      ends(layers),
+    ),
     table(facts, outputs),
   );
+}
+
+/** A bar between two heights in percent, with a label above it. */
+function bar(from: number, to: number, label: string): HTMLElement {
+  const made = element('i', {}, element('span', { class: 'value' }, label));
+  made.style.bottom = `${from}%`;
+  made.style.height = `${to - from}%`;
+  return made;
 }
 
 function reached(value: number): string {

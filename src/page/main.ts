@@ -8,7 +8,7 @@ import { showModel, showRuntime } from './model-panel.ts';
 import { type RuntimeReport, runtimeNames } from './open-runtime.ts';
 import { rateControl } from './rate-control.ts';
 import { Scorer } from './scorer.ts';
-import { plural, score } from './text.ts';
+import { megabytes, plural, score } from './text.ts';
 
 /** The page: loads the model, scores what it is given, and shows what the model says of it. */
 
@@ -36,9 +36,8 @@ try {
   });
   const wanted = new URLSearchParams(location.search).get('runtime');
   const only = runtimeNames.find((name) => name === wanted);
-  runtime = await scorer.open(facts, only, (share) => {
-    byId('runtime').textContent = `Loads the model, ${Math.round(100 * share)} %`;
-  });
+  byId('runtime').textContent = `Loads the model, ${megabytes(facts.bytes)} …`;
+  runtime = await scorer.open(facts, only);
   showRuntime(runtime);
 } catch (error) {
   byId('runtime').textContent = `The model does not run here: ${(error as Error).message}`;

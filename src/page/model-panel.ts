@@ -1,7 +1,7 @@
 import { byId, definitions, element } from './elements.ts';
 import type { GuardFacts } from './guard-facts.ts';
 import { type RuntimeReport, runtimeTitles } from './open-runtime.ts';
-import { milliseconds, percent, plural } from './text.ts';
+import { megabytes, milliseconds, percent, plural } from './text.ts';
 
 /** What the model says of itself. */
 export function showModel(facts: GuardFacts): void {
@@ -12,7 +12,7 @@ export function showModel(facts: GuardFacts): void {
   const resized = shorterSide === undefined ? 'stretched' : `shorter side to ${shorterSide}, middle cut out`;
   byId('model').replaceChildren(
     definitions([
-      ['File', `${(bytes / 1e6).toFixed(1)} MB, written by la-ood ${facts.version}`],
+      ['File', `${megabytes(bytes)}, of la-ood ${facts.version}`],
       ...(architecture ? ([['Network', architecture]] as const) : []),
       ['Classes', classNames ? listed(classNames) : String(classCount)],
       ['Input', `${width} × ${height} RGB, ${resized}, ${filter}`],

@@ -94,7 +94,10 @@ async function openWith(
   model: Uint8Array,
   facts: GuardFacts,
 ): Promise<Runtime> {
-  const session = await ort.InferenceSession.create(model, { executionProviders: [name] });
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: [name],
+    logSeverityLevel: 3,
+  });
   const { height, width } = facts.size;
   const run = async (pixels: Uint8Array) => {
     const input = new ort.Tensor('uint8', pixels, [1, height, width, 3]);

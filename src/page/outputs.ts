@@ -45,12 +45,10 @@ export function difference(found: Outputs, expected: Outputs): number {
   );
 }
 
+/** NaN, which no tolerance takes, where one of them is a number and the other is none. */
 function relative(found: readonly number[], expected: readonly number[]): number {
-  const largest = expected.reduce((most, value) => (Math.abs(value) > most ? Math.abs(value) : most), 1);
-  // What is no number there must be none here.
-  const off = (value: number, i: number) => {
-    const bothMissing = Number.isNaN(value) && Number.isNaN(expected[i]);
-    return bothMissing ? 0 : Math.abs(value - expected[i]) / largest;
-  };
-  return found.map(off).reduce((most, value) => (value <= most ? most : value), 0);
+  const known = expected.filter((value) => !Number.isNaN(value));
+  const largest = Math.max(1, ...known.map(Math.abs));
+  const bothMissing = (i: number) => Number.isNaN(found[i]) && Number.isNaN(expected[i]);
+  return Math.max(...found.map((value, i) => (bothMissing(i) ? 0 : Math.abs(value - expected[i]) / largest)));
 }

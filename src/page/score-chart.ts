@@ -42,7 +42,7 @@ function mark(kind: string, place: number, label: string): HTMLElement {
   const line = element(
     'div',
     { class: `mark ${kind} ${place > 50 ? 'left' : 'right'}` },
-    element('span', {}, label),
+    element('span', { class: 'mark-label' }, label),
   );
   line.style.left = `${place}%`;
   return line;

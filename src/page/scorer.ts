@@ -20,7 +20,6 @@ export type ToScorer =
   | { readonly id: number; readonly file: Blob; readonly name: string };
 
 export type FromScorer =
-  | { readonly loaded: number }
   | { readonly opened: RuntimeReport }
   | { readonly failed: string }
   | { readonly id: number; readonly scored: Scored }
@@ -42,16 +41,10 @@ export class Scorer {
    * Loads the model and finds what runs it.
    *
    * @param only what it has to run on; the fastest where absent
-   * @param onLoaded told the share of the model that has been loaded
    */
-  open(
-    facts: GuardFacts,
-    only: RuntimeName | undefined,
-    onLoaded: (share: number) => void,
-  ): Promise<RuntimeReport> {
+  open(facts: GuardFacts, only?: RuntimeName): Promise<RuntimeReport> {
     this.#worker.addEventListener('message', ({ data }: MessageEvent<FromScorer>) => {
-      if ('loaded' in data) onLoaded(data.loaded);
-      else if ('opened' in data) this.#opening?.resolve(data.opened);
+      if ('opened' in data) this.#opening?.resolve(data.opened);
       else if ('failed' in data) this.#opening?.reject(new Error(data.failed));
       else if ('scored' in data) this.#take(data.id)?.resolve(data.scored);
       else this.#take(data.id)?.reject(new Error(data.error));

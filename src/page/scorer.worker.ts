@@ -26,19 +26,9 @@ async function open({ facts, only }: Extract<ToScorer, { facts: unknown }>): Pro
 
 async function fetchModel(length: number): Promise<Uint8Array> {
   const response = await fetch(new URL('../../guarded.onnx', import.meta.url));
-  if (!response.ok || !response.body)
-    throw new Error(`guarded.onnx: ${response.status} ${response.statusText}`);
-  const bytes = new Uint8Array(length);
-  const reader = response.body.getReader();
-  let at = 0;
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done || at + value.length > length) break;
-    bytes.set(value, at);
-    at += value.length;
-    post({ loaded: at / length });
-  }
-  if (at < length)
+  if (!response.ok) throw new Error(`guarded.onnx: ${response.status} ${response.statusText}`);
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  if (bytes.length !== length)
     throw new Error('guarded.onnx is not the file that guard.json tells of; write the page again');
   return bytes;
 }
