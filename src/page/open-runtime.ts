@@ -49,11 +49,10 @@ export async function openRuntime(
   const hasGpu = await findGpu();
   const wanted = runtimeNames.filter((name) => (only ?? name) === name && (name === 'wasm' || hasGpu));
   const notes = only === 'webgpu' && !hasGpu ? ['WebGPU: this browser or machine has none.'] : [];
-  const ort = await load(wanted.includes('webgpu') ? 'ort.webgpu.min.mjs' : 'ort.wasm.min.mjs');
   const tried: Runtime[] = [];
   for (const name of wanted)
     try {
-      tried.push(await openWith(ort, name, model, facts));
+      tried.push(await openWith(name, model, facts));
     } catch (error) {
       notes.push(`${runtimeTitles[name]}: ${(error as Error).message ?? error}`);
     }
@@ -73,9 +72,10 @@ async function findGpu(): Promise<boolean> {
   return Boolean(await gpu?.requestAdapter().catch(() => undefined));
 }
 
-async function load(script: string): Promise<typeof Onnxruntime> {
+/** onnxruntime-web's build for a runtime; that for WebGPU is twice as large, and lacks operators on the processor. */
+async function load(name: RuntimeName): Promise<typeof Onnxruntime> {
   const folder = new URL('../../onnxruntime/', import.meta.url).href;
-  const ort: typeof Onnxruntime = await import(folder + script);
+  const ort: typeof Onnxruntime = await import(`${folder}ort.${name}.min.mjs`);
   ort.env.logLevel = 'error';
   ort.env.wasm.wasmPaths = folder;
   ort.env.wasm.numThreads = threads();
@@ -88,12 +88,8 @@ function threads(): number {
 }
 
 /** @throws Error where the model does not run, or gives other numbers than in Node */
-async function openWith(
-  ort: typeof Onnxruntime,
-  name: RuntimeName,
-  model: Uint8Array,
-  facts: GuardFacts,
-): Promise<Runtime> {
+async function openWith(name: RuntimeName, model: Uint8Array, facts: GuardFacts): Promise<Runtime> {
+  const ort = await load(name);
   const session = await ort.InferenceSession.create(model, {
     executionProviders: [name],
     logSeverityLevel: 3,
