@@ -2,6 +2,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import sharp from 'sharp';
+import { demoSetNames } from '../../data/demo/demo-set.ts';
 import { writeAtomically } from '../../src/common/files.ts';
 import { openImageSet, servePage } from '../../src/index.ts';
 import { openPage, startChromium } from './chromium.ts';
@@ -21,7 +22,7 @@ const docs = fileURLToPath(new URL('../../docs/', import.meta.url));
 const browser = await startChromium();
 try {
   await writeAtomically(join(docs, 'report.png'), await reportPicture(browser, run, set));
-  await writeAtomically(join(docs, 'page.png'), await pagePicture(browser, run, set));
+  await writeAtomically(join(docs, 'page.png'), await pagePicture(browser, run));
 } finally {
   await browser.close();
 }
@@ -37,13 +38,15 @@ async function reportPicture(browser: Browser, run: string, set: string): Promis
   return fewColours(await page.screenshot({ fullPage: true }));
 }
 
-/** Some InD images and some of an OOD set, one of which is looked at. */
-async function pagePicture(browser: Browser, run: string, set: string): Promise<Uint8Array> {
+/** Some InD images of the demo and two of each of its OOD sets, one of which is looked at. */
+async function pagePicture(browser: Browser, run: string): Promise<Uint8Array> {
   const served = await servePage(join(run, 'guarded.onnx'), { port: 0 });
   try {
     const { page } = await openPage(browser, served.url, 1280);
     await page.locator('#runtime.ready').waitFor();
-    const images = [...(await drawings('demo:test', 6)), ...(await drawings(`demo:${set}`, 8))];
+    const images = await drawings('test', 4);
+    for (const name of demoSetNames())
+      if (name !== 'train' && name !== 'test') images.push(...(await drawings(name, 2)));
     await page.locator('#files').setInputFiles(images);
     await page.locator('.badge.waiting').first().waitFor({ state: 'detached' });
     await page.locator('.tile:has(.ood)').last().click();
@@ -54,16 +57,16 @@ async function pagePicture(browser: Browser, run: string, set: string): Promise<
   }
 }
 
-/** The first images of a built-in set, as files to choose. */
+/** The first images of a set of the demo, as files to choose. */
 async function drawings(
-  spec: string,
+  name: string,
   count: number,
 ): Promise<{ name: string; mimeType: string; buffer: Buffer }[]> {
-  const set = await openImageSet(spec);
+  const set = await openImageSet(`demo:${name}`);
   const size = { height: 32, width: 32 };
   return Promise.all(
     Array.from({ length: count }, async (_, i) => ({
-      name: `${set.name}-${i}.png`,
+      name: `${name}-${i}.png`,
       mimeType: 'image/png',
       buffer: await sharp(await set.read(i, i + 1, size), { raw: { ...size, channels: 3 } })
         .png()
