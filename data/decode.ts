@@ -3,7 +3,8 @@ import sharp from 'sharp';
 import { DataError } from '../src/common/errors.ts';
 import { decodeGif } from './gif.ts';
 import type { Image, ImageSize } from './image-set.ts';
-import { decodeJpeg, jpegFrame } from './jpeg.ts';
+import { decodeJpeg } from './jpeg/decode-jpeg.ts';
+import { jpegFrame } from './jpeg/headers.ts';
 
 /** File name endings that are read as images, in lower case. */
 export const imageExtensions: readonly string[] = ['.jpg', '.jpeg', '.png', '.webp', '.gif'];
@@ -38,7 +39,7 @@ export async function decodeImage(
 ): Promise<Image> {
   try {
     if (isGif(bytes)) return decodeGif(bytes, maxPixels);
-    const jpeg = options.orient ? undefined : await decodeJpeg(bytes);
+    const jpeg = options.orient ? undefined : decodeJpeg(bytes);
     if (jpeg) {
       const { height, width, samples, channels } = jpeg;
       return { height, width, pixels: pickColors(samples, channels, (sample) => sample) };

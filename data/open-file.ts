@@ -14,6 +14,7 @@ import { beginsIdx, labelsFileName, openIdx } from './formats/idx.ts';
 import { beginsImageList, openImageList } from './formats/image-list.ts';
 import { beginsMatlab } from './formats/matlab.ts';
 import { beginsNpy, openNpy } from './formats/npy.ts';
+import { beginsParquet, openParquet } from './formats/parquet.ts';
 import { openSvhn } from './formats/svhn.ts';
 import { allFiles, imageFileSet } from './image-files.ts';
 import type { ImageSet } from './image-set.ts';
@@ -50,6 +51,10 @@ const formats: readonly Format[] = [
       const tree = await openLmdb(source);
       return imageFileSet({ tree, files: allFiles(tree) }, request);
     },
+  },
+  {
+    matches: beginsParquet,
+    open: async (source, request) => imageFileSet(await openParquet(source.where, [source]), request),
   },
   {
     matches: (_, path) => isCifarBatch(basename(path)),
@@ -121,7 +126,7 @@ function notASet(path: string, head: Uint8Array): DataError {
   return new DataError(
     path,
     'is not a set of images',
-    'expected a folder, a zip or tar archive, .npy, .mat (SVHN), .hdf5, IDX, LMDB or a list of image files',
+    'expected a folder, a zip or tar archive, .npy, .mat (SVHN), .hdf5, IDX, LMDB, Parquet or a list of image files',
   );
 }
 

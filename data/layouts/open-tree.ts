@@ -8,11 +8,12 @@ import { classFolders } from './class-folders.ts';
 import { type Layout, otherFiles, type Request } from './layout.ts';
 import { lmdb } from './lmdb.ts';
 import { mnist } from './mnist.ts';
+import { parquet } from './parquet.ts';
 import { svhn } from './svhn.ts';
 import { tinyImageNetValidation } from './tiny-imagenet.ts';
 
 /** What a folder or an archive is looked at for, before it is one of image files. */
-const layouts: readonly Layout[] = [cifar, mnist, svhn, lmdb, tinyImageNetValidation];
+const layouts: readonly Layout[] = [cifar, mnist, svhn, lmdb, parquet, tinyImageNetValidation];
 
 /**
  * Opens the set of images that a folder or an archive is, or the part of it that is asked for.

@@ -79,7 +79,7 @@ function firstReachedBy(reached: Float64Array): Uint32Array {
 }
 
 /** Linear interpolation between order statistics, as `numpy.quantile`. */
-function quantile(ascending: Float64Array, share: number): number {
+export function quantile(ascending: Scores, share: number): number {
   const position = share * (ascending.length - 1);
   const below = Math.floor(position);
   const above = Math.ceil(position);

@@ -1,5 +1,6 @@
 import { toCsv } from '../common/csv.ts';
 import type { EpochReport } from '../training/train.ts';
+import { type Plot, xOf, yAxis, yOf } from './axes.ts';
 import { escapeXml, text } from './svg.ts';
 
 /** A row an epoch, in full precision. */
@@ -66,31 +67,27 @@ ${curves(right, 2 * panel.left + panel.width + panel.gap - 20)}
 function curves({ name, lines, first = 1 }: Panel, left: number): string {
   const all = lines.flat();
   const [low, high] = [Math.min(...all), Math.max(...all)];
-  const span = high - low || 1;
-  const count = lines[0].length;
+  const last = first + lines[0].length - 1;
   const { width, height, top } = panel;
-  const x = (epoch: number) => left + (count === 1 ? width / 2 : (width * epoch) / (count - 1));
-  const y = (value: number) => top + height - (height * (value - low)) / span;
+  const plot: Plot = { left, top, width, height, x: [first, last], y: [low, high] };
   const marks = [0, 0.25, 0.5, 0.75, 1].map((share) => {
-    const value = low + share * span;
-    const at = y(value).toFixed(1);
-    const line = `<line x1="${left}" x2="${left + width}" y1="${at}" y2="${at}" stroke="#dddddd"/>`;
-    return line + text(left - 6, Number(at) + 4, value.toPrecision(3), 'text-anchor="end"');
+    const value = low + share * (high - low || 1);
+    return { value, label: value.toPrecision(3) };
   });
   const drawn = lines.map((values, s) => {
-    const points = values.map((value, epoch) => `${x(epoch).toFixed(1)},${y(value).toFixed(1)}`);
+    const points = values.map(
+      (value, i) => [xOf(plot, first + i).toFixed(1), yOf(plot, value).toFixed(1)] as const,
+    );
     const colour = colours[s];
-    const dots = points.map((point) => {
-      const [cx, cy] = point.split(',');
-      return `<circle cx="${cx}" cy="${cy}" r="2" fill="${colour}"/>`;
-    });
-    return `<polyline points="${points.join(' ')}" fill="none" stroke="${colour}" stroke-width="1.5"/>${count <= 50 ? dots.join('') : ''}`;
+    const line = points.map(([x, y]) => `${x},${y}`).join(' ');
+    const dots = points.map(([x, y]) => `<circle cx="${x}" cy="${y}" r="2" fill="${colour}"/>`);
+    return `<polyline points="${line}" fill="none" stroke="${colour}" stroke-width="1.5"/>${points.length <= 50 ? dots.join('') : ''}`;
   });
   return [
-    ...marks,
+    yAxis(plot, marks),
     ...drawn,
     text(left + width / 2, top - 8, name, 'text-anchor="middle"'),
     text(left, top + height + 18, `epoch ${first}`),
-    text(left + width, top + height + 18, String(first + count - 1), 'text-anchor="end"'),
+    text(left + width, top + height + 18, String(last), 'text-anchor="end"'),
   ].join('\n');
 }

@@ -7,6 +7,7 @@ import {
   firstOf,
   joined,
   type Layer,
+  maximumOverLayers,
   type ScoredSet,
   type Selection,
   selectOf,
@@ -83,7 +84,27 @@ export function evaluate(
   oodSets: readonly ScoredSet[],
   options: EvaluateOptions = {},
 ): Evaluation {
-  const { maxOod = 10_000, seed = 0 } = options;
+  const sets = pairings(layers, ind, oodSets, options).map(({ ind, ood, selection }): SetResult => {
+    const result = compare(layers, ind, ood, options.bootstrap);
+    return selection ? { ...result, selection } : result;
+  });
+  return { ind: ind.name, sets };
+}
+
+/** An OOD set, and the InD images that it is measured against. */
+export interface Pairing {
+  readonly ind: ScoredSet;
+  readonly ood: ScoredSet;
+  readonly selection?: Selection;
+}
+
+/** What `evaluate` compares, in the order of its results; it throws what `evaluate` throws. */
+export function pairings(
+  layers: readonly Layer[],
+  ind: ScoredSet,
+  oodSets: readonly ScoredSet[],
+  { maxOod = 10_000, seed = 0 }: EvaluateOptions = {},
+): Pairing[] {
   if (layers.length === 0) throw new UsageError('layers', 'there is none to evaluate');
   const baselines = Object.keys(ind.baselines ?? {});
   for (const set of [ind, ...oodSets]) checkSet(set, layers, baselines);
@@ -91,14 +112,13 @@ export function evaluate(
     throw new UsageError(COMBINED, 'is the name for all OOD sets joined', 'give this OOD set another name');
 
   const limited = oodSets.map((set) => (set.count > maxOod ? selectOf(set, maxOod, seed) : set));
-  const sets = limited.map((ood, s): SetResult => {
+  const pairs = limited.map((ood, s): Pairing => {
     const count = Math.min(ind.count, ood.count);
-    const result = compare(layers, firstOf(ind, count), firstOf(ood, count), options.bootstrap);
+    const pair = { ind: firstOf(ind, count), ood: firstOf(ood, count) };
     const from = oodSets[s].count;
-    return from > maxOod ? { ...result, selection: { from, kept: maxOod, seed } } : result;
+    return from > maxOod ? { ...pair, selection: { from, kept: maxOod, seed } } : pair;
   });
-  if (limited.length > 1) sets.push(compare(layers, ind, joined(COMBINED, limited), options.bootstrap));
-  return { ind: ind.name, sets };
+  return limited.length > 1 ? [...pairs, { ind, ood: joined(COMBINED, limited) }] : pairs;
 }
 
 function compare(
@@ -128,24 +148,6 @@ function compare(
       methodResult(name, scores, ood.baselines![name], bootstrap),
     ),
   };
-}
-
-/** For each sample the highest of its layers' scores, and for each layer how many samples have theirs there. */
-function maximumOverLayers(set: ScoredSet): { scores: Float64Array; byLayer: Uint32Array } {
-  const scores = Float64Array.from(set.layers[0]);
-  const layerOf = new Uint32Array(set.count);
-  for (let l = 1; l < set.layers.length; l++) {
-    const layer = set.layers[l];
-    for (let sample = 0; sample < set.count; sample++) {
-      if (layer[sample] > scores[sample]) {
-        scores[sample] = layer[sample];
-        layerOf[sample] = l;
-      }
-    }
-  }
-  const byLayer = new Uint32Array(set.layers.length);
-  for (const l of layerOf) byLayer[l]++;
-  return { scores, byLayer };
 }
 
 function detectorResult(

@@ -39,6 +39,24 @@ export function checkSet(set: ScoredSet, layers: readonly Layer[], baselines: re
   for (const name of baselines) checkScores(set, name, set.baselines?.[name] ?? new Float64Array(0));
 }
 
+/** For each sample the highest of its layers' scores, and for each layer how many samples have theirs there. */
+export function maximumOverLayers(set: ScoredSet): { scores: Float64Array; byLayer: Uint32Array } {
+  const scores = Float64Array.from(set.layers[0]);
+  const layerOf = new Uint32Array(set.count);
+  for (let l = 1; l < set.layers.length; l++) {
+    const layer = set.layers[l];
+    for (let sample = 0; sample < set.count; sample++) {
+      if (layer[sample] > scores[sample]) {
+        scores[sample] = layer[sample];
+        layerOf[sample] = l;
+      }
+    }
+  }
+  const byLayer = new Uint32Array(set.layers.length);
+  for (const l of layerOf) byLayer[l]++;
+  return { scores, byLayer };
+}
+
 /** The first `count` samples. */
 export function firstOf(set: ScoredSet, count: number): ScoredSet {
   return count === set.count ? set : mapScores(set, count, (scores) => scores.subarray(0, count));

@@ -102,7 +102,12 @@ export function summaryTable(evaluation: Evaluation): string {
   ].join('\n');
 }
 
-const columns: readonly { key: keyof Metrics; csv: string; terminal: string }[] = [
+/** The metrics in the order of every table, and what their columns are called. */
+export const columns: readonly {
+  readonly key: keyof Metrics;
+  readonly csv: string;
+  readonly terminal: string;
+}[] = [
   { key: 'fprAt95Tpr', csv: 'FPR-at-95%-TPR (OOD positive)', terminal: 'FPR95\nOOD pos.' },
   { key: 'fprAt95TprIndPositive', csv: 'FPR-at-95%-TPR (InD positive)', terminal: 'FPR95\nInD pos.' },
   { key: 'auroc', csv: 'AUROC', terminal: 'AUROC' },
@@ -110,7 +115,8 @@ const columns: readonly { key: keyof Metrics; csv: string; terminal: string }[] 
   { key: 'auprIn', csv: 'AUPR-in', terminal: 'AUPR-in' },
 ];
 
-function methods(set: SetResult): MethodResult[] {
+/** LA-OOD, the best of its layers and the baselines: the rows of every table. */
+export function methods(set: SetResult): MethodResult[] {
   return [set.laOod, { ...set.best, name: `best layer: ${set.best.name}` }, ...set.baselines];
 }
 
@@ -120,10 +126,11 @@ function methodLines({ name, metrics, intervals }: MethodResult): string[][] {
   return intervals ? [line, ['', ...columns.map(({ key }) => bounds(intervals[key]).join('–'))]] : [line];
 }
 
-function percent(share: number): string {
+/** Two decimals, without the sign. */
+export function percent(share: number): string {
   return (100 * share).toFixed(2);
 }
 
-function bounds(interval: Interval | undefined): string[] {
+export function bounds(interval: Interval | undefined): string[] {
   return interval ? [percent(interval.low), percent(interval.high)] : ['', ''];
 }

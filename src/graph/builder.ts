@@ -45,9 +45,12 @@ export interface BuildOptions {
   metadata?: Readonly<Record<string, string>>;
 }
 
-/** A floating-point attribute: `{ epsilon: float(1e-5), coefficients: float([1, 2]) }`. */
+/**
+ * A floating-point attribute: `{ epsilon: float(1e-5), coefficients: float([1, 2]) }`. Rounded to the float32 that a file
+ * holds: a graph that was just built computes what it computes once it was read again.
+ */
 export function float(value: number | readonly number[]): FloatAttribute {
-  return { float: value };
+  return { float: typeof value === 'number' ? Math.fround(value) : value.map(Math.fround) };
 }
 
 /**

@@ -1,7 +1,4 @@
 import { copyFile, readFile, rm, stat } from 'node:fs/promises';
-import { basename } from 'node:path';
-import { openImageSet } from '../../data/open.ts';
-import { undamaged } from '../../data/undamaged.ts';
 import { backboneMetadata } from '../../models/metadata.ts';
 import { RunError } from '../common/errors.ts';
 import { sha256File, writeAtomically } from '../common/files.ts';
@@ -25,8 +22,9 @@ import { augmentationOf, type EpochReport } from '../training/train.ts';
 import { comparisonCsv } from './cotrain-table.ts';
 import { evaluateRun } from './evaluate.ts';
 import { featureFile, featureSets } from './feature-files.ts';
-import { extractFeatures, type NamedSet, type Role } from './features.ts';
+import { extractFeatures, type NamedSet } from './features.ts';
 import { fitDetectors } from './fit.ts';
+import { openRecorded, recordedSet } from './recorded-set.ts';
 import { RunFolder } from './run-folder.ts';
 import { describeTrainable } from './train.ts';
 import { trainResumably } from './train-resumably.ts';
@@ -105,7 +103,7 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
   const curves = [`${FOLDER}/curves.csv`, `${FOLDER}/curves.svg`];
 
   const before = await evaluateRun(run, { ind, device, onProgress });
-  const [train, test] = await Promise.all([sets.train, sets.test].map(openKnown));
+  const [train, test] = await Promise.all([sets.train, sets.test].map(openRecorded));
   const { record, done } = await run.do({
     name: FOLDER,
     settings: { ...recipe, lambda, seed, engine: backend.name, ...(drawFrom && { drawFrom }) },
@@ -188,52 +186,13 @@ async function detectorsOf(run: RunFolder, backbone: string) {
   return detectorsOfModel(model, path);
 }
 
-/** How the sets of a run were read, and where they come from. */
-interface KnownSets {
-  readonly train: KnownSet;
-  readonly test: KnownSet;
-  readonly ood: readonly NamedSet[];
-  readonly reading: {
-    readonly orient?: boolean;
-    readonly skipDamaged?: boolean;
-    readonly compat?: 'original';
-  };
-}
-
-interface KnownSet extends NamedSet {
-  readonly reading: KnownSets['reading'];
-}
-
-/** The sets that a run's features were computed of. */
-async function setsOf(run: RunFolder, ind?: string): Promise<KnownSets> {
-  const known = (file: string): { role?: Role; set: KnownSet } => {
-    const name = basename(file, '.hdf5');
-    const record = run.record(`features/${name}`);
-    const { role, source, skipped } = (record?.results ?? {}) as {
-      role?: Role;
-      source?: string;
-      skipped?: string[];
-    };
-    if (source === undefined)
-      throw new RunError(file, 'does not say which images it was computed of', 'compute it again here');
-    const reading = {
-      ...(record!.settings.orient === true && { orient: true }),
-      ...(skipped && { skipDamaged: true }),
-      ...(record!.settings.precision === 'float64' && { compat: 'original' as const }),
-    };
-    return { role, set: { name: name.replace(/_(train|test)$/, ''), source, reading } };
-  };
-  const train = known(await featureFile(run, 'train', ind)).set;
-  const test = known(await featureFile(run, 'test', ind)).set;
-  const all = (await featureSets(run)).map((file) => known(run.file('features', file)));
-  const ood = all.filter(({ role }) => role === 'ood').map(({ set }) => set);
+/** The sets that a run's features were computed of, and how they were read. */
+async function setsOf(run: RunFolder, ind?: string) {
+  const train = recordedSet(run, await featureFile(run, 'train', ind));
+  const test = recordedSet(run, await featureFile(run, 'test', ind));
+  const all = (await featureSets(run)).map((file) => recordedSet(run, file));
+  const ood = all.filter(({ role }) => role === 'ood');
   return { train, test, ood, reading: train.reading };
-}
-
-async function openKnown({ name, source, reading }: KnownSet) {
-  const { orient, skipDamaged, compat } = reading;
-  const set = await openImageSet(source, { name, orient, compat });
-  return skipDamaged ? (await undamaged(set)).images : set;
 }
 
 function accuracyOf(run: RunFolder, { name }: NamedSet): number | undefined {

@@ -43,8 +43,9 @@ export async function runDemo(path: string, options: DemoOptions = {}): Promise<
       ood: ood.map((name) => ({ name, source: `demo:${name}` })),
     });
     const fit = await fitDetectors(run, { ind: 'demo', onProgress: options.onProgress });
-    const evaluation = await evaluateRun(run, { ...options, ind: 'demo', ood });
     const guard = await guardRun(run, { ...options, ind: 'demo' });
+    // Last, so that the report shows the guard too.
+    const evaluation = await evaluateRun(run, { ...options, ind: 'demo', ood });
     return { features, fit, evaluation, guard };
   });
 }

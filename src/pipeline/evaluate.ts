@@ -15,7 +15,9 @@ import type { DeviceName } from '../runtime/device.ts';
 import { GraphSession } from '../runtime/graph-session.ts';
 import { type FeatureLayer, featureFile, featureLayers, featureSets } from './feature-files.ts';
 import { layersOf, runOnFeatures } from './feature-rows.ts';
+import { writeReport } from './report.ts';
 import type { RunFolder } from './run-folder.ts';
+import { countSharedImages } from './shared-images.ts';
 
 export interface EvaluateRunOptions extends EvaluateOptions {
   /** Name of the InD set; the one whose test features the run folder has, where absent. */
@@ -31,11 +33,13 @@ export interface EvaluateRunReport {
   /** The files written, relative to the run folder. */
   readonly files: readonly string[];
   readonly seconds: number;
+  /** What makes figures doubtful, in a line each: images of an OOD set that are InD images, sets of different sizes. */
+  readonly warnings: readonly string[];
 }
 
 /**
  * Scores the InD test features and those of each OOD set with the run's detectors, and writes a table for each set and
- * a summary into `results/`.
+ * a summary into `results/`, and all of it to look at into `report.html`.
  *
  * @throws RunError where detectors or features are missing, or belong to different backbones
  */
@@ -72,13 +76,43 @@ export async function evaluateRun(
         for (const file of oods) oodScores.push((await score(file)).scores);
         const named = indScores.layers.map(({ tap, index }) => ({ name: tap, index }));
         result = evaluate(named, indScores.scores, oodScores, evaluation);
-        return { outputs: await writeTables(run, result), device: session.device };
+        const tables = await writeTables(run, result);
+        const scores = { layers: named, ind: indScores.scores, oods: oodScores, options: evaluation };
+        const files = { ind, oods, hashes: inputs };
+        const report = await writeReport(run, { evaluation: result, detectors, scores, files, onProgress });
+        return { outputs: [...tables, report], device: session.device };
       } finally {
         await session.close();
       }
     },
   });
-  return { evaluation: result!, files: Object.keys(record.outputs), seconds: record.seconds };
+  const warnings = await warningsOf(result!, ind, oods);
+  return { evaluation: result!, files: Object.keys(record.outputs), seconds: record.seconds, warnings };
+}
+
+async function warningsOf({ sets }: Evaluation, ind: string, oods: readonly string[]): Promise<string[]> {
+  const warnings: string[] = [];
+  const { count } = await sizeOf(ind);
+  for (const file of oods) {
+    const name = setName(file);
+    const shared = await countSharedImages(file, ind);
+    if (shared > 0)
+      warnings.push(
+        `${shared} images of ${name} are images of the InD set ${setName(ind)}: they are not OOD`,
+      );
+    const compared = sets.find(({ ood }) => ood === name);
+    if (compared && compared.indCount < count)
+      warnings.push(
+        `${name} has fewer images than ${setName(ind)}: only the first ${compared.indCount} of both were compared`,
+      );
+  }
+  return warnings;
+}
+
+async function sizeOf(path: string): Promise<{ count: number }> {
+  const features = await openFeatures(path);
+  features.close();
+  return features;
 }
 
 /** The run's feature files of OOD sets, or of those that are named. */

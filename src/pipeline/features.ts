@@ -155,6 +155,7 @@ async function extractSet(
           role,
           images: images.length,
           source,
+          ...(seed !== 0 && { seed }),
           ...(skipped && { skipped }),
           ...(comparable && { accuracy: correct / images.length, classes: images.classes }),
         },

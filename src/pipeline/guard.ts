@@ -62,7 +62,8 @@ export interface GuardReport {
   readonly done: 'now' | 'before';
 }
 
-const FILE = 'guarded.onnx';
+/** The guard, in the run folder. */
+export const GUARD_FILE = 'guarded.onnx';
 const EARLY_EXIT_FILE = 'guarded-early-exit.onnx';
 
 /** Of the held-out InD images, this share scales the scores; the others give the p-values. */
@@ -128,8 +129,8 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
           ...(classNames && { [CLASSES_KEY]: JSON.stringify(classNames) }),
         };
         const guarded = guardedModel(graph, scorer, decision, metadata, path);
-        await writeModel(run.file(FILE), guarded);
-        await verifyGuarded(run.file(FILE), graph, scorer, known, calibration.threshold);
+        await writeModel(run.file(GUARD_FILE), guarded);
+        await verifyGuarded(run.file(GUARD_FILE), graph, scorer, known, calibration.threshold);
         const sets: GuardReport['sets'][number][] = [];
         for (const file of oods) {
           const ood = await score(file);
@@ -137,7 +138,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
           sets.push({ name: setName(file), auroc: auroc(known, ood), found });
         }
         const results = { detector, aggregation, layers: scorer.layers, calibration, sets };
-        if (!earlyExit) return { outputs: [FILE], results, device: session.device };
+        if (!earlyExit) return { outputs: [GUARD_FILE], results, device: session.device };
         const early = await guardWithEarlyExit(graph, fitted, {
           ...{ heldOut, oods, backbone: backboneHash, rate, confidence, where: path, onProgress },
           ...{ scaleRows, calibrationRows },
@@ -146,7 +147,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
         await writeModel(written, setMetadata(early.model, { ...metadata, ...early.metadata }));
         await early.verify(written);
         return {
-          outputs: [FILE, EARLY_EXIT_FILE],
+          outputs: [GUARD_FILE, EARLY_EXIT_FILE],
           results: { ...results, earlyExit: { ...early.report, file: EARLY_EXIT_FILE } },
           device: session.device,
         };
@@ -159,7 +160,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
     GuardReport,
     'detector' | 'aggregation' | 'layers' | 'calibration' | 'sets' | 'earlyExit'
   >;
-  return { ...results, file: FILE, seconds: record.seconds, done };
+  return { ...results, file: GUARD_FILE, seconds: record.seconds, done };
 }
 
 /** Metadata key of the names of the classes, a JSON list. */
@@ -181,8 +182,8 @@ async function hashOf(file: string, run: RunFolder): Promise<string> {
   });
 }
 
-/** Which held-out images scale the scores, and which give the p-values. */
-function halves(seed: number): [(count: number) => Uint32Array, (count: number) => Uint32Array] {
+/** By a guard's seed, which held-out images scale the scores, and which give the p-values. */
+export function halves(seed: number): [(count: number) => Uint32Array, (count: number) => Uint32Array] {
   const order = (count: number) => new RandomState(seed).permutation(count);
   const cut = (count: number) => Math.floor(SCALE_SHARE * count);
   return [(count) => order(count).subarray(0, cut(count)), (count) => order(count).subarray(cut(count))];

@@ -107,6 +107,11 @@ export class RunFolder {
     return this.#manifest.steps[step];
   }
 
+  /** What the manifest says of every step that was finished, by its name, in the order in which they first were. */
+  records(): [name: string, record: StepRecord][] {
+    return Object.entries(this.#manifest.steps);
+  }
+
   /** Does a step, or finds that it is done already. */
   async do(step: Step): Promise<{ record: StepRecord; done: 'now' | 'before' }> {
     const { name, settings, inputs } = step;

@@ -42,7 +42,8 @@ export function openTrainingBackend(only?: TrainingBackendName): TrainingBackend
   throw new DeviceError(
     'training',
     problems.length > 0 ? `TensorFlow.js does not work here (${problems.join('; ')})` : 'needs TensorFlow.js',
-    'npm install @tensorflow/tfjs-node@4.22.0 in the folder that la-ood is installed in; la-ood doctor tells more',
+    // Its install script fetches TensorFlow; a clone's .npmrc lets none run.
+    'npm install --ignore-scripts=false @tensorflow/tfjs-node@4.22.0 in the folder that la-ood is installed in; la-ood doctor tells more',
   );
 }
 

@@ -1,7 +1,7 @@
 import { GraphError } from '../common/errors.ts';
 import { printable } from '../common/printable.ts';
-import type { Tensor } from '../common/tensor.ts';
-import { attribute } from '../graph/attributes.ts';
+import { type Tensor, toFloat32 } from '../common/tensor.ts';
+import { attribute, intAttribute } from '../graph/attributes.ts';
 import { dynamicBatch } from '../graph/batch.ts';
 import {
   ElementType,
@@ -132,6 +132,7 @@ class Planner {
       inputShape: (index) => this.#shape(proto, proto.input[index]),
       outputShape: () => this.#shape(proto, proto.output[0]),
       constant: (index) => this.#constant(proto.input[index] ?? ''),
+      setting: (index) => this.#setting(proto, proto.input[index] ?? ''),
       weightShape: (index) => this.#initializer(proto, nameOf(index)).dims,
       weight: (index, layout) => this.#parameter(proto, nameOf(index), this.#weights, layout),
       statistic: (index) => this.#parameter(proto, nameOf(index), this.#statistics),
@@ -150,9 +151,24 @@ class Planner {
 
   #constant(name: string): Tensor | undefined {
     const source = this.#sourceOf(name);
-    const proto =
-      this.#initializers.get(source) ?? attribute(this.#producers.get(source) ?? nothing, 'value')?.t;
-    return proto && tensorFromProto(proto, this.#where);
+    const initializer = this.#initializers.get(source);
+    if (initializer) return tensorFromProto(initializer, this.#where);
+    const node = this.#producers.get(source);
+    if (node?.opType === 'Constant') {
+      const proto = attribute(node, 'value')?.t;
+      return proto && tensorFromProto(proto, this.#where);
+    }
+    // PyTorch writes ReLU6's bounds as constants that are cast.
+    if (node?.opType !== 'Cast' || intAttribute(node, 'to') !== ElementType.float) return undefined;
+    const value = this.#constant(node.input[0]);
+    return value && { dtype: 'float32', shape: value.shape, data: toFloat32(value) };
+  }
+
+  #setting(node: NodeProto, name: string): Tensor | undefined {
+    const value = this.#constant(name);
+    if (name !== '' && !value)
+      throw this.#unsupported(node, `the input ${printable(name)}, which is computed`);
+    return value;
   }
 
   /** Exporters give an initializer that is used twice a second name. */
@@ -205,5 +221,3 @@ class Planner {
     );
   }
 }
-
-const nothing = { attribute: [] } as unknown as NodeProto;

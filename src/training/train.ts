@@ -90,6 +90,8 @@ export async function train(
         await setImmediate();
       }
       const tested = await testGraph(graph, maker, test);
+      // What the last step did to the weights is seen here.
+      if (!Number.isFinite(tested.loss)) throw notFinite(epoch, step - 1, recipe);
       epochs.push({
         ...{ epoch: epoch + 1, rate, trainLoss: loss / seen, trainAccuracy: correct / seen },
         ...{ testLoss: tested.loss, testAccuracy: tested.accuracy },

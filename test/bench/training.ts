@@ -34,8 +34,9 @@ export const training: Bench = {
     const backend = openTrainingBackend('tfjs-node');
     const [steps, rounds] = [count(values, 'steps'), count(values, 'rounds')];
     const given = (values.batch ?? 'undefined') === 'undefined' ? undefined : count(values, 'batch');
-    for (const name of values.models!.split(',')) await compare(backend, name, given, steps, rounds);
+    // First, as memory that a larger network has left free would hide what a smaller one takes more and more of.
     watchMemory(backend, count(values, 'memory'));
+    for (const name of values.models!.split(',')) await compare(backend, name, given, steps, rounds);
   },
 };
 

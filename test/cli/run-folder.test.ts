@@ -1,4 +1,4 @@
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import {
   compareFiles,
@@ -104,6 +104,16 @@ describe('la-ood features, fit and evaluate', () => {
     expect(result.sets.map(({ ood }) => ood)).to.deep.equal(['noise', 'plain', 'combined']);
     expect(result.files).to.include('results/known-vs-plain.csv').and.include('results/summary.json');
     for (const file of result.files) await stat(at('run', file));
+  });
+
+  it('notes where OOD images are InD images, and where sets differ in size', async () => {
+    await imageFolder(at('inside'), 'demo:test', 25);
+    await laOod('features', '--run', run(), '--ood', at('inside'));
+    const { stdout } = await laOod('evaluate', '--run', run(), '--ood', 'noise', 'inside');
+    expect(stdout).to.include('Note: 25 images of inside are images of the InD set known: they are not OOD.');
+    expect(stdout).to.include('Note: noise has fewer images than known: only the first 40 of both');
+    expect(stdout).not.to.include('images of noise are images');
+    await rm(at('run', 'features', 'inside_test.hdf5'));
   });
 
   it('compares detectors by the scores that they give to the support vectors of both', async () => {

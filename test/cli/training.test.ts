@@ -4,17 +4,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { TrainReport } from '../../src/index.ts';
 import { readModel, writeModel } from '../../src/index.ts';
+import { openTrainingBackend } from '../../src/training/backend.ts';
 import { smallBackbone } from '../training/networks.ts';
 import { temporaryFolder } from './files.ts';
 import { json, laOod, start } from './run.ts';
 
-/** The backend that is there wherever the tests run. */
-const engine = ['--engine', 'tfjs-backend-cpu'];
+/** What trains where nothing is said: plain JavaScript where the tests run with Node alone. */
+const { name: engine, warning } = openTrainingBackend();
 
 describe('la-ood train and cotrain', () => {
   const at = temporaryFolder();
   const tune = (run: string, ...more: string[]) => [
-    ...['train', '--run', at(run), '--from', at('small.onnx'), ...engine],
+    ...['train', '--run', at(run), '--from', at('small.onnx')],
     ...[
       '--train',
       'demo:train:100',
@@ -35,7 +36,7 @@ describe('la-ood train and cotrain', () => {
   it('is killed in the middle, goes on, and ends in the same weights as when it is not', async () => {
     const whole = await json<TrainReport>(...tune('whole'));
     expect(whole.epochs).length(6);
-    expect(whole.warning).includes('plain JavaScript');
+    expect([whole.engine, whole.warning]).deep.equals([engine, warning]);
     const { process, finished } = start(tune('cut'));
     await until(() => checkpointIn(at('cut')));
     process.kill('SIGKILL');
@@ -45,7 +46,8 @@ describe('la-ood train and cotrain', () => {
     expect(exitCode, stderr).equals(0);
     const [, first] = /^train: (\d+) of 600 images/m.exec(stderr)!;
     expect(Number(first)).above(0);
-    expect(stdout).includes('Trained 6 epochs on tfjs-backend-cpu');
+    expect(stdout).includes(`Trained 6 epochs on ${engine}`);
+    if (warning) expect(stdout).includes(`Note: ${warning}.`);
     const bytes = (run: string) => readFileSync(at(run, 'backbone.onnx'));
     expect(bytes('cut').equals(bytes('whole'))).equals(true);
     expect(readdirSync(at('cut'))).has.members(['backbone.onnx', 'manifest.json', 'training']);
@@ -66,18 +68,7 @@ describe('la-ood train and cotrain', () => {
     const sets = ['--train', 'demo:train:100', '--test', 'demo:test:60', '--ood', 'noise=demo:noise:60'];
     await json('features', '--run', at('co'), '--ind', 'demo', ...sets);
     await json('fit', '--run', at('co'));
-    const line = [
-      'cotrain',
-      '--run',
-      at('co'),
-      ...engine,
-      '--epochs',
-      '2',
-      '--batch',
-      '32',
-      '--lambda',
-      '.01',
-    ];
+    const line = ['cotrain', '--run', at('co'), '--epochs', '2', '--batch', '32', '--lambda', '.01'];
     const report = await json<{ rows: { epoch: number; accuracy: number }[] }>(...line);
     expect(report.rows.map(({ epoch }) => epoch)).deep.equals([0, 1, 2]);
     const table = readFileSync(at('co', 'cotrain', 'comparison.csv'), 'utf8')
@@ -98,9 +89,10 @@ describe('la-ood train and cotrain', () => {
   it('says in one line what is missing', async () => {
     const line = async (...args: string[]) => {
       const { exitCode, stderr } = await laOod(...args, '--quiet');
-      return `${exitCode} ${stderr.trim()}`;
+      // A TensorFlow newer than TensorFlow.js's own writes what it found out about the processor before.
+      return `${exitCode} ${stderr.trim().split('\n').at(-1)}`;
     };
-    const sets = ['--train', 'demo:train:20', '--test', 'demo:test:20', ...engine];
+    const sets = ['--train', 'demo:train:20', '--test', 'demo:test:20'];
     expect(await line('train', '--run', at('x'), ...sets)).matches(
       /^2 --arch: is missing; name what to train/,
     );
@@ -116,7 +108,6 @@ describe('la-ood train and cotrain', () => {
         at('y'),
         '--arch',
         'resnet20',
-        ...engine,
         '--train',
         'demo:noise',
         '--test',
@@ -126,7 +117,7 @@ describe('la-ood train and cotrain', () => {
     expect(await line(...tune('z').map((arg) => (arg === '.02' ? '1e20' : arg)))).matches(
       /^1 epoch 1, step \d+: the loss is not finite any more; try --lr 10000000000000000000, or --clip 1$/,
     );
-    expect(await line('cotrain', '--run', at('own'), ...engine)).matches(/^1 \S+detectors\.onnx: is missing/);
+    expect(await line('cotrain', '--run', at('own'))).matches(/^1 \S+detectors\.onnx: is missing/);
   }).timeout(60_000);
 });
 

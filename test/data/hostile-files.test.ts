@@ -7,7 +7,7 @@ import { decodeImage } from '../../data/decode.ts';
 import { openImageSet } from '../../data/open.ts';
 import { DataError } from '../../src/common/errors.ts';
 import { loadHdf5 } from '../../src/common/hdf5.ts';
-import { idx, lmdb, mat, npy, png, tar, zip } from './files.ts';
+import { idx, lmdb, mat, npy, parquet, png, tar, zip } from './files.ts';
 import { temporaryFolder } from './images.ts';
 
 /** What is done to a file: bytes overwritten, and the end cut off. */
@@ -70,6 +70,7 @@ describe('Damaged and hostile files', () => {
     'a.zip': async () => zip(await members()),
     'stored.zip': async () => zip(await members(), false),
     'a.mdb': async () => lmdb((await members()).map(({ name, bytes }) => ({ key: name, value: bytes }))),
+    'a.parquet': () => parquet,
     'list.txt': () => Buffer.from('a.png 1\na.png 2\na.png 3\n'),
     'a.hdf5': async () => {
       const library = await loadHdf5();

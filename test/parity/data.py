@@ -97,6 +97,31 @@ def formats(folder: str, height: str, width: str) -> list:
     return sorted(images)
 
 
+def jpegs(folder: str, count: str) -> list:
+    """JPEG of all sizes up to 70, qualities, samplings and restart intervals, `0.jpg` and so on; `pixels`: what Pillow
+    reads from them, one after the other. @returns their heights and widths"""
+    random = np.random.RandomState(6)
+    sizes = []
+    with open(f"{folder}/pixels", "wb") as out:
+        for i in range(int(count)):
+            height, width = (int(x) for x in random.randint(1, 71, 2))
+            coarse = random.randint(0, 256, (*random.randint(1, 12, 2), 3)).astype(np.uint8)
+            smooth = np.asarray(Image.fromarray(coarse).resize((width, height), Image.BICUBIC)).astype(int)
+            noise = random.randint(0, 2) * random.randint(-30, 31, smooth.shape)
+            image = Image.fromarray((smooth + noise).clip(0, 255).astype(np.uint8))
+            options = {"quality": int(random.randint(1, 101)), "optimize": bool(random.randint(2))}
+            if i % 7 == 0:
+                image = image.convert("L")
+            else:
+                options["subsampling"] = i % 3
+            if i % 5 == 0:
+                options["restart_marker_blocks"] = int(random.randint(1, 9))
+            image.save(f"{folder}/{i}.jpg", **options)
+            out.write(Image.open(f"{folder}/{i}.jpg").convert("RGB").tobytes())
+            sizes.append([height, width])
+    return sizes
+
+
 def archive(path: str, folder: str, part: str = "") -> list:
     """The images of a tar archive that lie below `part`, by name: their pixels as they are (`whole`), and at 32 × 32
     (`small`)."""
@@ -220,6 +245,7 @@ def corrupted(folder: str, count: str) -> dict:
 commands = {
     "resize": resize,
     "formats": formats,
+    "jpegs": jpegs,
     "archive": archive,
     "cifar": cifar,
     "colors": colors,

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
+import { decodeImage } from '../../data/decode.ts';
 import type { Geometry, ImageSet, ImageSize } from '../../data/image-set.ts';
 import { openImageSet } from '../../data/open.ts';
 import { resize } from '../../data/resample.ts';
@@ -41,6 +42,23 @@ describe('Images beside Pillow', () => {
       const set = await openImageSet(folder.at('images'));
       expect(names.map((_, i) => set.imageName(i))).to.deep.equal(names);
       await expectSame(set, await readFile(folder.at('pixels')), { height: 83, width: 101 });
+    });
+  });
+
+  describe('JPEG', () => {
+    const folder = temporaryFolder();
+
+    it('of 1,000 random sizes, qualities, samplings and restart intervals are decoded byte for byte', async () => {
+      const sizes = await python<[number, number][]>('data.py', 'jpegs', folder.path, '1000');
+      const expected = await readFile(folder.at('pixels'));
+      let from = 0;
+      for (const [i, [height, width]] of sizes.entries()) {
+        const image = await decodeImage(await readFile(folder.at(`${i}.jpg`)), `${i}.jpg`);
+        expect([image.height, image.width]).to.deep.equal([height, width]);
+        const same = expected.subarray(from, (from += 3 * height * width)).equals(image.pixels);
+        expect(same, `${i}.jpg`).to.equal(true);
+      }
+      expect(from).to.equal(expected.length);
     });
   });
 

@@ -19,6 +19,8 @@ from pathlib import Path
 import h5py
 import lmdb
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import scipy.io
 from PIL import Image, ImageOps
 
@@ -412,6 +414,52 @@ def databases(folder: Path) -> list:
     return cases
 
 
-commands = [kinds, oriented, arrays, archives, openood, published, databases]
+def tables(folder: Path) -> list:
+    """Parquet: structs as Hugging Face writes them, with class names, in parts and row groups; plain binary values."""
+    cases = []
+    classes = ["ape", "bee", "cow"]
+    features = {"image": {"_type": "Image"}, "label": {"names": classes, "_type": "ClassLabel"}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    struct = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+    def rows(count):
+        files, pixels = [], []
+        for i in range(count):
+            out = io.BytesIO()
+            picture(24, 20).save(out, ("PNG", "JPEG", "WEBP")[i % 3])
+            files.append(out.getvalue())
+            pixels.append(np.asarray(Image.open(out).convert("RGB")))
+        return files, pixels, random.randint(0, 3, count).tolist()
+
+    for codec in ("snappy", "gzip", "none", "brotli"):
+        root = folder / codec / "data"
+        root.mkdir(parents=True)
+        all_pixels, all_labels = [], []
+        for part, count in (("test-00000-of-00001", 7), ("train-00000-of-00002", 23), ("train-00001-of-00002", 12)):
+            files, pixels, labels = rows(count)
+            images = [{"bytes": file, "path": f"{i}.png" if i % 2 else None} for i, file in enumerate(files)]
+            table = pa.table({"extra": list("x" * count), "image": pa.array(images, struct), "label": labels})
+            pq.write_table(
+                table.replace_schema_metadata(metadata), root / f"{part}.parquet", row_group_size=5, compression=codec,
+                use_dictionary=codec != "brotli", data_page_version="2.0" if codec == "gzip" else "1.0", data_page_size=900,
+            )
+            if part.startswith("train"):
+                all_pixels += pixels
+                all_labels += labels
+            else:
+                spec = root / f"{part}.parquet"
+                cases.append(case(spec, pixels, [str(i) for i in range(count)], labels, classes))
+                cases.append(case(f"{root.parent}:test", pixels, None, labels, classes))
+        cases.append(case(f"{root.parent}:train", all_pixels, [str(i) for i in range(35)], all_labels, classes))
+    files, pixels, labels = rows(9)
+    pq.write_table(pa.table({"name": list("abcdefghi"), "img": files}), folder / "plain.parquet")
+    cases.append(case(folder / "plain.parquet", pixels))
+    fine = {"coarse_label": [0] * 9, "fine_label": labels, "img": files}
+    pq.write_table(pa.table(fine), folder / "fine.parquet")
+    cases.append(case(folder / "fine.parquet", pixels, None, labels, list("012")[: max(labels) + 1]))
+    return cases
+
+
+commands = [kinds, oriented, arrays, archives, openood, published, databases, tables]
 chosen = {command.__name__: command for command in commands}[sys.argv[1]]
 print(json.dumps(chosen(Path(sys.argv[2]))))

@@ -29,6 +29,7 @@ describe('Formats beside the Python libraries', () => {
     openood: "OpenOOD's lists",
     published: 'CIFAR and tiny-imagenet as they are published',
     databases: 'LMDB, beside lmdb',
+    tables: 'Parquet, beside pyarrow',
   };
   for (const [command, title] of Object.entries(titles))
     describe(title, () => {

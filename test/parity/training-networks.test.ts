@@ -8,7 +8,7 @@ import { recogniseArchitecture } from '../../models/registry.ts';
 import { RandomState } from '../../src/common/random.ts';
 import type { StateDict } from '../../src/common/tensor.ts';
 import type { LayerDetector } from '../../src/detectors/fit-layer.ts';
-import { openTrainingBackend } from '../../src/training/backend.ts';
+import { openTrainingBackend, type TensorFlow, type TrainingBackend } from '../../src/training/backend.ts';
 import { coTraining } from '../../src/training/co-training.ts';
 import { classification, type Judgement, type Objective } from '../../src/training/objective.ts';
 import { Sgd } from '../../src/training/sgd.ts';
@@ -36,14 +36,16 @@ interface Losses<T> {
  * and from there all losses that follow. That says nothing of either side, and the median of several draws is free of it.
  */
 describe('training beside PyTorch', () => {
-  const backend = openTrainingBackend('tfjs-node');
-  const { tf } = backend;
+  let backend: TrainingBackend;
+  let tf: TensorFlow;
   const random = new RandomState(5);
   const labels = Uint8Array.from({ length: DRAWS * 2 * HALF }, () => random.integer(9));
   const images = Float32Array.from({ length: labels.length * 3 * 32 * 32 }, () => random.normal());
   let folder: string;
 
   before(async () => {
+    backend = openTrainingBackend('tfjs-node');
+    ({ tf } = backend);
     folder = await mkdtemp(join(tmpdir(), 'la-ood-training-'));
     await writeFile(join(folder, 'labels.bin'), labels);
     await writeFile(join(folder, 'images.bin'), images);

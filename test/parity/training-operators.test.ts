@@ -63,6 +63,16 @@ const cases: Readonly<Record<string, Case>> = {
   'conv, two groups': conv([8, 3, 3, 3], { group: 2, pads: [1, 1, 1, 1] }, [8, 9, 8], true),
   'conv, depthwise': conv([6, 1, 3, 3], { group: 6, pads: [1, 1, 1, 1], strides: [2, 2] }, [6, 5, 4]),
   'conv, depthwise with multiplier': conv([12, 1, 3, 3], { group: 6, pads: [1, 1, 1, 1] }, [12, 9, 8]),
+  'conv, depthwise, dilated': conv(
+    [6, 1, 3, 3],
+    { group: 6, dilations: [2, 2], pads: [2, 2, 2, 2] },
+    [6, 9, 8],
+  ),
+  'conv, depthwise, uneven strides': conv(
+    [6, 1, 3, 3],
+    { group: 6, pads: [1, 1, 1, 1], strides: [2, 1] },
+    [6, 5, 8],
+  ),
   'conv, dilated': conv([5, 6, 3, 3], { dilations: [2, 3], pads: [2, 3, 2, 3] }, [5, 9, 8]),
   'batch norm': batchNorm,
   'batch norm, frozen': batchNorm,
@@ -90,6 +100,14 @@ const cases: Readonly<Record<string, Case>> = {
   },
   clip: {
     build: (graph) => graph.node('Clip', ['x', scalar(graph, 0), scalar(graph, 1)]),
+    output: [6, 9, 8],
+  },
+  'clip, bounds that are cast': {
+    build: (graph) => {
+      const bound = (value: number) =>
+        graph.node('Cast', [ints(graph, value)], { attributes: { to: ElementType.float } });
+      return graph.node('Clip', ['x', bound(-1), bound(1)]);
+    },
     output: [6, 9, 8],
   },
   'max pool': node('MaxPool', { kernel_shape: [2, 2], strides: [2, 2] }, [6, 4, 4]),
@@ -121,6 +139,27 @@ const cases: Readonly<Record<string, Case>> = {
       return graph.node('Gemm', [flat, w('weight', 5, 432), w('bias', 5)], { attributes: { transB: 1 } });
     },
     output: [5],
+  },
+  'gemm, inputs first, no bias': {
+    build: (graph, w) => graph.node('Gemm', [graph.node('Flatten', ['x']), w('weight', 432, 5)]),
+    output: [5],
+  },
+  'squeezed means': {
+    build: (graph, w) => {
+      const flat = graph.node('Squeeze', [graph.node('GlobalAveragePool', ['x']), ints(graph, 2, 3)]);
+      return graph.node('Gemm', [flat, w('weight', 5, 6), w('bias', 5)], { attributes: { transB: 1 } });
+    },
+    output: [5],
+  },
+  'constants that are nodes': {
+    build: (graph) => {
+      const constant = (value: number) =>
+        graph.node('Constant', [], {
+          attributes: { value: { dtype: 'float32', shape: [1], data: Float32Array.of(value) } },
+        });
+      return graph.node('Add', [constant(0.5), graph.node('Mul', ['x', constant(-2)])]);
+    },
+    output: [6, 9, 8],
   },
   'matmul and bias': {
     build: (graph, w) => {

@@ -15,9 +15,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 import torch.nn.functional as F
 from backbones import NETWORKS
+from onnx import numpy_helper
 from torch import nn
 
 CLASSES = 10
@@ -25,9 +27,6 @@ CLASSES = 10
 
 def interpret(path, x):
     """Runs an ONNX graph as ONNX defines it, operator by operator. Gives its output, weights and statistics."""
-    import onnx
-    from onnx import numpy_helper
-
     graph = onnx.load(path).graph
     values = {}
     for tensor in graph.initializer:
@@ -95,6 +94,9 @@ class Operators:
     HardSigmoid = staticmethod(lambda x, alpha=0.2, beta=0.5: (alpha * x + beta).clamp(0, 1))
     Clip = staticmethod(lambda x, low, high: x.clamp(low, high))
     Concat = staticmethod(lambda *xs, axis: torch.cat(xs, axis))
+    Constant = staticmethod(lambda value: torch.from_numpy(numpy_helper.to_array(value).copy()).double())
+    Cast = staticmethod(lambda x, to: x.double())
+    Squeeze = staticmethod(lambda x, axes: x.squeeze(tuple(axes.tolist())))
     Flatten = staticmethod(lambda x: x.flatten(1))
     Reshape = staticmethod(lambda x, shape: x.reshape(*[x.shape[i] if n == 0 else n for i, n in enumerate(shape.tolist())]))
     GlobalAveragePool = staticmethod(lambda x: x.mean((2, 3), keepdim=True))

@@ -28,7 +28,7 @@ describe('what trains', () => {
     const missing = examineTrainingBackends().find(({ works }) => !works)!.backend;
     expect(() => openTrainingBackend(missing)).throws(
       DeviceError,
-      /^training: .+; npm install @tensorflow\/tfjs-node@4\.22\.0 in the folder that la-ood is installed in/,
+      /^training: .+; npm install --ignore-scripts=false @tensorflow\/tfjs-node@4\.22\.0 in the folder that la-ood is installed in/,
     );
   });
 });

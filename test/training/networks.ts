@@ -1,6 +1,6 @@
 import { encodeBackboneMetadata } from '../../models/metadata.ts';
 import { RandomState } from '../../src/common/random.ts';
-import { GraphBuilder } from '../../src/graph/builder.ts';
+import { float, GraphBuilder } from '../../src/graph/builder.ts';
 import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
 
 /** Side of the images that the small network takes. */
@@ -23,7 +23,10 @@ export function smallBackbone(seed = 0, dropout = false): ModelProto {
   });
   const statistics = [filled('bn1.weight', 4, 1), filled('bn1.bias', 4, 0)];
   const running = [filled('bn1.running_mean', 4, 0), filled('bn1.running_var', 4, 1)];
-  graph.node('BatchNormalization', ['conv1', ...statistics, ...running], { name: 'bn1' });
+  graph.node('BatchNormalization', ['conv1', ...statistics, ...running], {
+    name: 'bn1',
+    attributes: { epsilon: float(1e-5), momentum: float(0.9) },
+  });
   graph.node('Relu', ['bn1'], { name: 'relu1' });
   graph.node('Conv', ['relu1', weight('conv2.weight', [6, 4, 3, 3], 0.2)], {
     name: 'conv2',

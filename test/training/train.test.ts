@@ -3,12 +3,12 @@ import { openImageSet } from '../../data/open.ts';
 import { TrainingError } from '../../src/common/errors.ts';
 import { decodeModel } from '../../src/graph/read.ts';
 import { encodeModel } from '../../src/graph/write.ts';
-import { openTrainingBackend } from '../../src/training/backend.ts';
+import { openTrainingBackend, type TrainingBackend } from '../../src/training/backend.ts';
 import { BatchMaker } from '../../src/training/batch-maker.ts';
 import { checkpointModel, stateOfCheckpoint } from '../../src/training/checkpoint.ts';
 import { LabelledImages } from '../../src/training/labelled-images.ts';
 import { classification } from '../../src/training/objective.ts';
-import { fineTuning, type Recipe } from '../../src/training/recipe.ts';
+import { fineTuning, type Recipe, schedules } from '../../src/training/recipe.ts';
 import { type EpochReport, type TrainOptions, train } from '../../src/training/train.ts';
 import { TrainableGraph } from '../../src/training/trainable-graph.ts';
 import { SIDE, smallBackbone } from './networks.ts';
@@ -16,11 +16,12 @@ import { SIDE, smallBackbone } from './networks.ts';
 const recipe: Recipe = { ...fineTuning, epochs: 3, batch: 32, rate: 0.05, crop: 1 };
 
 describe('training', () => {
-  const backend = openTrainingBackend('tfjs-backend-cpu');
   const maker = new BatchMaker({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] });
+  let backend: TrainingBackend;
   let options: TrainOptions;
 
   before(async () => {
+    backend = openTrainingBackend();
     const open = async (spec: string) =>
       LabelledImages.open(await openImageSet(spec), { height: SIDE, width: SIDE }, 10);
     const [images, test] = [await open('demo:train:100'), await open('demo:test:50')];
@@ -70,16 +71,22 @@ describe('training', () => {
   });
 
   it('stops where the loss is not finite, and says which rate to try', async () => {
-    const graph = new TrainableGraph(smallBackbone(), backend);
-    const diverging = { ...recipe, rate: 1e20, schedule: { kind: 'steps', factor: 1, at: [] } as const };
-    const error = await train(graph, classification(graph), { ...options, recipe: diverging }).catch(
-      (e) => e,
-    );
-    expect(error).instanceOf(TrainingError);
-    expect(error.message).matches(
-      /^epoch 1, step \d: the loss is not finite any more; try --lr 10000000000000000000, or --clip 1$/,
-    );
-    graph.dispose();
+    const diverging = { ...recipe, rate: 1e20, schedule: schedules.constant };
+    // With all images in one step, only the test images show what became of the weights.
+    for (const [batch, where] of [
+      [32, /^epoch 1, step [234]: /],
+      [100, /^epoch 1, step 1: /],
+    ] as const) {
+      const graph = new TrainableGraph(smallBackbone(), backend);
+      const diverges = train(graph, classification(graph), { ...options, recipe: { ...diverging, batch } });
+      const error = await diverges.catch((e) => e);
+      expect(error).instanceOf(TrainingError);
+      expect(error.message).matches(where);
+      expect(error.message).matches(
+        /: the loss is not finite any more; try --lr 10000000000000000000, or --clip 1$/,
+      );
+      graph.dispose();
+    }
   });
 
   it('shrinks long gradients where it is told to', async () => {

@@ -3,7 +3,7 @@ import { GraphError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
 import { float, GraphBuilder } from '../../src/graph/builder.ts';
 import { ElementType } from '../../src/graph/onnx.ts';
-import { openTrainingBackend } from '../../src/training/backend.ts';
+import { openTrainingBackend, type TensorFlow, type TrainingBackend } from '../../src/training/backend.ts';
 import { classification } from '../../src/training/objective.ts';
 import { type Gradients, TrainableGraph } from '../../src/training/trainable-graph.ts';
 import { SIDE, smallBackbone } from './networks.ts';
@@ -11,8 +11,12 @@ import { SIDE, smallBackbone } from './networks.ts';
 const BATCH = 6;
 
 describe('a graph that is trained', () => {
-  const backend = openTrainingBackend('tfjs-backend-cpu');
-  const { tf } = backend;
+  let backend: TrainingBackend;
+  let tf: TensorFlow;
+  before(() => {
+    backend = openTrainingBackend();
+    ({ tf } = backend);
+  });
   const random = new RandomState(11);
   const images = Float32Array.from({ length: BATCH * SIDE * SIDE * 3 }, () => random.normal());
   const labels = Int32Array.from({ length: BATCH }, () => random.integer(9));
@@ -106,6 +110,18 @@ describe('a graph that is trained', () => {
     expect(() => new TrainableGraph(builder.build(), backend, { where: 'net.onnx' })).throws(
       GraphError,
       /^net\.onnx: node "block\.0": training does not know the operator Erf; it knows Add, /,
+    );
+  });
+
+  it('names a setting that is computed', () => {
+    const builder = new GraphBuilder('clip');
+    builder.input('x', ElementType.float, ['batch', 3, SIDE, SIDE]);
+    builder.node('Relu', ['x'], { name: 'limit' });
+    builder.node('Clip', ['x', '', 'limit'], { name: 'y' });
+    builder.output('y', ElementType.float, ['batch', 3, SIDE, SIDE]);
+    expect(() => new TrainableGraph(builder.build(), backend, { where: 'net.onnx' })).throws(
+      GraphError,
+      /^net\.onnx: node "y": training does not know Clip with the input limit, which is computed; /,
     );
   });
 });

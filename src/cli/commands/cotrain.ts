@@ -59,6 +59,6 @@ function describe(path: string, { rows, table, engine, warning }: CoTrainReport)
     columns(['', 'accuracy %', ...sets], lines),
     '',
     `Trained on ${engine}.${warning ? ` Note: ${warning}.` : ''}`,
-    `Wrote in ${path}: ${table}, cotrain/curves.svg, and a run folder for each row, cotrain/epoch-….`,
+    `Wrote in ${path}: ${table}, cotrain/curves.svg, and a run folder for each row, cotrain/epoch-…, with its report.html.`,
   ].join('\n');
 }

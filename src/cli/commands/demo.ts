@@ -28,9 +28,9 @@ export const demoCommand = command({
         summaryTable(evaluation.evaluation),
         `The classifier is right on ${(100 * accuracy).toFixed(1)} % of the InD test images.`,
         `${fit.detectors.length} detectors were fitted on ${fit.samples} images in ${duration(fit.seconds)}.`,
-        `Wrote ${run}: the classifier, features, detectors, tables in ${run}/results, and ${guard.file}, which classifies and decides.`,
+        `Wrote ${run}: the classifier, features, detectors, tables in ${run}/results, report.html, and ${guard.file}, which classifies and decides.`,
       ].join('\n'),
-      next: `Next: la-ood score ${run}/${guard.file} demo:noise tells images from those it knows;\n      la-ood inspect ${run} shows how each file came to be;\n      la-ood import CHECKPOINT runs/NAME/backbone.onnx starts a run of your own.`,
+      next: `Next: open ${run}/report.html in a browser;\n      la-ood score ${run}/${guard.file} demo:noise tells images from those it knows;\n      la-ood inspect ${run} shows how each file came to be;\n      la-ood import CHECKPOINT runs/NAME/backbone.onnx starts a run of your own.`,
     };
   },
 });

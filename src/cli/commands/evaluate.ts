@@ -34,13 +34,17 @@ export const evaluateCommand = command({
     const path = runPath(options);
     const { ind, ood, bootstrap, maxOod, seed, device } = options;
     const resampling = bootstrap === undefined ? undefined : { resamples: bootstrap, seed };
-    const { evaluation, files } = await RunFolder.use(path, (run) =>
+    const { evaluation, files, warnings } = await RunFolder.use(path, (run) =>
       evaluateRun(run, { ...given({ ind, ood, bootstrap: resampling }), maxOod, seed, device, onProgress }),
     );
     return {
-      result: { run: path, files, ...evaluation },
-      text: `${summaryTable(evaluation)}\nWrote in ${path}: ${files.join(', ')}.`,
-      next: `Next: the CSV of each set has every layer, ${path}/results/summary.json full precision;\n      la-ood compare sets two runs' tables side by side;\n      la-ood guard --run ${path} makes one file of it that decides.`,
+      result: { run: path, files, warnings, ...evaluation },
+      text: [
+        summaryTable(evaluation),
+        ...warnings.map((warning) => `Note: ${warning}.`),
+        `Wrote in ${path}: ${files.join(', ')}.`,
+      ].join('\n'),
+      next: `Next: open ${path}/report.html in a browser;\n      the CSV of each set has every layer, ${path}/results/summary.json full precision;\n      la-ood compare sets two runs' tables side by side;\n      la-ood guard --run ${path} makes one file of it that decides.`,
     };
   },
 });

@@ -24,9 +24,9 @@ export const sigmoid: Operator = ({ tf }) => ({
 /** min ≤ x ≤ max; ReLU6 is exported so. */
 export const clip: Operator = (node) => {
   const bound = (index: number, name: string) =>
-    (node.constant(index)?.data[0] as number | undefined) ?? attribute(node.proto, name)?.f;
-  const low = bound(1, 'min') ?? Number.NEGATIVE_INFINITY;
-  const high = bound(2, 'max') ?? Number.POSITIVE_INFINITY;
+    node.setting(index)?.data[0] ?? attribute(node.proto, name)?.f;
+  const low = Number(bound(1, 'min') ?? Number.NEGATIVE_INFINITY);
+  const high = Number(bound(2, 'max') ?? Number.POSITIVE_INFINITY);
   const { tf } = node;
   return elementwise(
     tf,
@@ -65,7 +65,7 @@ export const identity: Operator = ({ tf }) => ({
 /** Keeps each element with probability 1 − ratio, and divides it by that. */
 export const dropout: Operator = (node) => {
   const { tf, proto } = node;
-  const ratio = Number(node.constant(1)?.data[0] ?? attribute(proto, 'ratio')?.f ?? 0.5);
+  const ratio = Number(node.setting(1)?.data[0] ?? attribute(proto, 'ratio')?.f ?? 0.5);
   return {
     inputs: [0],
     forward({ random }, x) {

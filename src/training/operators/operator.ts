@@ -25,8 +25,14 @@ export interface Node {
   inputShape(index: number): readonly number[];
   /** The same of the node's output. */
   outputShape(): readonly number[];
-  /** An input that is an initializer or the output of a Constant node; undefined where it is computed or left out. */
+  /** An input that is an initializer or the output of a Constant node, cast or not; undefined where it is computed or left out. */
   constant(index: number): Tensor | undefined;
+  /**
+   * The same of an input that says how the operator works; undefined where it is left out.
+   *
+   * @throws GraphError where it is computed
+   */
+  setting(index: number): Tensor | undefined;
   /** All sizes of an initializer. */
   weightShape(index: number): readonly number[];
   /** An initializer that is trained. */

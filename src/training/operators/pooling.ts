@@ -67,7 +67,7 @@ export const globalAveragePool: Operator = (node) => spatialMean(node, true);
 /** ReduceMean, over H and W. */
 export const reduceMean: Operator = (node) => {
   const { proto } = node;
-  const constant = node.constant(1);
+  const constant = node.setting(1);
   const axes = constant ? Array.from(constant.data as BigInt64Array, Number) : intsAttribute(proto, 'axes');
   const rank = node.inputShape(0).length + 1;
   const spatial = axes?.map((axis) => (axis + rank) % rank).sort();

@@ -30,11 +30,11 @@ export const flatten: Operator = (node) => {
   return flattening(node);
 };
 
-/** Reshape, as far as it flattens or changes nothing. */
+/** Reshape, and Squeeze, as far as they flatten or change nothing. */
 export const reshape: Operator = (node) => {
   const [from, to] = [node.inputShape(0), node.outputShape()];
   if (`${from}` !== `${to}` && to.length !== 1)
-    throw node.unsupported(`a reshape from N×${from.join('×')} to N×${to.join('×')}`);
+    throw node.unsupported(`a change from N×${from.join('×')} to N×${to.join('×')}`);
   return flattening(node);
 };
 
@@ -69,8 +69,8 @@ export const pad: Operator = (node) => {
   if (node.inputCount > 3) throw node.unsupported('axes');
   const pads = integers(node, 1) ?? intsAttribute(proto, 'pads');
   const rank = node.inputShape(0).length + 1;
-  if (!pads || pads.some((size) => size < 0)) throw node.unsupported('pads that are computed or negative');
-  const value = Number(node.constant(2)?.data[0] ?? attribute(proto, 'value')?.f ?? 0);
+  if (!pads || pads.some((size) => size < 0)) throw node.unsupported('pads that are negative');
+  const value = Number(node.setting(2)?.data[0] ?? attribute(proto, 'value')?.f ?? 0);
   const here = arranged(
     Array.from({ length: rank }, (_, axis): [number, number] => [pads[axis], pads[axis + rank]]),
   );
@@ -100,7 +100,7 @@ export const slice: Operator = (node) => {
   const steps = integers(node, 4) ?? axes.map(() => 1);
   const shape = node.inputShape(0);
   const rank = shape.length + 1;
-  if (!starts || !ends) throw node.unsupported('bounds that are computed');
+  if (!starts || !ends) throw node.unsupported('no bounds');
   if (steps.some((step) => step < 1)) throw node.unsupported('steps backwards');
   const spans = shape.map((size) => ({ start: 0, end: size, step: 1 }));
   axes.forEach((given, i) => {
@@ -161,6 +161,6 @@ function arranged<T>(ofAxes: readonly T[]): T[] {
 }
 
 function integers(node: Node, index: number): number[] | undefined {
-  const constant = node.constant(index);
+  const constant = node.setting(index);
   return constant && Array.from(constant.data as BigInt64Array, Number);
 }

@@ -31,4 +31,5 @@ export const operators: Readonly<Record<string, Operator>> = {
   Reshape: reshape,
   Sigmoid: sigmoid,
   Slice: slice,
+  Squeeze: reshape,
 };

@@ -1,0 +1,48 @@
+/** Bits by which a code is looked up; longer ones are rare. */
+const lookupBits = 10;
+const longest = 16;
+
+/** Int32 of a table as kernels.wat reads it. */
+export const tableLength = (1 << lookupBits) + 2 * (longest + 1) + 64;
+
+/** Most files have the tables that the standard gives as examples; this many are remembered. */
+const remembered = 16;
+const known = new Map<string, Int32Array | undefined>();
+
+/**
+ * Makes a table of the codes that a JPEG defines (ITU T.81, annex C): an entry `length + 256 symbol` for each of 1,024
+ * beginnings, 0 where the code is longer or there is none. Behind them, by length, the first 16 bits that are beyond its
+ * codes, and what to add to a code for its place among the symbols; then the symbols.
+ *
+ * @param definition 16 counts of codes, by length, and their symbols
+ * @returns undefined where there can be no such codes
+ */
+export function huffmanTable(definition: Uint8Array): Int32Array | undefined {
+  const key = Buffer.from(definition).toString('latin1');
+  if (known.has(key)) return known.get(key);
+  const table = compute(definition);
+  known.set(key, table);
+  if (known.size > remembered) known.delete(known.keys().next().value!);
+  return table;
+}
+
+function compute(definition: Uint8Array): Int32Array | undefined {
+  const symbols = definition.subarray(longest);
+  const table = new Int32Array(tableLength);
+  const limits = table.subarray(1 << lookupBits);
+  const offsets = limits.subarray(longest + 1);
+  new Uint8Array(offsets.buffer, offsets.byteOffset + 4 * (longest + 1)).set(symbols);
+  let code = 0;
+  let place = 0;
+  for (let length = 1; length <= longest; length++, code <<= 1) {
+    offsets[length] = place - code;
+    for (let i = 0; i < definition[length - 1]; i++, code++, place++)
+      if (length <= lookupBits) {
+        const spare = lookupBits - length;
+        table.fill(length | (symbols[place] << 8), code << spare, (code + 1) << spare);
+      }
+    if (code > 1 << length) return undefined;
+    limits[length] = code << (longest - length);
+  }
+  return table;
+}

@@ -1,0 +1,116 @@
+import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { expect } from 'chai';
+import { packageRoot } from '../../src/common/package-root.ts';
+import { type Evaluation, evaluateRun, extractFeatures, guardRun, RunFolder } from '../../src/index.ts';
+import { tableOf, textOf } from '../html.ts';
+import { imageFolder, temporaryFolder } from './files.ts';
+import { json, laOod } from './run.ts';
+
+describe('report.html', () => {
+  const at = temporaryFolder();
+  const run = () => at('run');
+  const report = () => readFile(at('run', 'report.html'), 'utf8');
+  const percent = (share: number) => (100 * share).toFixed(2);
+
+  before(async function () {
+    this.timeout(120_000);
+    await mkdir(run());
+    await Promise.all([
+      copyFile(new URL('data/demo/backbone.onnx', packageRoot), at('run', 'backbone.onnx')),
+      imageFolder(at('noise'), 'demo:noise', 40),
+      imageFolder(at('shapes'), 'demo:shapes', 30),
+    ]);
+    await RunFolder.use(run(), (folder) =>
+      extractFeatures(folder, {
+        train: { name: 'demo', source: 'demo:train:600' },
+        test: { name: 'demo', source: 'demo:test:200' },
+        ood: [
+          { name: 'noise', source: at('noise') },
+          { name: 'shapes', source: at('shapes') },
+          { name: 'blobs', source: 'blobs' },
+        ],
+        seed: 3,
+      }),
+    );
+    await json('fit', '--run', run(), '--layers', 'conv1', 'layer2.1.conv2', 'layer3.2.conv2');
+  });
+
+  it('is written by evaluate, with the numbers of summary.json', async () => {
+    const { stdout } = await laOod('evaluate', '--run', run());
+    expect(stdout).to.include('report.html').and.include(`Next: open ${run()}/report.html`);
+    const html = await report();
+    const { sets }: Evaluation = JSON.parse(await readFile(at('run', 'results', 'summary.json'), 'utf8'));
+    expect(sets.map(({ ood }) => ood)).to.deep.equal(['blobs', 'noise', 'shapes', 'combined']);
+    const [, ...rows] = tableOf(html, 'Results by OOD set, in %');
+    for (const [s, { ood, laOod, best, baselines }] of sets.entries())
+      expect(rows[s].slice(0, 8)).to.deep.equal([
+        ood,
+        percent(laOod.metrics.auroc),
+        percent(laOod.metrics.fprAt95Tpr),
+        percent(laOod.metrics.fprAt95TprIndPositive),
+        percent(best.metrics.auroc),
+        ...baselines.map(({ metrics }) => percent(metrics.auroc)),
+      ]);
+    const manifest = JSON.parse(await readFile(at('run', 'manifest.json'), 'utf8'));
+    expect(Object.keys(manifest.steps.evaluate.outputs)).to.include('report.html');
+    const files = tableOf(html, 'Files, the steps that wrote them, and their SHA-256');
+    const hash: string = manifest.steps.fit.outputs['detectors.onnx'];
+    expect(files.find(([file]) => file === 'detectors.onnx')!.at(-1)).to.equal(`${hash.slice(0, 16)}…`);
+  });
+
+  it('shows 16 images of each set, generated ones drawn again by their seed', async () => {
+    const html = await report();
+    expect(html.match(/<img src="data:image\/webp;base64,/g)).to.have.length(4 * 16);
+    expect(textOf(html)).to.not.include('are not shown');
+    expect(html).to.include('alt="noise, 00');
+  });
+
+  it('is the same, byte by byte, when nothing has changed', async () => {
+    const before = await report();
+    await RunFolder.use(run(), (folder) => evaluateRun(folder));
+    expect(await report()).to.equal(before);
+  });
+
+  for (const [detector, aggregation] of [
+    ['gaussian', 'evidence'],
+    ['knn', 'max'],
+    ['ocsvm', 'evidence'],
+  ] as const)
+    it(`has the ${detector} guard’s figures, from guarded.onnx itself`, async () => {
+      const { sets, calibration } = await RunFolder.use(run(), async (folder) => {
+        const guard = await guardRun(folder, { detector, aggregation, rate: 0.1 });
+        await evaluateRun(folder);
+        return guard;
+      });
+      const html = await report();
+      const [head, ...rows] = tableOf(html, 'Results by OOD set, in %');
+      expect(head.at(-2)).to.equal('guard AUROC');
+      for (const [s, { name, auroc, found }] of sets.entries()) {
+        expect(rows[s][0]).to.equal(name);
+        expect(Number(rows[s].at(-2))).to.be.closeTo(100 * auroc, 0.011);
+        expect(textOf(html)).to.include(`The guard flags ${(100 * found).toFixed(1)} % of ${name}.`);
+      }
+      expect(textOf(html)).to.include(`at most ${(100 * calibration.upperBound).toFixed(1)} %`);
+    });
+
+  it('leaves out a guard that is not the run’s any more', async () => {
+    await writeFile(at('run', 'guarded.onnx'), 'another');
+    await RunFolder.use(run(), (folder) => evaluateRun(folder));
+    expect(await report()).to.not.include('The guard flags');
+  });
+
+  it('says which sets have vanished or changed, and shows the others', async () => {
+    await rm(at('noise'), { recursive: true });
+    await imageFolder(at('shapes'), 'demo:blank', 1);
+    const { exitCode } = await laOod('evaluate', '--run', run());
+    expect(exitCode).to.equal(0);
+    const html = await report();
+    expect(textOf(html)).to.include(
+      `The pictures of noise are not shown: ${at('noise')}: no such file or folder`,
+    );
+    expect(textOf(html)).to.include('The pictures of shapes are not shown');
+    expect(textOf(html)).to.include('is not what it was when its features were computed');
+    expect(html.match(/<img src=/g)).to.have.length(2 * 16);
+    expect(html.match(/class="no-picture"/g)).to.have.length(2 * 16);
+  });
+});
