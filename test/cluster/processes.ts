@@ -17,7 +17,8 @@ export function startProgram(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Program {
-  const child = spawn(path, args, { env: { ...process.env, ...env } });
+  // A test that has failed does not wait for what it started.
+  const child = spawn(path, args, { env: { ...process.env, ...env }, timeout: 240_000 });
   const texts: string[] = [];
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding('utf8').on('data', (text: string) => texts.push(text));
