@@ -144,8 +144,10 @@ export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipel
 export { RunFolder, type Step, type StepRecord } from './pipeline/run-folder.ts';
 export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/score.ts';
 export { type Aggregation, aggregations, type DetectorKind, detectorKinds } from './pipeline/scorer.ts';
+export { type ServedPage, type ServePageOptions, servePage } from './pipeline/serve-page.ts';
 export { type TrainBackboneOptions, type TrainReport, trainBackbone } from './pipeline/train.ts';
 export { programVersion, versions } from './pipeline/versions.ts';
+export { type WrittenPage, writePage } from './pipeline/write-page.ts';
 export { writeScores } from './pipeline/write-scores.ts';
 // Running graphs.
 export { type Device, type DeviceName, deviceNames } from './runtime/device.ts';

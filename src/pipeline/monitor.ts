@@ -1,9 +1,7 @@
-import { GraphError } from '../common/errors.ts';
 import { RandomState } from '../common/random.ts';
-import { CALIBRATION } from '../detectors/decision-model.ts';
 import { DriftDetector } from '../evaluation/drift.ts';
 import { readModel } from '../graph/read.ts';
-import { tensorFromProto } from '../graph/tensor.ts';
+import { calibrationScores } from './guarded-file.ts';
 import { type ScoredImage, type ScoreOptions, scoreImages } from './score.ts';
 
 export interface MonitorOptions extends ScoreOptions {
@@ -38,20 +36,14 @@ export async function* monitorImages(
   sources: readonly string[],
   { every = 10_000, seed = 0, ...options }: MonitorOptions = {},
 ): AsyncGenerator<MonitoredImage, void, undefined> {
-  const drift = new DriftDetector(await calibrationScores(path), every, new RandomState(seed));
+  const scores = calibrationScores(await readModel(path), path);
+  const drift = new DriftDetector(scores, every, new RandomState(seed));
   const latest: string[] = [];
   for await (const { pValue: _, isOod: __, ...image } of scoreImages(path, sources, options)) {
     if (latest.push(image.layer) > LATEST) latest.shift();
     const taken = drift.take(image.score);
     yield { ...image, ...taken, ...(taken.alarm && { drifting: mostFrequent(latest) }) };
   }
-}
-
-async function calibrationScores(path: string): Promise<Float32Array> {
-  const { graph } = await readModel(path);
-  const scores = graph.initializer.find(({ name }) => name === CALIBRATION);
-  if (!scores) throw new GraphError(path, 'is no guarded model', 'la-ood guard makes one of a run');
-  return tensorFromProto(scores, path).data as Float32Array;
 }
 
 function mostFrequent(values: readonly string[]): string {

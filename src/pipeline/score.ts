@@ -1,17 +1,12 @@
 import { batches } from '../../data/batches.ts';
-import type { Geometry } from '../../data/image-set.ts';
 import { openImageSet } from '../../data/open.ts';
 import { undamaged } from '../../data/undamaged.ts';
-import { backboneMetadata } from '../../models/metadata.ts';
-import { GraphError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { withThreshold } from '../detectors/decision-model.ts';
-import type { ModelProto } from '../graph/onnx.ts';
 import { readModel } from '../graph/read.ts';
-import { getMetadata } from '../graph/rewrite.ts';
 import type { DeviceName } from '../runtime/device.ts';
 import { SessionPool } from '../runtime/session-pool.ts';
-import { CLASSES_KEY } from './guard.ts';
+import { guardOf } from './guarded-file.ts';
 
 export interface ScoreOptions {
   readonly device?: DeviceName;
@@ -112,26 +107,3 @@ export async function* scoreImages(
 }
 
 const OUTPUTS = ['label', 'ood_score', 'p_value', 'is_ood', 'ood_layer'];
-
-/** What a guarded model says of itself. */
-function guardOf(
-  model: ModelProto,
-  where: string,
-): { layers: string[]; classNames?: string[]; size: Geometry; batch?: number } {
-  const metadata = getMetadata(model);
-  if (metadata['la_ood.guard'] === undefined)
-    throw new GraphError(where, 'is no guarded model', 'la-ood guard makes one of a run');
-  const { filter, shorterSide } = backboneMetadata(model, where);
-  const input = model.graph.input.find(({ name }) => name === 'pixels');
-  const dims = input?.type?.tensorType?.shape?.dim ?? [];
-  const [batch, height, width] = dims.map(({ dimValue }) =>
-    dimValue === undefined ? undefined : Number(dimValue),
-  );
-  if (!height || !width) throw new GraphError(where, 'its input does not say the size of its images');
-  return {
-    layers: JSON.parse(metadata['la_ood.layers']),
-    classNames: metadata[CLASSES_KEY] === undefined ? undefined : JSON.parse(metadata[CLASSES_KEY]),
-    size: { height, width, filter, shorterSide },
-    batch,
-  };
-}
