@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { type FeatureFile, openFeatures } from '../../converters/hdf5/features.ts';
 import { RunError } from '../common/errors.ts';
-import { sha256File, writeAtomically } from '../common/files.ts';
+import { sha256Files, writeAtomically } from '../common/files.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { BACKBONE_KEY, detectorsOfModel } from '../detectors/detectors-model.ts';
 import { baselineScores } from '../evaluation/baselines.ts';
@@ -57,8 +57,10 @@ export async function evaluateRun(
 
   const ind = await featureFile(run, 'test', indName);
   const oods = await oodFiles(run, ind, oodNames);
-  const inputs: Record<string, string> = { detectors: await sha256File(path) };
-  for (const file of [ind, ...oods]) inputs[setName(file)] = await sha256File(file);
+  const sets = [ind, ...oods];
+  const [ofDetectors, ...ofSets] = await sha256Files([path, ...sets], onProgress);
+  const inputs: Record<string, string> = { detectors: ofDetectors! };
+  for (const [s, file] of sets.entries()) inputs[setName(file)] = ofSets[s]!;
 
   let result: Evaluation | undefined;
   let warnings: readonly string[] = [];
@@ -76,7 +78,7 @@ export async function evaluateRun(
         const oodScores: ScoredSet[] = [];
         for (const file of oods) oodScores.push((await score(file)).scores);
         const named = indScores.layers.map(({ tap, index }) => ({ name: tap, index }));
-        result = evaluate(named, indScores.scores, oodScores, evaluation);
+        result = evaluate(named, indScores.scores, oodScores, { ...evaluation, onProgress });
         warnings = await warningsOf(result, ind, oods);
         const tables = await writeTables(run, result);
         const scores = { layers: named, ind: indScores.scores, oods: oodScores, options: evaluation };

@@ -56,7 +56,10 @@ export async function writeReport(run: RunFolder, sources: ReportSources): Promi
     [files.ind, scores.ind] as const,
     ...files.oods.map((file, s) => [file, scores.oods[s]] as const),
   ];
-  for (const [file, set] of sets) galleries.push(await galleryOf(run, file, set, size, classes));
+  for (const [file, set] of sets) {
+    galleries.push(await galleryOf(run, file, set, size, classes));
+    onProgress?.({ task: 'report', done: galleries.length, total: sets.length, unit: 'sets' });
+  }
   const html = reportHtml({
     name: basename(resolve(run.path)),
     program: `la-ood ${programVersion}`,
