@@ -1,10 +1,12 @@
 import { DataError, UsageError } from '../common/errors.ts';
+import type { OnProgress } from '../common/progress.ts';
 import { elementCount } from '../common/tensor.ts';
 import { type Comparable, openComparables } from './comparable.ts';
 
 export interface CompareOptions {
   /** The largest difference that passes, as a share of the layer's largest absolute value; 1e-4 where absent. */
   readonly tolerance?: number;
+  readonly onProgress?: OnProgress;
 }
 
 /** One layer, tensor, detector or column of two files. */
@@ -40,14 +42,18 @@ export interface Comparison {
  * @throws UsageError where the files are of different kinds, DataError where there is nothing in them; the error of their readers where they are damaged
  */
 export async function compareFiles(a: string, b: string, options: CompareOptions = {}): Promise<Comparison> {
-  const { tolerance = 1e-4 } = options;
+  const { tolerance = 1e-4, onProgress } = options;
   const [first, second] = await openComparables(a, b);
   try {
     if (first.kind !== second.kind)
       throw new UsageError(`${a} and ${b}`, `hold ${first.kind} and ${second.kind}`, 'compare two of a kind');
     const names = [...new Set([...first.names, ...second.names])];
     if (names.length === 0) throw new DataError(`${a} and ${b}`, 'hold no numbers');
-    const rows = names.map((name) => compareValues(name, first, second));
+    const rows = names.map((name, n) => {
+      const row = compareValues(name, first, second);
+      onProgress?.({ task: 'compare', done: n + 1, total: names.length, unit: 'rows' });
+      return row;
+    });
     const worst = rows.reduce((worst, row) => (row.relative > worst.relative ? row : worst));
     return { kind: first.kind, tolerance, rows, worst, agrees: worst.relative <= tolerance };
   } finally {

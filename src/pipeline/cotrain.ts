@@ -129,7 +129,11 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
             scalers(epoch) {
               const order = new RandomState(seedOf(seed, streams.order, epoch)).permutation(images.length);
               const augmentation = augmentationOf(recipe, seed, streams.statistics, epoch);
-              return pooledScalers(graph, taps, maker.batches(images, order, recipe.batch, augmentation));
+              const batches = maker.batches(images, order, recipe.batch, augmentation);
+              const task = `statistics of epoch ${epoch + 1}`;
+              return pooledScalers(graph, taps, batches, (done) =>
+                onProgress?.({ task, done, total: images.length, unit: 'images' }),
+              );
             },
           }),
         async keep(epochs, trained) {

@@ -40,7 +40,10 @@ export async function findDuplicates(
   const reports: DuplicateSet[] = [];
   for (const other of others) {
     const opened = await openImageSet(other);
-    const found = duplicates(await imagePrints(opened, onProgress), prints);
+    const { name, length: total } = opened;
+    const found = duplicates(await imagePrints(opened, onProgress), prints, (done) =>
+      onProgress?.({ task: `comparing ${name}`, done, total, unit: 'images' }),
+    );
     const exact = found.filter((duplicate) => duplicate.exact).length;
     reports.push({
       set: other,

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { type FeatureFile, openFeatures } from '../../converters/hdf5/features.ts';
 import { RunError } from '../common/errors.ts';
-import { sha256File, writeAtomically } from '../common/files.ts';
+import { sha256Files, writeAtomically } from '../common/files.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { BACKBONE_KEY, detectorsOfModel } from '../detectors/detectors-model.ts';
 import { baselineScores } from '../evaluation/baselines.ts';
@@ -13,11 +13,11 @@ import { decodeModel } from '../graph/read.ts';
 import { getMetadata } from '../graph/rewrite.ts';
 import type { DeviceName } from '../runtime/device.ts';
 import { GraphSession } from '../runtime/graph-session.ts';
+import { warningsOf } from './evaluation-warnings.ts';
 import { type FeatureLayer, featureFile, featureLayers, featureSets } from './feature-files.ts';
 import { layersOf, runOnFeatures } from './feature-rows.ts';
 import { writeReport } from './report.ts';
 import type { RunFolder } from './run-folder.ts';
-import { countSharedImages } from './shared-images.ts';
 
 export interface EvaluateRunOptions extends EvaluateOptions {
   /** Name of the InD set; the one whose test features the run folder has, where absent. */
@@ -57,10 +57,13 @@ export async function evaluateRun(
 
   const ind = await featureFile(run, 'test', indName);
   const oods = await oodFiles(run, ind, oodNames);
-  const inputs: Record<string, string> = { detectors: await sha256File(path) };
-  for (const file of [ind, ...oods]) inputs[setName(file)] = await sha256File(file);
+  const sets = [ind, ...oods];
+  const [ofDetectors, ...ofSets] = await sha256Files([path, ...sets], onProgress);
+  const inputs: Record<string, string> = { detectors: ofDetectors! };
+  for (const [s, file] of sets.entries()) inputs[setName(file)] = ofSets[s]!;
 
   let result: Evaluation | undefined;
+  let warnings: readonly string[] = [];
   const { record } = await run.do({
     name: 'evaluate',
     settings: { ...evaluation },
@@ -75,44 +78,21 @@ export async function evaluateRun(
         const oodScores: ScoredSet[] = [];
         for (const file of oods) oodScores.push((await score(file)).scores);
         const named = indScores.layers.map(({ tap, index }) => ({ name: tap, index }));
-        result = evaluate(named, indScores.scores, oodScores, evaluation);
+        result = evaluate(named, indScores.scores, oodScores, { ...evaluation, onProgress });
+        warnings = await warningsOf(result, ind, oods);
         const tables = await writeTables(run, result);
         const scores = { layers: named, ind: indScores.scores, oods: oodScores, options: evaluation };
         const files = { ind, oods, hashes: inputs };
-        const report = await writeReport(run, { evaluation: result, detectors, scores, files, onProgress });
+        const report = await writeReport(run, {
+          ...{ evaluation: result, warnings, detectors, scores, files, onProgress },
+        });
         return { outputs: [...tables, report], device: session.device };
       } finally {
         await session.close();
       }
     },
   });
-  const warnings = await warningsOf(result!, ind, oods);
   return { evaluation: result!, files: Object.keys(record.outputs), seconds: record.seconds, warnings };
-}
-
-async function warningsOf({ sets }: Evaluation, ind: string, oods: readonly string[]): Promise<string[]> {
-  const warnings: string[] = [];
-  const { count } = await sizeOf(ind);
-  for (const file of oods) {
-    const name = setName(file);
-    const shared = await countSharedImages(file, ind);
-    if (shared > 0)
-      warnings.push(
-        `${shared} images of ${name} are images of the InD set ${setName(ind)}: they are not OOD`,
-      );
-    const compared = sets.find(({ ood }) => ood === name);
-    if (compared && compared.indCount < count)
-      warnings.push(
-        `${name} has fewer images than ${setName(ind)}: only the first ${compared.indCount} of both were compared`,
-      );
-  }
-  return warnings;
-}
-
-async function sizeOf(path: string): Promise<{ count: number }> {
-  const features = await openFeatures(path);
-  features.close();
-  return features;
 }
 
 /** The run's feature files of OOD sets, or of those that are named. */

@@ -163,6 +163,9 @@ async function extractSet(
       };
     },
   });
+  // Finding that nothing has changed takes time too.
+  if (done === 'before')
+    onProgress?.({ task: `features ${set}`, done: images.length, total: images.length, unit: 'images' });
   const { accuracy } = record.results as { accuracy?: number };
   return {
     set,

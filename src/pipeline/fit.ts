@@ -2,7 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { openFeatures } from '../../converters/hdf5/features.ts';
 import { DetectorError } from '../common/errors.ts';
-import { sha256File, writeAtomically } from '../common/files.ts';
+import { sha256Files, writeAtomically } from '../common/files.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { BACKBONE_KEY, detectorsModel, detectorsOfModel } from '../detectors/detectors-model.ts';
 import {
@@ -62,10 +62,11 @@ export async function fitDetectors(
   const { count: samples, attributes } = features;
   features.close();
 
+  const [hash] = await sha256Files([path], onProgress);
   const { record, done } = await run.do({
     name: 'fit',
     settings: { ...settings, layers: layers.map(({ tap }) => tap) },
-    inputs: { features: await sha256File(path) },
+    inputs: { features: hash! },
     run: async (key) => {
       const parts = run.file(`.fit.${key.slice(0, 8)}`);
       const files = await fitLayers({

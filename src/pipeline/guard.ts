@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { openFeatures } from '../../converters/hdf5/features.ts';
 import { RunError, UsageError } from '../common/errors.ts';
-import { sha256File } from '../common/files.ts';
+import { sha256File, sha256Files } from '../common/files.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { RandomState } from '../common/random.ts';
 import { decisionModel } from '../detectors/decision-model.ts';
@@ -94,12 +94,16 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
     throw error;
   });
   const fittedOn = detector === 'ocsvm' ? run.file('detectors.onnx') : await featureFile(run, 'train', ind);
+  const hashes = await sha256Files([fittedOn, heldOut, ...oods], onProgress);
+  const [fittedHash, heldOutHash, ...oodHashes] = hashes;
+  if (fittedHash === undefined)
+    throw new RunError(fittedOn, 'is missing', `run la-ood fit --run ${run.path} first`);
   const inputs: Record<string, string> = {
     backbone: backboneHash,
-    fitted: await hashOf(fittedOn, run),
-    heldOut: await sha256File(heldOut),
+    fitted: fittedHash,
+    heldOut: heldOutHash!,
   };
-  for (const file of oods) inputs[setName(file)] = await sha256File(file);
+  for (const [o, file] of oods.entries()) inputs[setName(file)] = oodHashes[o]!;
 
   const classNames = classNamesOf(run, heldOut);
 
@@ -174,12 +178,6 @@ function classNamesOf(run: RunFolder, heldOut: string): readonly string[] | unde
   const results = run.record(`features/${basename(heldOut, '.hdf5')}`)?.results;
   const { accuracy = 0, classes } = (results ?? {}) as { accuracy?: number; classes?: readonly string[] };
   return accuracy >= SAME_CLASSES ? classes : undefined;
-}
-
-async function hashOf(file: string, run: RunFolder): Promise<string> {
-  return sha256File(file).catch(() => {
-    throw new RunError(file, 'is missing', `run la-ood fit --run ${run.path} first`);
-  });
 }
 
 /** By a guard's seed, which held-out images scale the scores, and which give the p-values. */

@@ -7,7 +7,8 @@ import { generatedNames } from '../../data/generated/generated-set.ts';
 import { isImageFile } from '../../data/open-file.ts';
 import { recogniseArchitecture } from '../../models/registry.ts';
 import { CheckpointError, DataError, RunError, UsageError } from '../common/errors.ts';
-import { sha256File } from '../common/files.ts';
+import { sha256Files } from '../common/files.ts';
+import type { OnProgress } from '../common/progress.ts';
 import { type FeatureLayer, featureLayers } from './feature-files.ts';
 import { type FileFacts, factsOf, fileKind } from './file-kind.ts';
 import { countParameters } from './import-checkpoint.ts';
@@ -76,23 +77,27 @@ export type Inspection =
   | ImagesInspection
   | RunInspection;
 
+/** What is said of images is for sets of images alone. */
+export interface InspectOptions extends InspectImagesOptions {
+  readonly onProgress?: OnProgress;
+}
+
 /**
  * Says what is in a checkpoint, an ONNX model, a file of detectors or of features, a run folder, or a set of images
  * (whatever `openImageSet` takes), by its content and not by its name. Nothing in it is executed, but for an ONNX
  * graph where the shapes in it cannot be inferred, and nothing but a contact sheet is written.
  *
- * @param options for sets of images
  * @throws the error of the reader of that format, where it is damaged; DataError where it is of no known format;
  *   UsageError where a contact sheet is wanted of something else than images
  */
-export async function inspectFile(path: string, options: InspectImagesOptions = {}): Promise<Inspection> {
+export async function inspectFile(path: string, options: InspectOptions = {}): Promise<Inspection> {
   if (await holdsImages(path)) return inspectImages(path, options);
   const kind = await fileKind(path);
   if (options.sheet !== undefined)
     throw new UsageError(path, 'is no set of images, of which there could be a sheet');
   switch (kind) {
     case 'folder':
-      return inspectRun(path);
+      return inspectRun(path, options.onProgress);
     case 'onnx':
       return inspectModel(path, await factsOf(path));
     case 'hdf5':
@@ -159,7 +164,7 @@ async function inspectFeatures(path: string): Promise<FeaturesInspection> {
   }
 }
 
-async function inspectRun(path: string): Promise<RunInspection> {
+async function inspectRun(path: string, onProgress?: OnProgress): Promise<RunInspection> {
   const manifest = await readManifest(path);
   if (Object.keys(manifest.steps).length === 0)
     throw new RunError(
@@ -167,13 +172,18 @@ async function inspectRun(path: string): Promise<RunInspection> {
       'is a folder in which no step of la-ood was finished',
       'name a run folder or a file',
     );
-  const steps: InspectedStep[] = [];
-  for (const [name, step] of Object.entries(manifest.steps)) {
-    const files = Object.entries(step.outputs).map(async ([file, sha256]): Promise<InspectedOutput> => {
-      const now = await sha256File(`${path}/${file}`).catch(() => undefined);
+  const written = Object.values(manifest.steps).flatMap(({ outputs }) => Object.keys(outputs));
+  const hashes = await sha256Files(
+    written.map((file) => join(path, file)),
+    onProgress,
+  );
+  const found = new Map(written.map((file, f) => [file, hashes[f]]));
+  const steps = Object.entries(manifest.steps).map(([name, step]): InspectedStep => {
+    const files = Object.entries(step.outputs).map(([file, sha256]): InspectedOutput => {
+      const now = found.get(file);
       return { file, sha256, state: now === undefined ? 'missing' : now === sha256 ? 'intact' : 'changed' };
     });
-    steps.push({ name, ...step, files: await Promise.all(files) });
-  }
+    return { name, ...step, files };
+  });
   return { kind: 'run', path, program: manifest.program, steps };
 }
