@@ -13,11 +13,11 @@ import { decodeModel } from '../graph/read.ts';
 import { getMetadata } from '../graph/rewrite.ts';
 import type { DeviceName } from '../runtime/device.ts';
 import { GraphSession } from '../runtime/graph-session.ts';
+import { warningsOf } from './evaluation-warnings.ts';
 import { type FeatureLayer, featureFile, featureLayers, featureSets } from './feature-files.ts';
 import { layersOf, runOnFeatures } from './feature-rows.ts';
 import { writeReport } from './report.ts';
 import type { RunFolder } from './run-folder.ts';
-import { countSharedImages } from './shared-images.ts';
 
 export interface EvaluateRunOptions extends EvaluateOptions {
   /** Name of the InD set; the one whose test features the run folder has, where absent. */
@@ -61,6 +61,7 @@ export async function evaluateRun(
   for (const file of [ind, ...oods]) inputs[setName(file)] = await sha256File(file);
 
   let result: Evaluation | undefined;
+  let warnings: readonly string[] = [];
   const { record } = await run.do({
     name: 'evaluate',
     settings: { ...evaluation },
@@ -76,43 +77,20 @@ export async function evaluateRun(
         for (const file of oods) oodScores.push((await score(file)).scores);
         const named = indScores.layers.map(({ tap, index }) => ({ name: tap, index }));
         result = evaluate(named, indScores.scores, oodScores, evaluation);
+        warnings = await warningsOf(result, ind, oods);
         const tables = await writeTables(run, result);
         const scores = { layers: named, ind: indScores.scores, oods: oodScores, options: evaluation };
         const files = { ind, oods, hashes: inputs };
-        const report = await writeReport(run, { evaluation: result, detectors, scores, files, onProgress });
+        const report = await writeReport(run, {
+          ...{ evaluation: result, warnings, detectors, scores, files, onProgress },
+        });
         return { outputs: [...tables, report], device: session.device };
       } finally {
         await session.close();
       }
     },
   });
-  const warnings = await warningsOf(result!, ind, oods);
   return { evaluation: result!, files: Object.keys(record.outputs), seconds: record.seconds, warnings };
-}
-
-async function warningsOf({ sets }: Evaluation, ind: string, oods: readonly string[]): Promise<string[]> {
-  const warnings: string[] = [];
-  const { count } = await sizeOf(ind);
-  for (const file of oods) {
-    const name = setName(file);
-    const shared = await countSharedImages(file, ind);
-    if (shared > 0)
-      warnings.push(
-        `${shared} images of ${name} are images of the InD set ${setName(ind)}: they are not OOD`,
-      );
-    const compared = sets.find(({ ood }) => ood === name);
-    if (compared && compared.indCount < count)
-      warnings.push(
-        `${name} has fewer images than ${setName(ind)}: only the first ${compared.indCount} of both were compared`,
-      );
-  }
-  return warnings;
-}
-
-async function sizeOf(path: string): Promise<{ count: number }> {
-  const features = await openFeatures(path);
-  features.close();
-  return features;
 }
 
 /** The run's feature files of OOD sets, or of those that are named. */

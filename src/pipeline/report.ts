@@ -18,6 +18,8 @@ import { programVersion } from './versions.ts';
 /** An evaluation, and what it was made of. */
 export interface ReportSources {
   readonly evaluation: Evaluation;
+  /** What makes its figures doubtful. */
+  readonly warnings: readonly string[];
   readonly detectors: readonly LayerDetector[];
   readonly scores: {
     readonly layers: readonly Layer[];
@@ -43,7 +45,7 @@ const FILE = 'report.html';
  * @returns the file, relative to the run folder
  */
 export async function writeReport(run: RunFolder, sources: ReportSources): Promise<string> {
-  const { evaluation, detectors, scores, files, onProgress } = sources;
+  const { evaluation, warnings, detectors, scores, files, onProgress } = sources;
   const { accuracy, classes } = (run.record(`features/${basename(files.ind, '.hdf5')}`)?.results ?? {}) as {
     accuracy?: number;
     classes?: readonly string[];
@@ -59,6 +61,7 @@ export async function writeReport(run: RunFolder, sources: ReportSources): Promi
     name: basename(resolve(run.path)),
     program: `la-ood ${programVersion}`,
     evaluation,
+    warnings,
     pairings: pairings(scores.layers, scores.ind, scores.oods, scores.options),
     guard: await guardScores(run, files.ind, files.oods, files.hashes, onProgress),
     accuracy,
