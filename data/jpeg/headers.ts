@@ -91,15 +91,16 @@ function sizeOf(frame: Uint8Array): ImageSize {
   return { height: uint16(frame, 1), width: uint16(frame, 3) };
 }
 
-interface Segment {
+export interface JpegSegment {
   readonly marker: number;
+  /** Of the file, not copied. */
   readonly body: Uint8Array;
   /** The place behind it. */
   readonly end: number;
 }
 
 /** Marker segments, each 0xff, its marker, two bytes of length and the rest. */
-function* segments(bytes: Uint8Array): Generator<Segment> {
+export function* segments(bytes: Uint8Array): Generator<JpegSegment> {
   if (bytes.length < 4 || uint16(bytes, 0) !== 0xffd8) return;
   for (let at = 2; at + 4 <= bytes.length; ) {
     if (bytes[at] !== 0xff) return;

@@ -1,15 +1,23 @@
 import type { Image } from '../../data/image-set.ts';
 import { maxPixels } from '../../data/pixels.ts';
+import { blankExif } from './blank-exif.ts';
 
 /**
- * The pixels of an image that the browser can decode, as they are in the file: no colour profile is applied, and alpha
- * is dropped, not blended.
+ * The pixels of an image that the browser can decode, as they are in the file: no colour profile is applied, alpha is
+ * dropped, not blended, and nothing is turned as EXIF data says.
  *
+ * @param bytes of a JPEG, PNG or WebP file; their EXIF data is overwritten
  * @returns a note where the colours of transparent pixels are not exact
  * @throws Error where the browser cannot decode it
  */
-export async function browserPixels(file: Blob): Promise<{ image: Image; note?: string }> {
-  const bitmap = await createImageBitmap(file, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+export async function browserPixels(
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<{ image: Image; note?: string }> {
+  blankExif(bytes);
+  const bitmap = await createImageBitmap(new Blob([bytes]), {
+    colorSpaceConversion: 'none',
+    premultiplyAlpha: 'none',
+  });
   try {
     const { height, width } = bitmap;
     if (height * width > maxPixels) throw new Error('it has more than 179 million pixels');

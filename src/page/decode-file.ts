@@ -1,7 +1,6 @@
 import { decodeGif } from '../../data/gif.ts';
 import type { Image } from '../../data/image-set.ts';
 import { decodeJpeg } from '../../data/jpeg/decode-jpeg.ts';
-import { jpegFrame } from '../../data/jpeg/headers.ts';
 import { maxPixels } from '../../data/pixels.ts';
 import { DataError } from '../common/errors.ts';
 import { browserPixels } from './browser-pixels.ts';
@@ -13,8 +12,8 @@ export interface DecodedFile {
 }
 
 /**
- * Decodes an image file to the pixels that `la-ood score` decodes it to: JPEG and GIF by the same code, in every
- * browser; PNG and WebP by the browser, whose pixels are then taken as they are in the file.
+ * Decodes an image file to the pixels that `la-ood score` decodes it to: usual JPEG and GIF by the same code, in
+ * every browser; PNG, WebP and other JPEG by the browser, whose pixels are then taken as they are in the file.
  *
  * @throws DataError where it is damaged, or no JPEG, PNG, WebP or GIF
  */
@@ -26,10 +25,10 @@ export async function decodeFile(file: Blob, name: string): Promise<DecodedFile>
       case 'GIF':
         return { image: decodeGif(bytes, maxPixels) };
       case 'JPEG':
-        return decodeUsualJpeg(bytes) ?? (await decodeUnusualJpeg(file));
+        return usualJpeg(bytes) ?? { ...(await browserPixels(bytes)), note: OTHER_JPEG };
       case 'PNG':
       case 'WebP': {
-        const { image, note } = await browserPixels(file);
+        const { image, note } = await browserPixels(bytes);
         return { image, note: isGrey16(bytes) ? GREY_16 : note };
       }
     }
@@ -56,21 +55,13 @@ function kindOf(bytes: Uint8Array): 'JPEG' | 'PNG' | 'WebP' | 'GIF' | undefined 
   return /^GIF8[79]a/.test(start) ? 'GIF' : undefined;
 }
 
-/** @returns undefined where this is no JPEG of the usual kind: the browser then has the last word */
-function decodeUsualJpeg(bytes: Uint8Array): DecodedFile | undefined {
-  const frame = jpegFrame(bytes);
-  if (frame && frame.height * frame.width > maxPixels) throw new Error('it has more than 179 million pixels');
+function usualJpeg(bytes: Uint8Array): DecodedFile | undefined {
   const image = decodeJpeg(bytes);
   return image && { image };
 }
 
-async function decodeUnusualJpeg(file: Blob): Promise<DecodedFile> {
-  const { image } = await browserPixels(file);
-  return {
-    image,
-    note: 'A JPEG in CMYK, or with damage: this browser decoded it, and la-ood score may see slightly other colours.',
-  };
-}
+const OTHER_JPEG =
+  'A JPEG that is progressive, in CMYK, damaged, or of more than 4 million pixels: this browser decoded it, and la-ood score may see slightly other colours.';
 
 const GREY_16 =
   'A PNG of 16-bit grey: la-ood score cuts its values off at 255, as Pillow does; here they are scaled.';

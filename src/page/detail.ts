@@ -99,9 +99,9 @@ function rows(
 ): HTMLElement {
   const { label, pValue, layer, stage } = outputs;
   return definitions([
-    ['Class', label < 0 ? '–' : className(label, facts)],
-    ['Score', score(outputs.score)],
-    ['p-value', `${pValue.toFixed(4)}: ${likeIt(facts, outputs.score)}`],
+    ['Class', element('data', { value: label }, label < 0 ? '–' : className(label, facts))],
+    ['Score', element('data', { value: outputs.score }, score(outputs.score))],
+    ['p-value', element('data', { value: pValue }, `${pValue.toFixed(4)}: ${likeIt(facts, outputs.score)}`)],
     ['Most surprised', facts.layers[layer]],
     ...(stage === undefined || !facts.stages
       ? []

@@ -84,7 +84,12 @@ function table({ layers }: GuardFacts, { layerScores, layer }: Outputs): HTMLEle
       'tr',
       { class: i === layer ? 'worst' : undefined },
       element('th', { scope: 'row' }, name),
-      element('td', {}, reached(layerScores[i]), ...(i === layer ? [' (most surprised)'] : [])),
+      element(
+        'td',
+        {},
+        element('data', { value: layerScores[i] }, reached(layerScores[i])),
+        ...(i === layer ? [' (most surprised)'] : []),
+      ),
     ),
   );
   const head = element(

@@ -35,7 +35,7 @@ export function showRuntime({ name, threads, milliseconds: time, difference, not
     element(
       'p',
       {},
-      `Made images give the numbers that they give in Node, to ${difference.toExponential(0)} of the largest.`,
+      `Checked: made-up images give the numbers that they give in Node, to ${difference.toExponential(0)} of the largest.`,
     ),
     ...notes.map((note) => element('p', {}, note)),
     ...(name === 'wasm' && threads === 1
