@@ -5,6 +5,7 @@ import { decodeGif } from './gif.ts';
 import type { Image, ImageSize } from './image-set.ts';
 import { decodeJpeg } from './jpeg/decode-jpeg.ts';
 import { jpegFrame } from './jpeg/headers.ts';
+import { maxPixels, pickColors } from './pixels.ts';
 
 /** File name endings that are read as images, in lower case. */
 export const imageExtensions: readonly string[] = ['.jpg', '.jpeg', '.png', '.webp', '.gif'];
@@ -19,9 +20,6 @@ export interface DecodeOptions {
   /** Turns and mirrors it as its EXIF orientation says; else the pixels stay as they are stored. */
   readonly orient?: boolean;
 }
-
-/** Pillow's own limit against decompression bombs. */
-const maxPixels = 178_956_970;
 
 /**
  * Decodes an image file to the pixels that Pillow's `Image.open(path).convert('RGB')` gives: alpha and colour
@@ -40,10 +38,7 @@ export async function decodeImage(
   try {
     if (isGif(bytes)) return decodeGif(bytes, maxPixels);
     const jpeg = options.orient ? undefined : decodeJpeg(bytes);
-    if (jpeg) {
-      const { height, width, samples, channels } = jpeg;
-      return { height, width, pixels: pickColors(samples, channels, (sample) => sample) };
-    }
+    if (jpeg) return jpeg;
     const kind = samplesOf(bytes);
     const decoder = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels });
     if (options.orient) decoder.autoOrient();
@@ -114,24 +109,6 @@ function toRgb(data: Buffer, channels: number, kind: Samples): Uint8Array {
     case '16-bit colour':
       return pickColors(samples16(data), channels, (sample) => sample >> 8);
   }
-}
-
-/** The colours of grey (1 channel), grey with alpha (2), RGB (3) or RGB with alpha (4). */
-function pickColors(
-  pixels: Uint8Array | Uint16Array,
-  channels: number,
-  toByte: (sample: number) => number,
-): Uint8Array {
-  if (channels === 3 && pixels instanceof Uint8Array) return pixels;
-  const count = pixels.length / channels;
-  const [green, blue] = channels < 3 ? [0, 0] : [1, 2];
-  const rgb = new Uint8Array(3 * count);
-  for (let i = 0; i < count; i++) {
-    rgb[3 * i] = toByte(pixels[channels * i]);
-    rgb[3 * i + 1] = toByte(pixels[channels * i + green]);
-    rgb[3 * i + 2] = toByte(pixels[channels * i + blue]);
-  }
-  return rgb;
 }
 
 /** libvips' samples are in the machine's byte order, which is little-endian wherever it runs. */

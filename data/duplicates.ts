@@ -71,7 +71,11 @@ export async function imagePrints(set: ImageSet, onProgress?: OnProgress): Promi
  * Turned, mirrored and cropped images are not found. All pairs are compared; those of
  * 50,000 and 10,000 images take seconds.
  */
-export function duplicates(images: Prints, other: Prints): Duplicate[] {
+export function duplicates(
+  images: Prints,
+  other: Prints,
+  onCompared?: (images: number) => void,
+): Duplicate[] {
   const exact = new Map<number, number>();
   for (let i = other.count - 1; i >= 0; i--) exact.set(digestKey(other, i), i);
   const found: Duplicate[] = [];
@@ -79,7 +83,9 @@ export function duplicates(images: Prints, other: Prints): Duplicate[] {
     const same = exact.get(digestKey(images, image));
     const of = same ?? nearest(images, image, other);
     if (of !== undefined) found.push({ image, of, exact: same !== undefined });
+    if ((image + 1) % batch === 0) onCompared?.(image + 1);
   }
+  onCompared?.(images.count);
   return found;
 }
 

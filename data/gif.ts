@@ -174,6 +174,12 @@ class Reader {
     const blocks: Uint8Array[] = [];
     for (let length = this.byte(); length > 0; length = this.#at < this.#bytes.length ? this.byte() : 0)
       blocks.push(this.bytes(length));
-    return Buffer.concat(blocks);
+    const joined = new Uint8Array(blocks.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    for (const block of blocks) {
+      joined.set(block, at);
+      at += block.length;
+    }
+    return joined;
   }
 }

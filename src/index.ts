@@ -88,47 +88,57 @@ export { exposeTaps, getMetadata, pruneUnused, setMetadata } from './graph/rewri
 export { inferShapes, type ValueType } from './graph/shapes.ts';
 export { encodeModel, writeModel } from './graph/write.ts';
 // The steps, from a classifier to a table of results, and what looks at their files.
-export { adoptClassifier } from './pipeline/adopt-classifier.ts';
+export { adoptClassifier } from './pipeline/classifier/adopt-classifier.ts';
+export { exportCheckpoint } from './pipeline/classifier/export-checkpoint.ts';
 export {
-  type CompareOptions,
-  type Comparison,
-  type ComparisonRow,
-  compareFiles,
-} from './pipeline/compare.ts';
+  type Imported,
+  type ImportOptions,
+  importCheckpoint,
+} from './pipeline/classifier/import-checkpoint.ts';
 export {
-  type CoTrainedRow,
-  type CoTrainOptions,
-  type CoTrainReport,
-  coTrainRun,
-} from './pipeline/cotrain.ts';
-export { type DatasetOptions, type DatasetReport, writeDatasets } from './pipeline/datasets.ts';
+  type ImportClassifierOptions,
+  type ImportedClassifier,
+  importClassifier,
+} from './pipeline/classifier/import-classifier.ts';
+export { type DatasetOptions, type DatasetReport, writeDatasets } from './pipeline/datasets/datasets.ts';
+export { type DownloadReport, downloadSets } from './pipeline/datasets/download.ts';
+export { type DuplicateReport, type DuplicateSet, findDuplicates } from './pipeline/datasets/duplicates.ts';
 export { type DemoOptions, type DemoReport, runDemo } from './pipeline/demo.ts';
-export { type DeviceExamination, examineMachine, type MachineExamination } from './pipeline/doctor.ts';
-export { type DownloadReport, downloadSets } from './pipeline/download.ts';
-export { type DuplicateReport, type DuplicateSet, findDuplicates } from './pipeline/duplicates.ts';
-export type { EarlyExitReport } from './pipeline/early-exit.ts';
-export { type EvaluateRunOptions, type EvaluateRunReport, evaluateRun } from './pipeline/evaluate.ts';
-export { exportCheckpoint } from './pipeline/export-checkpoint.ts';
+export { type FitDetectorsOptions, type FitDetectorsReport, fitDetectors } from './pipeline/detectors/fit.ts';
+export { type ImportDetectorsOptions, importDetectors } from './pipeline/detectors/import-detectors.ts';
+export {
+  type EvaluateRunOptions,
+  type EvaluateRunReport,
+  evaluateRun,
+} from './pipeline/evaluation/evaluate.ts';
 export {
   extractFeatures,
   type FeatureOptions,
   type FeatureReport,
   type NamedSet,
-} from './pipeline/features.ts';
-export { fileKind } from './pipeline/file-kind.ts';
-export { type FitDetectorsOptions, type FitDetectorsReport, fitDetectors } from './pipeline/fit.ts';
+} from './pipeline/features/features.ts';
+export type { EarlyExitReport } from './pipeline/guard/early-exit.ts';
 export {
   type GuardOptions,
   type GuardReport,
   guardRun,
-} from './pipeline/guard.ts';
-export { type Imported, type ImportOptions, importCheckpoint } from './pipeline/import-checkpoint.ts';
+} from './pipeline/guard/guard.ts';
+export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/guard/monitor.ts';
+export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/guard/score.ts';
+export { type Aggregation, aggregations, type DetectorKind, detectorKinds } from './pipeline/guard/scorer.ts';
+export { writeScores } from './pipeline/guard/write-scores.ts';
 export {
-  type ImportClassifierOptions,
-  type ImportedClassifier,
-  importClassifier,
-} from './pipeline/import-classifier.ts';
-export { type ImportDetectorsOptions, importDetectors } from './pipeline/import-detectors.ts';
+  type CompareOptions,
+  type Comparison,
+  type ComparisonRow,
+  compareFiles,
+} from './pipeline/inspection/compare.ts';
+export {
+  type DeviceExamination,
+  examineMachine,
+  type MachineExamination,
+} from './pipeline/inspection/doctor.ts';
+export { fileKind } from './pipeline/inspection/file-kind.ts';
 export {
   type CheckpointInspection,
   type DetectorsInspection,
@@ -139,14 +149,18 @@ export {
   inspectFile,
   type ModelInspection,
   type RunInspection,
-} from './pipeline/inspect.ts';
-export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/monitor.ts';
+} from './pipeline/inspection/inspect.ts';
+export { type ServedPage, type ServePageOptions, servePage } from './pipeline/page/serve-page.ts';
+export { type WrittenPage, writePage } from './pipeline/page/write-page.ts';
 export { RunFolder, type Step, type StepRecord } from './pipeline/run-folder.ts';
-export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/score.ts';
-export { type Aggregation, aggregations, type DetectorKind, detectorKinds } from './pipeline/scorer.ts';
-export { type TrainBackboneOptions, type TrainReport, trainBackbone } from './pipeline/train.ts';
+export {
+  type CoTrainedRow,
+  type CoTrainOptions,
+  type CoTrainReport,
+  coTrainRun,
+} from './pipeline/training/cotrain.ts';
+export { type TrainBackboneOptions, type TrainReport, trainBackbone } from './pipeline/training/train.ts';
 export { programVersion, versions } from './pipeline/versions.ts';
-export { writeScores } from './pipeline/write-scores.ts';
 // Running graphs.
 export { type Device, type DeviceName, deviceNames } from './runtime/device.ts';
 export { GraphSession, type SessionOptions, type Tensors } from './runtime/graph-session.ts';

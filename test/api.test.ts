@@ -85,6 +85,7 @@ const names = [
   'runDemo',
   'schedules',
   'scoreImages',
+  'servePage',
   'setMetadata',
   'sources',
   'stateDictOf',
@@ -100,6 +101,7 @@ const names = [
   'writeFeatures',
   'writeHdf5Images',
   'writeModel',
+  'writePage',
   'writeScores',
 ];
 

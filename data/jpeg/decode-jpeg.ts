@@ -1,13 +1,9 @@
-import type { ImageSize } from '../image-set.ts';
+import { assembled } from '../assembled.ts';
+import type { Image, ImageSize } from '../image-set.ts';
+import { pickColors } from '../pixels.ts';
 import { type JpegComponent, type JpegHeaders, jpegHeaders } from './headers.ts';
 import { huffmanTable, tableLength } from './huffman.ts';
 import { kernels } from './kernels.wasm.ts';
-
-/** A decoded JPEG, with one sample a pixel or three. */
-export interface JpegSamples extends ImageSize {
-  readonly channels: 1 | 3;
-  readonly samples: Uint8Array;
-}
 
 /** What kernels.wat exports. */
 interface Exports {
@@ -35,8 +31,7 @@ const margin = 4096;
 const endOfImage = 0xd9;
 const firstRestart = 0xd0;
 
-const exports = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(kernels, 'base64')))
-  .exports as unknown as Exports;
+const exports = new WebAssembly.Instance(assembled(kernels)).exports as unknown as Exports;
 let bytes = new Uint8Array(exports.memory.buffer);
 let words = new Int32Array(exports.memory.buffer);
 placeZigzag();
@@ -51,7 +46,7 @@ const placed: (Int32Array | undefined)[] = [];
  *
  * @returns undefined where the file is of another kind, damaged or large: libvips then has the last word
  */
-export function decodeJpeg(file: Uint8Array): JpegSamples | undefined {
+export function decodeJpeg(file: Uint8Array): Image | undefined {
   const headers = jpegHeaders(file);
   if (!headers) return undefined;
   const { height, width, components } = headers;
@@ -77,7 +72,11 @@ export function decodeJpeg(file: Uint8Array): JpegSamples | undefined {
   const blocksEnd = placeBlocks(components, sampling, planes, [stride, colorStride, colorStride]);
   if (!decodeScan(file, headers, unstuffedAt, blocksEnd, rows * columns, columns)) return undefined;
   if (components.length === 1)
-    return { height, width, channels: 1, samples: withoutPadding(planes[0], stride, { height, width }) };
+    return {
+      height,
+      width,
+      pixels: pickColors(withoutPadding(planes[0], stride, headers), 1, (grey) => grey),
+    };
   const [y, cb, cr] = planes;
   const colorWidth = Math.ceil(width / across);
   const colorHeight = Math.ceil(height / down);
@@ -85,7 +84,7 @@ export function decodeJpeg(file: Uint8Array): JpegSamples | undefined {
     ...[y, stride, width, height, cb, cr, colorStride, colorWidth, colorHeight],
     ...[across, down, rowsAt, outAt],
   );
-  return { height, width, channels: 3, samples: bytes.slice(outAt, outAt + 3 * width * height) };
+  return { height, width, pixels: bytes.slice(outAt, outAt + 3 * width * height) };
 }
 
 /** Samples of brightness for one of colour, along a row and along a column. */

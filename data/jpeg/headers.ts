@@ -46,17 +46,17 @@ export function jpegFrame(bytes: Uint8Array): JpegFrame | undefined {
 export function jpegHeaders(bytes: Uint8Array): JpegHeaders | undefined {
   const steps = new Map<number, Int32Array>();
   const codes = new Map<number, Uint8Array>();
-  let frame: Buffer | undefined;
+  let frame: Uint8Array | undefined;
   let interval = 0;
   let isJfif = false;
   let isRgb = false;
   for (const { marker, body, end } of segments(bytes)) {
     switch (marker) {
       case 0xe0:
-        isJfif ||= body.toString('latin1', 0, 5) === 'JFIF\0';
+        isJfif ||= beginOf(body) === 'JFIF\0';
         break;
       case 0xee:
-        isRgb ||= body.toString('latin1', 0, 5) === 'Adobe' && body[11] === 0;
+        isRgb ||= beginOf(body) === 'Adobe' && body[11] === 0;
         break;
       case 0xdb:
         if (!readSteps(body, steps)) return undefined;
@@ -65,7 +65,7 @@ export function jpegHeaders(bytes: Uint8Array): JpegHeaders | undefined {
         if (!readCodes(body, codes)) return undefined;
         break;
       case 0xdd:
-        interval = body.length === 2 ? body.readUInt16BE(0) : 0;
+        interval = body.length === 2 ? uint16(body, 0) : 0;
         break;
       case 0xc0:
       case 0xc1:
@@ -87,45 +87,45 @@ export function jpegHeaders(bytes: Uint8Array): JpegHeaders | undefined {
 }
 
 /** What stands behind the bits a sample. */
-function sizeOf(frame: Buffer): ImageSize {
-  return { height: frame.readUInt16BE(1), width: frame.readUInt16BE(3) };
+function sizeOf(frame: Uint8Array): ImageSize {
+  return { height: uint16(frame, 1), width: uint16(frame, 3) };
 }
 
-interface Segment {
+export interface JpegSegment {
   readonly marker: number;
-  readonly body: Buffer;
+  /** Of the file, not copied. */
+  readonly body: Uint8Array;
   /** The place behind it. */
   readonly end: number;
 }
 
 /** Marker segments, each 0xff, its marker, two bytes of length and the rest. */
-function* segments(bytes: Uint8Array): Generator<Segment> {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (view.length < 4 || view.readUInt16BE(0) !== 0xffd8) return;
-  for (let at = 2; at + 4 <= view.length; ) {
-    if (view[at] !== 0xff) return;
-    const marker = view[at + 1];
+export function* segments(bytes: Uint8Array): Generator<JpegSegment> {
+  if (bytes.length < 4 || uint16(bytes, 0) !== 0xffd8) return;
+  for (let at = 2; at + 4 <= bytes.length; ) {
+    if (bytes[at] !== 0xff) return;
+    const marker = bytes[at + 1];
     // More of 0xff may stand before a marker.
     if (marker === 0xff) {
       at++;
       continue;
     }
-    const end = at + 2 + view.readUInt16BE(at + 2);
-    if (end > view.length || end < at + 4) return;
-    yield { marker, body: view.subarray(at + 4, end), end };
+    const end = at + 2 + uint16(bytes, at + 2);
+    if (end > bytes.length || end < at + 4) return;
+    yield { marker, body: bytes.subarray(at + 4, end), end };
     at = end;
   }
 }
 
 /** Tables of 64 steps of one byte or two, each behind a byte that holds which and its number. */
-function readSteps(body: Buffer, steps: Map<number, Int32Array>): boolean {
+function readSteps(body: Uint8Array, steps: Map<number, Int32Array>): boolean {
   for (let at = 0; at < body.length; ) {
     const width = 1 + (body[at] >> 4);
     const table = body.subarray(at + 1, at + 1 + 64 * width);
     if (width > 2 || table.length < 64 * width) return false;
     steps.set(
       body[at] & 15,
-      Int32Array.from({ length: 64 }, (_, k) => table.readUIntBE(k * width, width)),
+      Int32Array.from({ length: 64 }, (_, k) => (width === 1 ? table[k] : uint16(table, 2 * k))),
     );
     at += 1 + table.length;
   }
@@ -133,7 +133,7 @@ function readSteps(body: Buffer, steps: Map<number, Int32Array>): boolean {
 }
 
 /** Tables of codes, each behind its number. */
-function readCodes(body: Buffer, codes: Map<number, Uint8Array>): boolean {
+function readCodes(body: Uint8Array, codes: Map<number, Uint8Array>): boolean {
   for (let at = 0; at < body.length; ) {
     const count = body.subarray(at + 1, at + 17).reduce((sum, some) => sum + some, 0);
     const table = body.subarray(at + 1, at + 17 + count);
@@ -145,7 +145,7 @@ function readCodes(body: Buffer, codes: Map<number, Uint8Array>): boolean {
 }
 
 /** The frame's components with the tables that its one scan takes for them. */
-function readScan(body: Buffer, frame: Buffer): JpegComponent[] | undefined {
+function readScan(body: Uint8Array, frame: Uint8Array): JpegComponent[] | undefined {
   const count = frame[5];
   if (body[0] !== count || body.length !== 4 + 2 * count) return undefined;
   const [first, last, approximation] = body.subarray(1 + 2 * count);
@@ -162,4 +162,13 @@ function readScan(body: Buffer, frame: Buffer): JpegComponent[] | undefined {
     });
   }
   return components;
+}
+
+/** Browsers have no Buffer. */
+function uint16(bytes: Uint8Array, at: number): number {
+  return (bytes[at] << 8) | bytes[at + 1];
+}
+
+function beginOf(body: Uint8Array): string {
+  return String.fromCharCode(...body.subarray(0, 5));
 }

@@ -18,7 +18,7 @@ const known = new Map<string, Int32Array | undefined>();
  * @returns undefined where there can be no such codes
  */
 export function huffmanTable(definition: Uint8Array): Int32Array | undefined {
-  const key = Buffer.from(definition).toString('latin1');
+  const key = String.fromCharCode(...definition);
   if (known.has(key)) return known.get(key);
   const table = compute(definition);
   known.set(key, table);

@@ -1,3 +1,4 @@
+import { assembled } from '../assembled.ts';
 import type { Image } from '../image-set.ts';
 import type { Coefficients } from './coefficients.ts';
 import { kernels } from './kernels.wasm.ts';
@@ -15,7 +16,7 @@ const page = 1 << 16;
 /** Memory never shrinks: more than this is given back after use. */
 const kept = 64 << 20;
 
-const module = new WebAssembly.Module(Buffer.from(kernels, 'base64'));
+const module = assembled(kernels);
 let instance: Exports | undefined;
 
 /** The coefficients of the axes that change; an axis without them keeps its size. */

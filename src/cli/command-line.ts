@@ -17,6 +17,7 @@ import { importCommand } from './commands/import.ts';
 import { inspectCommand } from './commands/inspect.ts';
 import { monitorCommand } from './commands/monitor.ts';
 import { scoreCommand } from './commands/score.ts';
+import { serveCommand } from './commands/serve.ts';
 import { trainCommand } from './commands/train.ts';
 import { usageError, wrongChoice } from './usage.ts';
 
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   guardCommand,
   scoreCommand,
   monitorCommand,
+  serveCommand,
   compareCommand,
   doctorCommand,
 ];

@@ -3,6 +3,7 @@ import { createReadStream, rmSync } from 'node:fs';
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { OnProgress } from './progress.ts';
 
 /** Parts of files being written now: an exit by Ctrl-C leaves none behind. */
 const parts = new Set<string>();
@@ -44,6 +45,47 @@ export async function sha256File(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path), hash);
   return hash.digest('hex');
+}
+
+/** What `sha256Files` tells of: bytes are counted in millions. */
+const MEGABYTE = 1e6;
+
+/**
+ * Hex SHA-256 of files that take time to read, in their order.
+ *
+ * @returns undefined for those that are missing
+ */
+export async function sha256Files(
+  paths: readonly string[],
+  onProgress?: OnProgress,
+): Promise<(string | undefined)[]> {
+  const sizes = await Promise.all(
+    paths.map((path) =>
+      stat(path).then(
+        ({ size }) => size,
+        () => undefined,
+      ),
+    ),
+  );
+  const total = Math.ceil(sizes.reduce((sum: number, size = 0) => sum + size, 0) / MEGABYTE);
+  const tell = (done: number) => onProgress?.({ task: 'checking files', done, total, unit: 'MB' });
+  const hashes: (string | undefined)[] = [];
+  let bytes = 0;
+  for (const [i, path] of paths.entries()) {
+    if (sizes[i] === undefined) {
+      hashes.push(undefined);
+      continue;
+    }
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      tell(Math.min(Math.floor(bytes / MEGABYTE), total - 1));
+    }
+    hashes.push(hash.digest('hex'));
+  }
+  if (total > 0) tell(total);
+  return hashes;
 }
 
 /** Hex SHA-256 of bytes in memory. */

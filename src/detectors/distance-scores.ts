@@ -1,6 +1,5 @@
 import type { Tensor } from '../common/tensor.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
-import { ElementType } from '../graph/onnx.ts';
 import { GROUP_WIDTH } from './layer-detectors.ts';
 import type { StandardScaler } from './standard-scaler.ts';
 
@@ -84,25 +83,31 @@ export function addDistanceScores<T extends Watched>(
 
 type AddNode = (opType: string, inputs: readonly string[], word: string, attributes?: object) => string;
 
-/** All detectors' taps side by side, standardised; in float64, as a mean that is large against the spread costs digits. */
+/**
+ * All detectors' taps side by side, standardised. A mean that is large against the spread would cost digits in float32, and
+ * WebGPU has no float64: the mean is subtracted in two parts, of which the first leaves next to nothing to be rounded.
+ */
 function addStandardised(
   detectors: readonly Watched[],
   node: AddNode,
   constant: (word: string, tensor: Tensor) => string,
 ): string {
-  const all = (word: 'mean' | 'scale') => {
-    const data = Float64Array.from(detectors.flatMap(({ scaler }) => [...scaler[word]]));
-    return constant(word, { dtype: 'float64', shape: [data.length], data });
-  };
+  const all = (which: 'mean' | 'scale') => detectors.flatMap(({ scaler }) => [...scaler[which]]);
+  const row = (word: string, values: readonly number[]) =>
+    constant(word, { dtype: 'float32', shape: [values.length], data: Float32Array.from(values) });
+  const means = all('mean');
   const limit = (word: string, value: number) =>
     constant(word, { dtype: 'float32', shape: [], data: Float32Array.of(value) });
   const taps = detectors.flatMap((detector) => detector.taps);
   const features = taps.length > 1 ? node('Concat', taps, 'features', { axis: 1 }) : taps[0];
-  const double = node('Cast', [features], 'double', { to: ElementType.double });
-  const centred = node('Sub', [double, all('mean')], 'centred');
-  const scaled = node('Div', [centred, all('scale')], 'scaled');
-  const single = node('Cast', [scaled], 'standardised', { to: ElementType.float });
-  const below = node('Min', [single, limit('highest', FARTHEST)], 'below');
+  const nearly = node('Sub', [features, row('mean', means)], 'nearly_centred');
+  const rest = row(
+    'mean_rest',
+    means.map((mean) => mean - Math.fround(mean)),
+  );
+  const centred = node('Sub', [nearly, rest], 'centred');
+  const scaled = node('Div', [centred, row('scale', all('scale'))], 'scaled');
+  const below = node('Min', [scaled, limit('highest', FARTHEST)], 'below');
   return node('Max', [below, limit('lowest', -FARTHEST)], 'near');
 }
 

@@ -1,4 +1,5 @@
 import { UsageError } from '../common/errors.ts';
+import type { OnProgress } from '../common/progress.ts';
 import { type BootstrapOptions, bootstrapIntervals, type MetricIntervals } from './bootstrap.ts';
 import { computeMetrics, type Metrics } from './metrics.ts';
 import type { Scores } from './operating-points.ts';
@@ -20,6 +21,7 @@ export interface EvaluateOptions {
   readonly seed?: number;
   /** Adds bootstrap intervals to the LA-OOD and baseline rows. */
   readonly bootstrap?: BootstrapOptions;
+  readonly onProgress?: OnProgress;
 }
 
 /** How well one score finds one OOD set. */
@@ -84,8 +86,14 @@ export function evaluate(
   oodSets: readonly ScoredSet[],
   options: EvaluateOptions = {},
 ): Evaluation {
-  const sets = pairings(layers, ind, oodSets, options).map(({ ind, ood, selection }): SetResult => {
-    const result = compare(layers, ind, ood, options.bootstrap);
+  const { bootstrap, onProgress } = options;
+  const pairs = pairings(layers, ind, oodSets, options);
+  const each = layers.length + 1 + Object.keys(ind.baselines ?? {}).length;
+  const total = pairs.length * each;
+  let done = 0;
+  const measured = () => onProgress?.({ task: 'measure', done: ++done, total, unit: 'scores' });
+  const sets = pairs.map(({ ind, ood, selection }): SetResult => {
+    const result = compare(layers, ind, ood, { bootstrap, measured });
     return selection ? { ...result, selection } : result;
   });
   return { ind: ind.name, sets };
@@ -121,18 +129,21 @@ export function pairings(
   return limited.length > 1 ? [...pairs, { ind, ood: joined(COMBINED, limited) }] : pairs;
 }
 
-function compare(
-  layers: readonly Layer[],
-  ind: ScoredSet,
-  ood: ScoredSet,
-  bootstrap: BootstrapOptions | undefined,
-): SetResult {
+interface Measuring {
+  /** Intervals are computed where it is there. */
+  readonly bootstrap?: BootstrapOptions;
+  /** Is called after each score. */
+  measured(): void;
+}
+
+function compare(layers: readonly Layer[], ind: ScoredSet, ood: ScoredSet, measuring: Measuring): SetResult {
+  const layerMeasuring = { measured: measuring.measured };
   const indMaximum = maximumOverLayers(ind);
   const oodMaximum = maximumOverLayers(ood);
   const layerResults = layers.map(
     ({ name, index }, l): LayerResult => ({
       index,
-      ...detectorResult(name, ind.layers[l], ood.layers[l]),
+      ...detectorResult(name, ind.layers[l], ood.layers[l], layerMeasuring),
       indMaxima: indMaximum.byLayer[l],
       oodMaxima: oodMaximum.byLayer[l],
     }),
@@ -143,29 +154,31 @@ function compare(
     oodCount: ood.count,
     layers: layerResults,
     best: layerResults.reduce((best, layer) => (layer.metrics.auroc > best.metrics.auroc ? layer : best)),
-    laOod: detectorResult('LA-OOD', indMaximum.scores, oodMaximum.scores, bootstrap),
+    laOod: detectorResult('LA-OOD', indMaximum.scores, oodMaximum.scores, measuring),
     baselines: Object.entries(ind.baselines ?? {}).map(([name, scores]) =>
-      methodResult(name, scores, ood.baselines![name], bootstrap),
+      methodResult(name, scores, ood.baselines![name], measuring),
     ),
   };
 }
 
-function detectorResult(
-  name: string,
-  ind: Scores,
-  ood: Scores,
-  bootstrap?: BootstrapOptions,
-): DetectorResult {
+function detectorResult(name: string, ind: Scores, ood: Scores, measuring: Measuring): DetectorResult {
   return {
-    ...methodResult(name, ind, ood, bootstrap),
+    ...methodResult(name, ind, ood, measuring),
     indAccepted: countAccepted(ind),
     oodRejected: ood.length - countAccepted(ood),
   };
 }
 
-function methodResult(name: string, ind: Scores, ood: Scores, bootstrap?: BootstrapOptions): MethodResult {
-  const result = { name, metrics: computeMetrics(ind, ood) };
-  return bootstrap ? { ...result, intervals: bootstrapIntervals(ind, ood, bootstrap) } : result;
+function methodResult(
+  name: string,
+  ind: Scores,
+  ood: Scores,
+  { bootstrap, measured }: Measuring,
+): MethodResult {
+  const metrics = computeMetrics(ind, ood);
+  const intervals = bootstrap && bootstrapIntervals(ind, ood, bootstrap);
+  measured();
+  return intervals ? { name, metrics, intervals } : { name, metrics };
 }
 
 /** A decision value of exactly 0 counts as an outlier, as scikit-learn predicts. */

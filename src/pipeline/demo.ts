@@ -4,10 +4,10 @@ import { writeAtomically } from '../common/files.ts';
 import { packageRoot } from '../common/package-root.ts';
 import type { OnProgress } from '../common/progress.ts';
 import type { DeviceName } from '../runtime/device.ts';
-import { type EvaluateRunReport, evaluateRun } from './evaluate.ts';
-import { extractFeatures, type FeatureReport } from './features.ts';
-import { type FitDetectorsReport, fitDetectors } from './fit.ts';
-import { type GuardReport, guardRun } from './guard.ts';
+import { type FitDetectorsReport, fitDetectors } from './detectors/fit.ts';
+import { type EvaluateRunReport, evaluateRun } from './evaluation/evaluate.ts';
+import { extractFeatures, type FeatureReport } from './features/features.ts';
+import { type GuardReport, guardRun } from './guard/guard.ts';
 import { RunFolder } from './run-folder.ts';
 
 export interface DemoOptions {

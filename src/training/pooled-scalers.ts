@@ -14,9 +14,11 @@ export async function pooledScalers(
   graph: TrainableGraph,
   taps: readonly string[],
   batches: AsyncIterable<TrainingBatch>,
+  onRead?: (images: number) => void,
 ): Promise<StandardScaler[]> {
   const { tf } = graph;
   let sums: Sums[] | undefined;
+  let read = 0;
   for await (const { images, shape } of batches) {
     const x = tf.tensor4d(images, shape);
     const pass = graph.forward(x);
@@ -27,6 +29,8 @@ export async function pooledScalers(
     sums.forEach((sum, t) => {
       sum.add(rows[t]);
     });
+    read += shape[0];
+    onRead?.(read);
     await setImmediate();
   }
   return sums!.map((sum) => sum.scaler());

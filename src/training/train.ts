@@ -62,9 +62,13 @@ export async function train(
   const sgd = new Sgd(graph.tf, graph.weights.values(), recipe);
   if (from) sgd.restore(from.velocities);
   const epochs = [...(from?.epochs ?? [])];
-  const total = recipe.epochs * images.length;
+  // An epoch ends with the test images.
+  const each = images.length + test.length;
   const tell = (done: number, note?: string) =>
-    onProgress?.({ task: 'train', done: epochs.length * images.length + done, total, unit: 'images', note });
+    onProgress?.({
+      ...{ task: 'train', done: epochs.length * each + done, total: recipe.epochs * each },
+      ...{ unit: 'images', note },
+    });
   tell(0, options.note);
   try {
     while (epochs.length < recipe.epochs) {
@@ -89,7 +93,9 @@ export async function train(
         // Steps block this thread; between them it listens to Ctrl-C.
         await setImmediate();
       }
-      const tested = await testGraph(graph, maker, test);
+      const tested = await testGraph(graph, maker, test, (done) =>
+        tell(seen + done, `epoch ${epoch + 1}/${recipe.epochs}, testing`),
+      );
       // What the last step did to the weights is seen here.
       if (!Number.isFinite(tested.loss)) throw notFinite(epoch, step - 1, recipe);
       epochs.push({
@@ -124,10 +130,11 @@ export async function testGraph(
   graph: TrainableGraph,
   maker: BatchMaker,
   images: LabelledImages,
+  onTested?: (images: number) => void,
 ): Promise<{ loss: number; accuracy: number }> {
   const { tf, exposed } = graph;
   const inOrder = Uint32Array.from(images.labels, (_, index) => index);
-  let [loss, correct] = [0, 0];
+  let [loss, correct, tested] = [0, 0, 0];
   for await (const { images: values, shape, labels } of maker.batches(images, inOrder, TEST_BATCH)) {
     const x = tf.tensor4d(values, shape);
     const pass = graph.forward(x);
@@ -136,6 +143,8 @@ export async function testGraph(
     x.dispose();
     loss += judged.loss * labels.length;
     correct += judged.correct;
+    tested += labels.length;
+    onTested?.(tested);
     await setImmediate();
   }
   return { loss: loss / images.length, accuracy: correct / images.length };

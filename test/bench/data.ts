@@ -11,7 +11,7 @@ import { initialWeights } from '../../models/initial.ts';
 import { architectureNamed } from '../../models/registry.ts';
 import { UsageError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
-import { featureGraph } from '../../src/pipeline/feature-graph.ts';
+import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
 import { fastestBatchSize } from '../../src/runtime/batch-size.ts';
 import { SessionPool } from '../../src/runtime/session-pool.ts';
 import { pythonWithInput } from '../parity/python.ts';

@@ -9,7 +9,7 @@ import { initialWeights } from '../../models/initial.ts';
 import { architectureNamed } from '../../models/registry.ts';
 import { RandomState } from '../../src/common/random.ts';
 import type { StateDict, Tensor } from '../../src/common/tensor.ts';
-import { type FeatureGraph, featureGraph } from '../../src/pipeline/feature-graph.ts';
+import { type FeatureGraph, featureGraph } from '../../src/pipeline/features/feature-graph.ts';
 import { fastestBatchSize } from '../../src/runtime/batch-size.ts';
 import { SessionPool } from '../../src/runtime/session-pool.ts';
 import { python } from '../parity/python.ts';

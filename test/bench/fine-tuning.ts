@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { toCsv } from '../../src/common/csv.ts';
 import { UsageError } from '../../src/common/errors.ts';
 import { epochCharts } from '../../src/evaluation/curves.ts';
-import { importCheckpoint } from '../../src/pipeline/import-checkpoint.ts';
+import { importCheckpoint } from '../../src/pipeline/classifier/import-checkpoint.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
-import { trainBackbone } from '../../src/pipeline/train.ts';
+import { trainBackbone } from '../../src/pipeline/training/train.ts';
 import { fineTuning as standard } from '../../src/training/recipe.ts';
 import { type Bench, count, inTemporaryFolder } from './bench.ts';
 

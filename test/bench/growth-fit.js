@@ -5,8 +5,8 @@ import { openFeatures } from '../../dist/converters/hdf5/features.js';
 import { detectorsOfModel } from '../../dist/src/detectors/detectors-model.js';
 import { defaultFitOptions } from '../../dist/src/detectors/fit-layer.js';
 import { decodeModel } from '../../dist/src/graph/read.js';
-import { featureLayers } from '../../dist/src/pipeline/feature-files.js';
-import { fitLayers } from '../../dist/src/pipeline/fit-layers.js';
+import { fitLayers } from '../../dist/src/pipeline/detectors/fit-layers.js';
+import { featureLayers } from '../../dist/src/pipeline/features/feature-files.js';
 
 /**
  * `growth-fit.js FEATURES GAMMAS BYTES`: fits a file's layers, prints the seconds and the memory that it took, and the

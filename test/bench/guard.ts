@@ -8,7 +8,11 @@ import { withThreshold } from '../../src/detectors/decision-model.ts';
 import type { ModelProto } from '../../src/graph/onnx.ts';
 import { prependPreprocessing } from '../../src/graph/preprocessing.ts';
 import { readModel } from '../../src/graph/read.ts';
-import { type FeatureGraph, featureGraph, preprocessingOf } from '../../src/pipeline/feature-graph.ts';
+import {
+  type FeatureGraph,
+  featureGraph,
+  preprocessingOf,
+} from '../../src/pipeline/features/feature-graph.ts';
 import { GraphSession } from '../../src/runtime/graph-session.ts';
 import { type Bench, count, median, spread, timed } from './bench.ts';
 

@@ -6,7 +6,7 @@ import type { Tensor } from '../../src/common/tensor.ts';
 import { detectorsOfModel } from '../../src/detectors/detectors-model.ts';
 import type { LayerDetector } from '../../src/detectors/fit-layer.ts';
 import { decodeModel } from '../../src/graph/read.ts';
-import { featureLayers } from '../../src/pipeline/feature-files.ts';
+import { featureLayers } from '../../src/pipeline/features/feature-files.ts';
 import { GraphSession, type Tensors } from '../../src/runtime/graph-session.ts';
 import { python } from '../parity/python.ts';
 import { type Bench, count, inTemporaryFolder, median, readFloat32, spread, timed } from './bench.ts';

@@ -1,32 +1,34 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import type { Browser, Page } from 'playwright-core';
-import { type Evaluation, runDemo } from '../../src/index.ts';
-import { temporaryFolder } from '../cli/files.ts';
+import type { Evaluation } from '../../src/index.ts';
 import { openPage, overflow, startChromium } from './chromium.ts';
+import { demoRun } from './demo.ts';
 
 describe("the demo's report.html in a browser", () => {
-  const at = temporaryFolder();
-  const url = () => pathToFileURL(at('demo', 'report.html')).href;
   let browser: Browser;
+  let run: string;
+  let url: string;
 
   before(async function () {
     this.timeout(300_000);
     browser = await startChromium();
-    await runDemo(at('demo'));
+    run = await demoRun();
+    url = pathToFileURL(join(run, 'report.html')).href;
   });
   after(() => browser?.close());
 
   for (const width of [375, 1280])
     for (const colorScheme of ['light', 'dark'] as const)
       it(`is whole at ${width} pixels, ${colorScheme}, with the network off`, async () => {
-        const { page, troubles, requests } = await openPage(browser, url(), width, {
+        const { page, troubles, requests } = await openPage(browser, url, width, {
           colorScheme,
           offline: true,
         });
         expect(troubles).to.deep.equal([]);
-        expect(requests.filter((request) => !request.startsWith('data:'))).to.deep.equal([url()]);
+        expect(requests.filter((request) => !request.startsWith('data:'))).to.deep.equal([url]);
         expect(await overflow(page)).to.equal(0);
         const undrawn = 'Array.from(document.images).filter((image) => !image.naturalWidth).length';
         expect(await page.evaluate(undrawn)).to.equal(0);
@@ -37,8 +39,8 @@ describe("the demo's report.html in a browser", () => {
       });
 
   it('has the numbers of summary.json', async () => {
-    const { page } = await openPage(browser, url(), 1280);
-    const { sets }: Evaluation = JSON.parse(await readFile(at('demo', 'results', 'summary.json'), 'utf8'));
+    const { page } = await openPage(browser, url, 1280);
+    const { sets }: Evaluation = JSON.parse(await readFile(join(run, 'results', 'summary.json'), 'utf8'));
     const percent = (share: number) => (100 * share).toFixed(2);
     const rows = await page.locator('table.overview tbody tr').all();
     expect(rows).to.have.length(sets.length);
@@ -57,7 +59,7 @@ describe("the demo's report.html in a browser", () => {
   });
 
   it('shows the histogram that is chosen, also by the keyboard', async () => {
-    const { page } = await openPage(browser, url(), 1280);
+    const { page } = await openPage(browser, url, 1280);
     const set = page.locator('section.set').first();
     expect(await shown(page)).to.deep.equal(['h h0']);
     await set.getByLabel('energy').check();
@@ -68,7 +70,7 @@ describe("the demo's report.html in a browser", () => {
   });
 
   it('prints light, with nothing beyond the page and no page nearly empty', async () => {
-    const { page, troubles } = await openPage(browser, url(), 703, { colorScheme: 'dark' });
+    const { page, troubles } = await openPage(browser, url, 703, { colorScheme: 'dark' });
     await page.emulateMedia({ media: 'print' });
     // A4 less its margins.
     expect(await overflow(page)).to.equal(0);

@@ -66,7 +66,7 @@ describe('la-ood import, export, inspect and compare', () => {
   });
 
   it('fails where files differ, and names the worst tensor', async () => {
-    const { exitCode, stdout, stderr } = await laOod('compare', at('other.pth'), at('model.onnx'));
+    const { exitCode, stdout, stderr } = await laOod('compare', at('other.pth'), at('model.onnx'), '--quiet');
     expect(exitCode).to.equal(1);
     expect(stdout).to.match(/^conv1\.weight +16×3×3×3 .* \*$/m);
     expect(stderr).to.match(/^[^\n]*: .*: the values differ by [^\n]*; the tolerance is 0\.0001\n$/);

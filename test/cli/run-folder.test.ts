@@ -84,7 +84,7 @@ describe('la-ood features, fit and evaluate', () => {
   it('does nothing twice', async () => {
     const again = await laOod('fit', '--run', run(), ...layers, '--nu', '.01');
     expect(again.stdout).to.include('3 detectors on 240 images, fitted before.');
-    expect(again.stderr).to.equal('');
+    expect(again.stderr).not.to.include('fit: ');
     const ood = [{ name: 'noise', source: at('noise') }];
     const [noise] = await RunFolder.use(run(), (folder) => extractFeatures(folder, { ood }));
     expect(noise).to.include({ set: 'noise_test', done: 'before', images: 40 });

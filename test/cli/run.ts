@@ -18,13 +18,19 @@ export interface Running {
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
 
+/** What starts `la-ood` from source. */
+export function commandLine(args: readonly string[]): string[] {
+  return [process.execPath, '--import', loader, program, ...args];
+}
+
 /** Starts `la-ood` from source, with no terminal around it. */
 export function start(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
   input = '',
 ): Running {
-  const process_ = spawn(process.execPath, ['--import', loader, program, ...args], {
+  const [node, ...rest] = commandLine(args);
+  const process_ = spawn(node, rest, {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, LA_OOD_DEBUG: '', ...env },
   });

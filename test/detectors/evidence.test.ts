@@ -12,7 +12,7 @@ import { fitStandardScaler, standardise } from '../../src/detectors/standard-sca
 import { auroc } from '../../src/evaluation/metrics.ts';
 import { joinModels } from '../../src/graph/join.ts';
 import { conformalPValues, DetectorError, encodeModel, GraphError } from '../../src/index.ts';
-import { evidenceOf } from '../../src/pipeline/scorer.ts';
+import { evidenceOf } from '../../src/pipeline/guard/scorer.ts';
 import { caught } from './thrown.ts';
 
 /** Taps of 20, 60, 60 (two groups) and 150 channels, whose values depend on each other; five classes. */

@@ -51,6 +51,15 @@ describe('the report', () => {
     expect(textOf(html)).to.include(found);
   });
 
+  it('says what makes the numbers doubtful', () => {
+    const content = contentOf('cifar10', ['svhn']);
+    const warnings = ['25 images of <svhn> are images of the InD set cifar10: they are not OOD'];
+    expect(textOf(reportHtml({ ...content, warnings }))).to.include(
+      'Note: 25 images of <svhn> are images of',
+    );
+    expect(textOf(reportHtml(content))).to.not.include('Note:');
+  });
+
   it('marks both conventions of FPR95 where they lie on the curve', () => {
     const content = contentOf('cifar10', ['svhn']);
     const html = reportHtml(content);
@@ -166,6 +175,7 @@ function contentOf(
     name: ind,
     program: 'la-ood 0',
     evaluation: evaluate(layers, known, others),
+    warnings: [],
     pairings: pairings(layers, known, others),
     galleries: [known, ...others].map(gallery),
     detectors: layers.map(({ name }) => ({ tap: name, nu: 0.001, gamma: 0.1, fit })),

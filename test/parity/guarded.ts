@@ -12,7 +12,7 @@ import {
   type ScoredImage,
   scoreImages,
 } from '../../src/index.ts';
-import { featureGraph } from '../../src/pipeline/feature-graph.ts';
+import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
 import { runOnPixels } from '../../src/pipeline/run-graph.ts';
 import { python } from './python.ts';
 

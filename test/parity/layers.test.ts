@@ -8,8 +8,8 @@ import { defaultFitOptions, LayerFitter } from '../../src/detectors/fit-layer.ts
 import { decisionFunction, fitOneClassSvm } from '../../src/detectors/ocsvm/one-class-svm.ts';
 import { RbfKernel } from '../../src/detectors/ocsvm/rbf-kernel.ts';
 import { standardise } from '../../src/detectors/standard-scaler.ts';
-import { extractFeatures } from '../../src/pipeline/features.ts';
-import { importCheckpoint } from '../../src/pipeline/import-checkpoint.ts';
+import { importCheckpoint } from '../../src/pipeline/classifier/import-checkpoint.ts';
+import { extractFeatures } from '../../src/pipeline/features/features.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
 import { reference, unpackedReference } from '../reference.ts';
 import { python } from './python.ts';

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeImage } from '../../data/decode.ts';
 import { readModel } from '../../src/graph/read.ts';
-import { featureGraph } from '../../src/pipeline/feature-graph.ts';
-import { importCheckpoint } from '../../src/pipeline/import-checkpoint.ts';
+import { importCheckpoint } from '../../src/pipeline/classifier/import-checkpoint.ts';
+import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
 import { GraphSession } from '../../src/runtime/graph-session.ts';
 import { reference, unpackedReference } from '../reference.ts';
 

@@ -11,10 +11,13 @@ import { describeClassifier } from '../../src/graph/classifier/classifier.ts';
 import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
 import { readModel } from '../../src/graph/read.ts';
 import { writeModel } from '../../src/graph/write.ts';
-import { adoptClassifier } from '../../src/pipeline/adopt-classifier.ts';
-import { featureGraph } from '../../src/pipeline/feature-graph.ts';
-import { extractFeatures } from '../../src/pipeline/features.ts';
-import { type ImportClassifierOptions, importClassifier } from '../../src/pipeline/import-classifier.ts';
+import { adoptClassifier } from '../../src/pipeline/classifier/adopt-classifier.ts';
+import {
+  type ImportClassifierOptions,
+  importClassifier,
+} from '../../src/pipeline/classifier/import-classifier.ts';
+import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
+import { extractFeatures } from '../../src/pipeline/features/features.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
 import { imageFolder, weights } from '../cli/files.ts';
 import { rejection } from '../data/rejection.ts';

@@ -22,8 +22,8 @@ export const compareCommand = command({
       check: (value: number) => (value >= 0 ? undefined : 'must not be negative'),
     },
   },
-  async run({ a, b, tolerance }) {
-    const comparison = await compareFiles(a, b, { tolerance });
+  async run({ a, b, tolerance }, onProgress) {
+    const comparison = await compareFiles(a, b, { tolerance, onProgress });
     const { worst, agrees } = comparison;
     const what = worst.problem ?? `the values differ by ${number(worst.relative)} of the largest`;
     return {

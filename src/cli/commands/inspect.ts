@@ -42,8 +42,8 @@ export const inspectCommand = command({
       check: seed,
     },
   },
-  async run({ path, sheet, seed }) {
-    const inspection = await inspectFile(path, { ...given({ sheet }), seed });
+  async run({ path, sheet, seed }, onProgress) {
+    const inspection = await inspectFile(path, { ...given({ sheet }), seed, onProgress });
     return { result: inspection, text: describe(inspection), next: nextStep(inspection) };
   },
 });

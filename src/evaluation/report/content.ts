@@ -10,6 +10,8 @@ export interface ReportContent {
   /** The program that made it, and its version. */
   readonly program: string;
   readonly evaluation: Evaluation;
+  /** What makes its figures doubtful, in a line each without a full stop. */
+  readonly warnings: readonly string[];
   /** The scores behind the evaluation, in the order of its sets. */
   readonly pairings: readonly Pairing[];
   readonly guard?: GuardScores;

@@ -85,6 +85,12 @@ export function overviewTable(sets: readonly ComparedSet[], anchorOf: (set: numb
 <p class="caption">In %. ${FPR95_CONVENTION.join(' ')}</p>`;
 }
 
+/** What makes the figures doubtful. */
+export function warningList(warnings: readonly string[]): string {
+  const items = warnings.map((warning) => `<li>Note: ${escapeXml(warning)}.</li>`);
+  return items.length > 0 ? `<ul class="warnings">${items.join('')}</ul>` : '';
+}
+
 /** What the words of the report mean. */
 export function words({ evaluation, guard }: ReportContent): string {
   const [laOod] = evaluation.sets;

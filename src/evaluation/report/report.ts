@@ -4,7 +4,7 @@ import { fittingSection } from './fitting.ts';
 import { galleryRows, usualScores } from './gallery.ts';
 import { aurocMap } from './heat-map.ts';
 import { comparedSets } from './methods.ts';
-import { facts, overviewTable, verdicts, words } from './overview.ts';
+import { facts, overviewTable, verdicts, warningList, words } from './overview.ts';
 import { setSection } from './set-section.ts';
 import { manifest, timings } from './steps.ts';
 import { style } from './style.ts';
@@ -46,6 +46,7 @@ ${facts(content)}
 <h2 id="verdicts-title">What is found, and what is not</h2>
 ${verdicts(sets, anchorOf)}
 ${overviewTable(sets, anchorOf)}
+${warningList(content.warnings)}
 ${words(content)}
 </section>
 <section id="layers" aria-labelledby="layers-title">

@@ -32,6 +32,7 @@ code,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-s
 section{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:24px;margin:24px 0}
 footer{padding-top:4px;padding-bottom:40px;color:var(--soft);font-size:14px}
 .lead{margin:0 0 18px;max-width:75ch}
+.warnings{margin:10px 0 0;padding:0 0 0 18px;font-size:14px}
 .caption,figcaption{color:var(--soft);font-size:13.5px;line-height:1.45;margin:6px 0 0}
 figure{margin:0}
 small{color:var(--soft);font-weight:400;font-size:.86em}

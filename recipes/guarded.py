@@ -1,0 +1,99 @@
+"""A guarded model for engines that speak Python: what `la-ood score` does, on onnxruntime, NumPy and Pillow 13.
+
+Images are read and resized as la-ood does it, byte for byte; everything else is in the model.
+"""
+
+import functools
+import io
+import json
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+# The endings of files that la-ood takes for images, in lower case.
+IMAGE_ENDINGS = ("jpg", "jpeg", "png", "webp", "gif")
+
+# What is asked of a guarded model. It also yields logits and layer_scores.
+OUTPUTS = ("label", "ood_score", "p_value", "is_ood", "ood_layer")
+
+
+class GuardedModel:
+    """One onnxruntime session on one thread: an engine runs as many as it has cores.
+
+    model: the file that `la-ood guard` wrote, as a path or as its bytes.
+    """
+
+    def __init__(self, model):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3  # It warns of the optional input, `threshold`.
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._metadata = self._session.get_modelmeta().custom_metadata_map
+        if "la_ood.guard" not in self._metadata:
+            raise ValueError("this is no guarded model; la-ood guard makes one of a run")
+        (pixels,) = self._session.get_inputs()
+        self._batch, *self._size, _ = pixels.shape
+
+    def rows(self, folder, paths, encoded):
+        """The columns of `la-ood score --output scores.csv` of encoded images; `paths` are in `folder`, or below it."""
+        images = np.stack([pixels(*image, self._size, self._metadata) for image in zip(paths, encoded)])
+        # Where the batch size is fixed it is 1, else it is a name.
+        step = self._batch if isinstance(self._batch, int) else len(images)
+        runs = [
+            self._session.run(OUTPUTS, {"pixels": images[start : start + step]})
+            for start in range(0, len(images), step)
+        ]
+        outputs = dict(zip(OUTPUTS, map(np.concatenate, zip(*runs))))
+        return columns(folder, paths, outputs, self._metadata)
+
+
+# The same model, loaded once in a process, for engines that call functions and keep no objects.
+load = functools.cache(GuardedModel)
+
+
+def pixels(path, encoded, size, metadata):
+    """The bytes that the model takes of an image, height × width × 3; `size` is height and width."""
+    try:
+        image = Image.open(io.BytesIO(encoded)).convert("RGB")
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be decoded: {error}") from error
+    height, width = size
+    resample = Image.Resampling[metadata.get("la_ood.filter", "lanczos").upper()]
+    shorter_side = metadata.get("la_ood.shorter_side")
+    if shorter_side is None:
+        return np.asarray(image.resize((width, height), resample))
+    # torchvision's Resize(shorter_side), then CenterCrop((height, width)): what is smaller gets a black border.
+    shorter_side = int(shorter_side)
+    scaled = [shorter_side * side // min(image.size) for side in image.size]
+    image = image.resize(scaled, resample)
+    left, top = (crop_start(*sides) for sides in zip(image.size, (width, height)))
+    return np.asarray(image.crop((left, top, left + width, top + height)))
+
+
+def crop_start(whole, part):
+    """Where the middle `part` of `whole` begins; below zero where it is larger."""
+    return round((whole - part) / 2) if whole >= part else -((part - whole) // 2)
+
+
+def columns(folder, paths, outputs, metadata):
+    """A column a list or array, an element an image. Numbers are float64, so that they are printed as la-ood does."""
+    layers = json.loads(metadata["la_ood.layers"])
+    classes = dict(enumerate(json.loads(metadata.get("la_ood.classes", "[]"))))
+    labels = outputs["label"]
+    return {
+        "set": [folder] * len(paths),
+        "image": [name_in(folder, path) for path in paths],
+        "label": labels,
+        "class": [classes.get(label, "") for label in labels.tolist()],
+        "score": outputs["ood_score"].astype(np.float64),
+        "p_value": outputs["p_value"].astype(np.float64),
+        "is_ood": outputs["is_ood"],
+        "layer": [layers[layer] for layer in outputs["ood_layer"]],
+    }
+
+
+def name_in(folder, path):
+    """The path inside the folder, whichever of `s3://bucket/images`, `file:/images` and `/images` an engine writes."""
+    place = folder.split("://")[-1].strip("/")
+    return path.split(f"{place}/", 1)[1]

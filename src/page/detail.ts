@@ -1,0 +1,131 @@
+import type { Calibration } from '../evaluation/conformal.ts';
+import { byId, definitions, element } from './elements.ts';
+import { type Entry, isSmall, verdict } from './gallery.ts';
+import type { GuardFacts } from './guard-facts.ts';
+import { layerChart } from './layer-chart.ts';
+import { type RuntimeReport, runtimeTitles } from './open-runtime.ts';
+import type { Outputs } from './outputs.ts';
+import { scoreChart } from './score-chart.ts';
+import type { Scored } from './scorer.ts';
+import { milliseconds, percent, plural, score } from './text.ts';
+
+/** All that is known of one image. */
+export function showDetail(
+  entry: Entry | undefined,
+  facts: GuardFacts,
+  calibration: Calibration,
+  runtime: RuntimeReport | undefined,
+): void {
+  const detail = byId('detail');
+  detail.hidden = entry === undefined;
+  if (!entry) return;
+  const { name, scored, error } = entry;
+  const title = element('h2', {}, name);
+  if (error !== undefined) detail.replaceChildren(title, element('p', { class: 'problem' }, error));
+  else if (!scored || !runtime) detail.replaceChildren(title, element('p', {}, 'Waits for the model …'));
+  else detail.replaceChildren(title, ...parts(entry, scored, facts, calibration, runtime));
+}
+
+function parts(
+  entry: Entry,
+  scored: Scored,
+  facts: GuardFacts,
+  calibration: Calibration,
+  runtime: RuntimeReport,
+): HTMLElement[] {
+  const { outputs, note } = scored;
+  const decision = verdict(entry, calibration);
+  return [
+    element(
+      'div',
+      { class: 'verdict' },
+      pictures(entry, scored, facts),
+      element(
+        'div',
+        {},
+        element('p', { class: `decision ${decision.toLowerCase()}` }, decision),
+        element('p', { class: 'sentence' }, ...sentence(outputs, facts, decision === 'OOD')),
+        rows(scored, facts, runtime),
+        ...(note ? [element('p', { class: 'note' }, note)] : []),
+      ),
+    ),
+    element('h3', {}, `Its score among those of ${plural(facts.scores.length, 'known image')}`),
+    scoreChart(facts, calibration, outputs.score),
+    element('h3', {}, 'Layer profile: how surprised each place in the network is'),
+    layerChart(facts, outputs),
+  ];
+}
+
+function pictures({ url }: Entry, { pixels, stored }: Scored, { size }: GuardFacts): HTMLElement {
+  const { height, width } = size;
+  const canvas = element('canvas', { width, height, role: 'img', 'aria-label': 'What the network is given' });
+  const image = canvas.getContext('2d')!.createImageData(width, height);
+  for (let from = 0, to = 0; from < pixels.length; from += 3, to += 4)
+    image.data.set([pixels[from], pixels[from + 1], pixels[from + 2], 255], to);
+  canvas.getContext('2d')!.putImageData(image, 0, 0);
+  const original = element('img', {
+    src: url,
+    alt: `The image, ${stored.width} × ${stored.height}`,
+    class: isSmall({ stored } as Scored) ? 'small' : undefined,
+  });
+  return element(
+    'div',
+    { class: 'pictures' },
+    element('figure', {}, original, element('figcaption', {}, `${stored.width} × ${stored.height}`)),
+    element(
+      'figure',
+      { class: 'given' },
+      canvas,
+      element('figcaption', {}, `as the network sees it, ${width} × ${height}`),
+    ),
+  );
+}
+
+function sentence({ label, logits }: Outputs, facts: GuardFacts, isOod: boolean): (Node | string)[] {
+  if (label < 0) return ['It left the network early, as soon as it was seen to be OOD; it has no class.'];
+  const named = [
+    element('strong', {}, className(label, facts)),
+    `, softmax ${percent(softmax(logits)[label])}`,
+  ];
+  return isOod
+    ? ['Unlike what the classifier was made for. It would say ', ...named, '.']
+    : ['Nothing unusual. The classifier says ', ...named, '.'];
+}
+
+function rows(
+  { outputs, milliseconds: time }: Scored,
+  facts: GuardFacts,
+  runtime: RuntimeReport,
+): HTMLElement {
+  const { label, pValue, layer, stage } = outputs;
+  return definitions([
+    ['Class', element('data', { value: label }, label < 0 ? '–' : className(label, facts))],
+    ['Score', element('data', { value: outputs.score }, score(outputs.score))],
+    ['p-value', element('data', { value: pValue }, `${pValue.toFixed(4)}: ${likeIt(facts, outputs.score)}`)],
+    ['Most surprised', facts.layers[layer]],
+    ...(stage === undefined || !facts.stages
+      ? []
+      : ([['Left after', `stage ${stage + 1} of ${facts.stages.length}`]] as const)),
+    [
+      'Took',
+      `${milliseconds(time.run)} in ${runtimeTitles[runtime.name]}, ${milliseconds(time.decode)} to decode and resize`,
+    ],
+  ]);
+}
+
+function likeIt({ scores }: GuardFacts, value: number): string {
+  const higher = scores.filter((known) => !(known < value)).length;
+  return `${higher || 'none'} of ${plural(scores.length, 'known image')} ${higher === 1 ? 'scores' : 'score'} as high`;
+}
+
+/** A class by its name, where the guard knows it. */
+export function className(label: number, { classNames }: GuardFacts): string {
+  return classNames?.[label] ?? `class ${label}`;
+}
+
+function softmax(logits: readonly number[]): number[] {
+  const largest = Math.max(...logits);
+  const powers = logits.map((logit) => Math.exp(logit - largest));
+  const sum = powers.reduce((total, power) => total + power, 0);
+  return powers.map((power) => power / sum);
+}

@@ -1,0 +1,34 @@
+import type { Geometry } from '../../data/image-set.ts';
+import type { Calibration } from '../evaluation/conformal.ts';
+import type { Outputs } from './outputs.ts';
+
+/** What the page knows of its guarded model before it has loaded it: `guard.json` beside `guarded.onnx`, NaN as null. */
+export interface GuardFacts {
+  /** The folder and file that it was read from: `demo/guarded.onnx`. */
+  readonly name: string;
+  /** Of the file. */
+  readonly bytes: number;
+  /** The version of la-ood that wrote the guard. */
+  readonly version: string;
+  /** Of a known architecture, its name. */
+  readonly architecture?: string;
+  readonly classCount: number;
+  readonly classNames?: readonly string[];
+  /** What watches the layers, and how their scores become one. */
+  readonly detector: string;
+  readonly aggregation: string;
+  readonly layers: readonly string[];
+  /** What images are brought to. */
+  readonly size: Geometry;
+  /** The model's output of logits. */
+  readonly logits: string;
+  readonly calibration: Calibration;
+  /** The scores of the InD images that it was calibrated with. */
+  readonly scores: readonly number[];
+  /** Share of the network that is done after each stage, where images can leave early. */
+  readonly stages?: readonly number[];
+  /** SHA-256 of the backbone. */
+  readonly backbone: string;
+  /** What onnxruntime in Node makes of each of `checkImages`. */
+  readonly expected: readonly Outputs[];
+}

@@ -1,0 +1,107 @@
+import { element } from './elements.ts';
+import type { GuardFacts } from './guard-facts.ts';
+import type { Outputs } from './outputs.ts';
+import { score } from './text.ts';
+
+/** Standardised scores of InD images mostly lie within so many deviations. */
+const USUAL = 2;
+
+/** How surprised each layer is, from the first to the last: a bar each, and a table. */
+export function layerChart(facts: GuardFacts, outputs: Outputs): HTMLElement {
+  const { layers } = facts;
+  const { layerScores, layer } = outputs;
+  const isStandardised = facts.aggregation === 'evidence';
+  const known = layerScores.filter((value) => !Number.isNaN(value));
+  const low = Math.min(isStandardised ? -USUAL - 0.5 : 0, ...known);
+  const high = Math.max(isStandardised ? USUAL + 1.5 : 0, ...known);
+  const part = (value: number) => (100 * (value - low)) / (high - low || 1);
+  const isRoomy = layers.length <= 12;
+  const label = (value: number, i: number) =>
+    isRoomy || i === layer ? value.toFixed(1).replace('-', '−') : '';
+  const columns = layerScores.map((value, i) => {
+    const column = element('div', {
+      class: i === layer ? 'column worst' : 'column',
+      title: `${layers[i]}: ${reached(value)}`,
+    });
+    if (Number.isNaN(value)) column.classList.add('unknown');
+    else column.append(bar(part(Math.min(value, 0)), part(Math.max(value, 0)), label(value, i)));
+    return column;
+  });
+  const zero = element('div', { class: 'zero' });
+  zero.style.bottom = `${part(0)}%`;
+  const plot = element('div', { class: isRoomy ? 'plot roomy' : 'plot' });
+  if (isStandardised) {
+    const band = element('div', { class: 'band' });
+    band.style.bottom = `${part(-USUAL)}%`;
+    band.style.height = `${part(USUAL) - part(-USUAL)}%`;
+    plot.append(band);
+  }
+  plot.append(zero, element('div', { class: 'columns' }, ...columns));
+  const told = `Layer profile. Most surprised: ${layers[layer]}, ${score(layerScores[layer])}. The table below has all ${layers.length}.`;
+  return element(
+    'div',
+    {},
+    element(
+      'div',
+      { class: 'layer-chart', role: 'img', 'aria-label': told },
+      element(
+        'p',
+        { class: 'key' },
+        element('b', {}, layers[layer]),
+        ` is the most surprised.${isStandardised ? ' Shaded: what is usual.' : ''}`,
+      ),
+      plot,
+      ends(layers),
+    ),
+    table(facts, outputs),
+  );
+}
+
+/** A bar between two heights in percent, with a label above it. */
+function bar(from: number, to: number, label: string): HTMLElement {
+  const made = element('i', {}, element('span', { class: 'value' }, label));
+  made.style.bottom = `${from}%`;
+  made.style.height = `${to - from}%`;
+  return made;
+}
+
+function reached(value: number): string {
+  return Number.isNaN(value) ? 'left before' : score(value);
+}
+
+function ends(layers: readonly string[]): HTMLElement {
+  return element(
+    'div',
+    { class: 'ends' },
+    element('span', {}, layers[0]),
+    ...(layers.length > 1 ? [element('span', {}, layers[layers.length - 1])] : []),
+  );
+}
+
+function table({ layers }: GuardFacts, { layerScores, layer }: Outputs): HTMLElement {
+  const rows = layers.map((name, i) =>
+    element(
+      'tr',
+      { class: i === layer ? 'worst' : undefined },
+      element('th', { scope: 'row' }, name),
+      element(
+        'td',
+        {},
+        element('data', { value: layerScores[i] }, reached(layerScores[i])),
+        ...(i === layer ? [' (most surprised)'] : []),
+      ),
+    ),
+  );
+  const head = element(
+    'tr',
+    {},
+    element('th', { scope: 'col' }, 'Layer, first to last'),
+    element('th', { scope: 'col' }, 'Score'),
+  );
+  return element(
+    'details',
+    {},
+    element('summary', {}, 'As a table'),
+    element('table', {}, element('thead', {}, head), element('tbody', {}, ...rows)),
+  );
+}

@@ -1,0 +1,61 @@
+import { duplicates, imagePrints } from '../../../data/duplicates.ts';
+import { openImageSet } from '../../../data/open.ts';
+import type { OnProgress } from '../../common/progress.ts';
+
+export interface DuplicateReport {
+  /** The set that the others are compared with. */
+  readonly set: string;
+  readonly images: number;
+  readonly others: readonly DuplicateSet[];
+}
+
+/** Images of one set that are in the first one too. */
+export interface DuplicateSet {
+  readonly set: string;
+  readonly images: number;
+  readonly exact: number;
+  readonly near: number;
+  readonly duplicates: readonly {
+    readonly image: string;
+    /** The one in the first set. */
+    readonly of: string;
+    readonly exact: boolean;
+  }[];
+}
+
+/**
+ * Finds the images of some sets that are in another too, the same or nearly so (see `duplicates`): OOD images that are
+ * InD images make every figure meaningless, and test images that were trained on make it too good.
+ *
+ * @param set what to open (see `openImageSet`)
+ * @throws DataError where a set cannot be read
+ */
+export async function findDuplicates(
+  set: string,
+  others: readonly string[],
+  { onProgress }: { readonly onProgress?: OnProgress } = {},
+): Promise<DuplicateReport> {
+  const first = await openImageSet(set);
+  const prints = await imagePrints(first, onProgress);
+  const reports: DuplicateSet[] = [];
+  for (const other of others) {
+    const opened = await openImageSet(other);
+    const { name, length: total } = opened;
+    const found = duplicates(await imagePrints(opened, onProgress), prints, (done) =>
+      onProgress?.({ task: `comparing ${name}`, done, total, unit: 'images' }),
+    );
+    const exact = found.filter((duplicate) => duplicate.exact).length;
+    reports.push({
+      set: other,
+      images: opened.length,
+      exact,
+      near: found.length - exact,
+      duplicates: found.map(({ image, of, exact }) => ({
+        image: opened.imageName(image),
+        of: first.imageName(of),
+        exact,
+      })),
+    });
+  }
+  return { set, images: first.length, others: reports };
+}

@@ -1,0 +1,155 @@
+import { readFile, stat } from 'node:fs/promises';
+import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { RunError } from '../../common/errors.ts';
+import { sha256Files, writeAtomically } from '../../common/files.ts';
+import type { OnProgress } from '../../common/progress.ts';
+import { BACKBONE_KEY, detectorsOfModel } from '../../detectors/detectors-model.ts';
+import { baselineScores } from '../../evaluation/baselines.ts';
+import { aurocChart } from '../../evaluation/chart.ts';
+import { type EvaluateOptions, type Evaluation, evaluate } from '../../evaluation/evaluate.ts';
+import type { ScoredSet } from '../../evaluation/scored-set.ts';
+import { layerCsv, summaryCsv, summaryJson } from '../../evaluation/tables.ts';
+import { decodeModel } from '../../graph/read.ts';
+import { getMetadata } from '../../graph/rewrite.ts';
+import type { DeviceName } from '../../runtime/device.ts';
+import { GraphSession } from '../../runtime/graph-session.ts';
+import {
+  type FeatureLayer,
+  featureFile,
+  featureLayers,
+  oodFiles,
+  setName,
+} from '../features/feature-files.ts';
+import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
+import type { RunFolder } from '../run-folder.ts';
+import { warningsOf } from './evaluation-warnings.ts';
+import { writeReport } from './report.ts';
+
+export interface EvaluateRunOptions extends EvaluateOptions {
+  /** Name of the InD set; the one whose test features the run folder has, where absent. */
+  readonly ind?: string;
+  /** Names of the OOD sets; all that the run folder has test features of, where absent. */
+  readonly ood?: readonly string[];
+  readonly device?: DeviceName;
+  readonly onProgress?: OnProgress;
+}
+
+export interface EvaluateRunReport {
+  readonly evaluation: Evaluation;
+  /** The files written, relative to the run folder. */
+  readonly files: readonly string[];
+  readonly seconds: number;
+  /** What makes figures doubtful, in a line each: images of an OOD set that are InD images, sets of different sizes. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Scores the InD test features and those of each OOD set with the run's detectors, and writes a table for each set and
+ * a summary into `results/`, and all of it to look at into `report.html`.
+ *
+ * @throws RunError where detectors or features are missing, or belong to different backbones
+ */
+export async function evaluateRun(
+  run: RunFolder,
+  options: EvaluateRunOptions = {},
+): Promise<EvaluateRunReport> {
+  const { ind: indName, ood: oodNames, device, onProgress, ...evaluation } = options;
+  const path = run.file('detectors.onnx');
+  if (!(await stat(path).catch(() => undefined)))
+    throw new RunError(path, 'is missing', `run la-ood fit --run ${run.path} first`);
+  const model = decodeModel(await readFile(path), path);
+  const detectors = detectorsOfModel(model, path);
+  const backbone = getMetadata(model)[BACKBONE_KEY];
+
+  const ind = await featureFile(run, 'test', indName);
+  const oods = await oodFiles(run, ind, oodNames);
+  const sets = [ind, ...oods];
+  const [ofDetectors, ...ofSets] = await sha256Files([path, ...sets], onProgress);
+  const inputs: Record<string, string> = { detectors: ofDetectors! };
+  for (const [s, file] of sets.entries()) inputs[setName(file)] = ofSets[s]!;
+
+  let result: Evaluation | undefined;
+  let warnings: readonly string[] = [];
+  const { record } = await run.do({
+    name: 'evaluate',
+    settings: { ...evaluation },
+    // Scores are not kept, so that an evaluation is always made anew: it takes seconds.
+    inputs: { ...inputs, at: new Date().toISOString() },
+    run: async () => {
+      const session = await GraphSession.open(model, { device });
+      try {
+        const layers = detectors.map(({ tap }) => tap);
+        const score = (file: string) => scoreFile(session, layers, file, backbone, onProgress);
+        const indScores = await score(ind);
+        const oodScores: ScoredSet[] = [];
+        for (const file of oods) oodScores.push((await score(file)).scores);
+        const named = indScores.layers.map(({ tap, index }) => ({ name: tap, index }));
+        result = evaluate(named, indScores.scores, oodScores, { ...evaluation, onProgress });
+        warnings = await warningsOf(result, ind, oods);
+        const tables = await writeTables(run, result);
+        const scores = { layers: named, ind: indScores.scores, oods: oodScores, options: evaluation };
+        const files = { ind, oods, hashes: inputs };
+        const report = await writeReport(run, {
+          ...{ evaluation: result, warnings, detectors, scores, files, onProgress },
+        });
+        return { outputs: [...tables, report], device: session.device };
+      } finally {
+        await session.close();
+      }
+    },
+  });
+  return { evaluation: result!, files: Object.keys(record.outputs), seconds: record.seconds, warnings };
+}
+
+/** Scores a feature file, block by block. */
+async function scoreFile(
+  session: GraphSession,
+  taps: readonly string[],
+  path: string,
+  backbone: string | undefined,
+  onProgress?: OnProgress,
+): Promise<{ scores: ScoredSet; layers: FeatureLayer[] }> {
+  const name = setName(path);
+  const features = await openFeatures(path);
+  try {
+    const layers = layersOf(features, taps, path, backbone);
+    const { count } = features;
+    const scores = taps.map(() => new Float32Array(count));
+    const progress = { task: `score ${name}`, tell: onProgress };
+    for await (const { start, rows, outputs } of runOnFeatures(
+      session,
+      features,
+      layers,
+      ['layer_scores'],
+      progress,
+    )) {
+      const values = outputs.layer_scores.data as Float32Array;
+      for (let i = 0; i < rows; i++)
+        for (let l = 0; l < taps.length; l++) scores[l][start + i] = values[i * taps.length + l];
+    }
+    return { scores: { name, count, layers: scores, baselines: baselines(features) }, layers };
+  } finally {
+    features.close();
+  }
+}
+
+/** MSP, maximum logit and energy, where the file says which layer the logits are. */
+function baselines(features: FeatureFile): ScoredSet['baselines'] {
+  const layer = featureLayers(features).find(({ tap }) => tap === features.attributes.logits);
+  if (!layer) return undefined;
+  return { ...baselineScores(features.readLayer(layer.index), layer.width) };
+}
+
+async function writeTables(run: RunFolder, evaluation: Evaluation): Promise<string[]> {
+  const tables: [string, string][] = [
+    ...evaluation.sets.map((set): [string, string] => [
+      `results/${evaluation.ind}-vs-${set.ood}.csv`,
+      layerCsv(set),
+    ]),
+    ['results/summary.csv', summaryCsv(evaluation)],
+    ['results/summary.json', summaryJson(evaluation)],
+    ['results/auroc.svg', aurocChart(evaluation)],
+  ];
+  for (const [file, text] of tables) await writeAtomically(run.file(file), text);
+  return tables.map(([file]) => file);
+}

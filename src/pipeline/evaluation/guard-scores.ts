@@ -1,0 +1,82 @@
+import { stat } from 'node:fs/promises';
+import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { sha256File } from '../../common/files.ts';
+import type { OnProgress } from '../../common/progress.ts';
+import type { GuardScores } from '../../evaluation/report/content.ts';
+import { ElementType, type ModelProto } from '../../graph/onnx.ts';
+import { partBehind } from '../../graph/part.ts';
+import { readModel } from '../../graph/read.ts';
+import { GraphSession } from '../../runtime/graph-session.ts';
+import { featureLayers, setName } from '../features/feature-files.ts';
+import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
+import { GUARD_FILE, type GuardReport, halves } from '../guard/guard.ts';
+import type { RunFolder } from '../run-folder.ts';
+
+/**
+ * What the run's guard says of features: `guarded.onnx` from the pooled taps on, so that no image is needed.
+ *
+ * @param hashes SHA-256 of the feature files by the names of their sets
+ * @returns undefined where there is no guard, or it was calibrated on other features
+ */
+export async function guardScores(
+  run: RunFolder,
+  ind: string,
+  oods: readonly string[],
+  hashes: Readonly<Record<string, string>>,
+  onProgress?: OnProgress,
+): Promise<GuardScores | undefined> {
+  const record = run.record('guard');
+  const path = run.file(GUARD_FILE);
+  const isIntact =
+    record?.inputs.heldOut === hashes[setName(ind)] &&
+    (await stat(path).catch(() => undefined)) &&
+    record?.outputs[GUARD_FILE] === (await sha256File(path));
+  if (!record || !isIntact) return undefined;
+  const { detector, aggregation, calibration } = record.results as unknown as GuardReport;
+  const model = await readModel(path);
+  const known = await scoresOf(model, path, ind, onProgress);
+  const [, calibrationRows] = halves(Number(record.settings.seed));
+  const ood = new Map<string, Float32Array>();
+  for (const file of oods) ood.set(setName(file), await scoresOf(model, path, file, onProgress));
+  return {
+    method: `${detector}, ${aggregation}`,
+    calibration,
+    ind: Float32Array.from(calibrationRows(known.length), (row) => known[row]),
+    ood,
+  };
+}
+
+async function scoresOf(
+  guarded: ModelProto,
+  where: string,
+  file: string,
+  onProgress?: OnProgress,
+): Promise<Float32Array> {
+  const features = await openFeatures(file);
+  try {
+    const types = featureLayers(features).map(
+      ({ tap, width }) => [tap, { elemType: ElementType.float, shape: ['batch', width] }] as const,
+    );
+    const scorer = partBehind(guarded, new Map(types), ['ood_score'], where);
+    const session = await GraphSession.open(scorer, { device: 'cpu' });
+    try {
+      const taps = scorer.graph.input.map(({ name }) => name);
+      const layers = layersOf(features, taps, file, undefined);
+      const scores = new Float32Array(features.count);
+      const progress = { task: `guard ${setName(file)}`, tell: onProgress };
+      for await (const { start, outputs } of runOnFeatures(
+        session,
+        features,
+        layers,
+        ['ood_score'],
+        progress,
+      ))
+        scores.set(outputs.ood_score.data as Float32Array, start);
+      return scores;
+    } finally {
+      await session.close();
+    }
+  } finally {
+    features.close();
+  }
+}

@@ -1,0 +1,69 @@
+import type { Geometry } from '../../../data/image-set.ts';
+import { type BackboneMetadata, backboneMetadata } from '../../../models/metadata.ts';
+import { GraphError } from '../../common/errors.ts';
+import { describeClassifier } from '../../graph/classifier/classifier.ts';
+import type { ModelProto } from '../../graph/onnx.ts';
+import { type Preprocessing, prependPreprocessing } from '../../graph/preprocessing.ts';
+import { exposeTaps, pruneUnused } from '../../graph/rewrite.ts';
+import { inferShapes } from '../../graph/shapes.ts';
+
+/** A backbone rewritten to go from pixels (`pixels`, uint8 N×H×W×3) to the pooled value of every tap, float32 N×C. */
+export interface FeatureGraph {
+  readonly model: ModelProto;
+  /** Names of the outputs, in the order of the layers. */
+  readonly taps: readonly string[];
+  /** Those of them that get a detector unless something else is asked for. */
+  readonly detectorTaps: readonly string[];
+  /** Channels of each. */
+  readonly widths: readonly number[];
+  /** The tap that is the logits. */
+  readonly logits: string;
+  /** The images that it takes, and how others are brought to their size. */
+  readonly size: Geometry;
+  /** The number of images that it takes at once; absent where it takes any. */
+  readonly batch?: number;
+}
+
+/**
+ * Rewrites a backbone, by what its metadata say of its taps and its normalisation.
+ *
+ * @param where the file, for errors
+ * @throws GraphError where the metadata do not say it
+ */
+export function featureGraph(backbone: ModelProto, where: string): FeatureGraph {
+  const metadata = backboneMetadata(backbone, where);
+  const { taps, detectorTaps = taps, filter, shorterSide } = metadata;
+  const { dtype, height, width, batch } = describeClassifier(backbone, where);
+  const preprocessing = preprocessingOf(metadata);
+  if (!taps || (dtype !== 'uint8' && !preprocessing))
+    throw new GraphError(where, 'does not say its taps and its normalisation', 'make it with la-ood import');
+  if (!height || !width)
+    throw new GraphError(where, 'its input does not say the height and width of its images');
+  const normalised = dtype === 'uint8' ? undefined : preprocessing;
+  const model = pruneUnused(prependPreprocessing(exposeTaps(backbone, taps, where), normalised));
+  const shapes = inferShapes(model);
+  const widths = taps.map((tap) => {
+    const width = shapes.get(tap)?.shape?.[1];
+    if (typeof width !== 'number') throw new GraphError(where, `the width of tap ${tap} cannot be inferred`);
+    return width;
+  });
+  return {
+    model,
+    taps,
+    detectorTaps: detectorTaps!,
+    widths,
+    logits: backbone.graph.output[0].name,
+    size: { height, width, filter, shorterSide },
+    batch,
+  };
+}
+
+/** What a backbone's metadata say of the normalisation; undefined where they say none. */
+export function preprocessingOf({
+  mean,
+  std,
+  scale,
+  channelOrder,
+}: Partial<BackboneMetadata>): Preprocessing | undefined {
+  return mean && std && { mean, std, scale, channelOrder };
+}

@@ -1,0 +1,66 @@
+import type { FeatureFile } from '../../../converters/hdf5/features.ts';
+import { RunError } from '../../common/errors.ts';
+import type { OnProgress } from '../../common/progress.ts';
+import type { Tensor } from '../../common/tensor.ts';
+import type { GraphSession, Tensors } from '../../runtime/graph-session.ts';
+import { type FeatureLayer, featureLayers } from './feature-files.ts';
+
+/** Samples of one graph run. */
+const ROWS = 1000;
+
+/** What a graph made of some rows of a feature file. */
+export interface RowOutputs {
+  readonly start: number;
+  readonly rows: number;
+  readonly outputs: Tensors;
+}
+
+/** Runs a graph of pooled features over a feature file, block by block. */
+export async function* runOnFeatures(
+  session: GraphSession,
+  features: FeatureFile,
+  layers: readonly FeatureLayer[],
+  outputs: readonly string[],
+  progress?: { readonly task: string; readonly tell?: OnProgress },
+): AsyncGenerator<RowOutputs, void, undefined> {
+  const { count } = features;
+  for (let start = 0; start < count; start += ROWS) {
+    const rows = Math.min(ROWS, count - start);
+    const feeds = Object.fromEntries(
+      layers.map(({ tap, index, width }): [string, Tensor] => [
+        tap,
+        { dtype: 'float32', shape: [rows, width], data: features.readLayerRows(index, start, rows) },
+      ]),
+    );
+    yield { start, rows, outputs: await session.run(feeds, outputs) };
+    progress?.tell?.({ task: progress.task, done: start + rows, total: count, unit: 'images' });
+  }
+}
+
+/**
+ * The layers of a feature file that a graph takes.
+ *
+ * @param backbone SHA-256 of the backbone that the features must be of; any where absent
+ * @throws RunError where the file lacks one, or was made by another backbone
+ */
+export function layersOf(
+  features: FeatureFile,
+  taps: readonly string[],
+  path: string,
+  backbone: string | undefined,
+): FeatureLayer[] {
+  const { backbone_sha256: own } = features.attributes;
+  if (own && backbone && own !== backbone)
+    throw new RunError(
+      path,
+      'was made by another backbone than the detectors were fitted on',
+      'run la-ood features and la-ood fit again, with one backbone',
+    );
+  const layers = featureLayers(features);
+  return taps.map((tap) => {
+    const layer = layers.find((candidate) => candidate.tap === tap);
+    if (!layer)
+      throw new RunError(path, `has no layer ${tap}, which is watched`, 'run la-ood features again');
+    return layer;
+  });
+}

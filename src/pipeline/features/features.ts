@@ -1,0 +1,224 @@
+import { writeFeatures } from '../../../converters/hdf5/write-features.ts';
+import { batches } from '../../../data/batches.ts';
+import type { ImageSet } from '../../../data/image-set.ts';
+import { openImageSet } from '../../../data/open.ts';
+import { undamaged } from '../../../data/undamaged.ts';
+import { RunError, UsageError } from '../../common/errors.ts';
+import type { OnProgress } from '../../common/progress.ts';
+import type { DeviceName } from '../../runtime/device.ts';
+import type { RunFolder } from '../run-folder.ts';
+import { Backbone } from './backbone.ts';
+import { FeatureBlocks } from './feature-blocks.ts';
+
+/** A set of images: its name, and what to open (see `openImageSet`). */
+export interface NamedSet {
+  readonly name: string;
+  readonly source: string;
+}
+
+export interface FeatureOptions {
+  /** The InD set that detectors are fitted on. */
+  readonly train?: NamedSet;
+  /** The InD set that they are tested on. */
+  readonly test?: NamedSet;
+  readonly ood?: readonly NamedSet[];
+  readonly device?: DeviceName;
+  /** Images a run; the fastest number on this machine where absent. */
+  readonly batch?: number;
+  /** Seed of generated sets. */
+  readonly seed?: number;
+  /** `original` stores float64, as the original does, and follows it where its sets differ. */
+  readonly compat?: 'original';
+  /** Turns image files as their EXIF orientation says; the original does not. */
+  readonly orient?: boolean;
+  /** Leaves out the images that cannot be decoded, where they would end the work. */
+  readonly skipDamaged?: boolean;
+  readonly onProgress?: OnProgress;
+}
+
+/** What a set is for. */
+export type Role = 'train' | 'test' | 'ood';
+
+export interface FeatureReport {
+  /** Name of the feature file without its ending: `cifar10_train`. */
+  readonly set: string;
+  readonly images: number;
+  /** Names of the images that were left out because they cannot be decoded. */
+  readonly skipped?: readonly string[];
+  /** Share of the images that the backbone classifies right, where the set's classes can be the backbone's. */
+  readonly accuracy?: number;
+  readonly device?: string;
+  readonly seconds: number;
+  readonly done: 'now' | 'before';
+}
+
+/**
+ * Runs the backbone of a run folder over sets of images, and writes the pooled value of every tap into
+ * `features/<set>_train.hdf5` and `features/<set>_test.hdf5`, in the original's layout.
+ *
+ * Work that was cut off goes on where it was: the features of each block of images are kept until the set is done.
+ *
+ * @throws RunError where the folder has no backbone, or an InD set has the name of an OOD set; GraphError, DataError where backbone or images are unusable
+ */
+export async function extractFeatures(run: RunFolder, options: FeatureOptions): Promise<FeatureReport[]> {
+  const { train, test, ood = [] } = options;
+  const sets: [NamedSet, Role][] = ood.map((set) => [set, 'ood']);
+  if (test) sets.unshift([test, 'test']);
+  if (train) sets.unshift([train, 'train']);
+  refuseClashes(run, sets);
+  const backbone = await Backbone.open(run, options);
+  try {
+    const reports: FeatureReport[] = [];
+    for (const [set, role] of sets) reports.push(await extractSet(run, backbone, set, role, options));
+    return reports;
+  } finally {
+    await backbone.close();
+  }
+}
+
+function fileName(name: string, role: Role): string {
+  return `${name}_${role === 'train' ? 'train' : 'test'}`;
+}
+
+/** An OOD set by the name of the InD set would take its place, and InD would be measured against itself. */
+function refuseClashes(run: RunFolder, sets: readonly [NamedSet, Role][]): void {
+  const seen = new Set<string>();
+  for (const [{ name }, role] of sets) {
+    const file = fileName(name, role);
+    if (seen.has(file))
+      throw new UsageError(`set ${name}`, 'is named twice', 'give each set a name of its own');
+    seen.add(file);
+    const recorded = run.record(`features/${file}`)?.results.role;
+    if (recorded !== undefined && recorded !== role)
+      throw new RunError(
+        run.file('features', `${file}.hdf5`),
+        `is an ${recorded === 'ood' ? 'OOD' : 'InD'} set of this run`,
+        'give this set another name, or take another run folder',
+      );
+  }
+}
+
+async function extractSet(
+  run: RunFolder,
+  backbone: Backbone,
+  { name, source }: NamedSet,
+  role: Role,
+  { compat, seed = 0, orient, skipDamaged, onProgress }: FeatureOptions,
+): Promise<FeatureReport> {
+  const set = fileName(name, role);
+  const opened = await openImageSet(source, { name: set, seed, compat, orient });
+  const { images, skipped } = skipDamaged ? await undamaged(opened, onProgress) : { images: opened };
+  const { taps, detectorTaps, widths, logits } = backbone.graph;
+  const logitsLayer = taps.indexOf(logits);
+  const output = `features/${set}.hdf5`;
+  const precision = compat === 'original' ? 'float64' : 'float32';
+  const attributes = {
+    detector_taps: JSON.stringify(detectorTaps),
+    logits,
+    backbone_sha256: backbone.sha256,
+    dataset: set,
+  };
+  const { record, done } = await run.do({
+    name: `features/${set}`,
+    settings: { taps, precision, ...(orient && { orient }) },
+    inputs: { backbone: backbone.sha256, images: await images.fingerprint() },
+    run: async (key) => {
+      const blocks = new FeatureBlocks(
+        run.file(`features/.${set}.${key.slice(0, 8)}`),
+        widths,
+        images.length,
+      );
+      await computeBlocks(blocks, backbone, images, onProgress);
+      let correct = 0;
+      await writeFeatures(
+        run.file(output),
+        { widths, count: images.length, taps, precision, attributes },
+        async (append) => {
+          for (const { start, end } of blocks.ranges()) {
+            const layers = await blocks.read(start, end);
+            correct += countCorrect(images, layers[logitsLayer], start, end);
+            append(layers);
+          }
+        },
+      );
+      await blocks.remove();
+      const comparable = images.classes?.length === widths[logitsLayer];
+      return {
+        outputs: [output],
+        results: {
+          role,
+          images: images.length,
+          source,
+          ...(seed !== 0 && { seed }),
+          ...(skipped && { skipped }),
+          ...(comparable && { accuracy: correct / images.length, classes: images.classes }),
+        },
+        device: await backbone.device(),
+      };
+    },
+  });
+  // Finding that nothing has changed takes time too.
+  if (done === 'before')
+    onProgress?.({ task: `features ${set}`, done: images.length, total: images.length, unit: 'images' });
+  const { accuracy } = record.results as { accuracy?: number };
+  return {
+    set,
+    images: images.length,
+    skipped,
+    accuracy,
+    device: record.device,
+    seconds: record.seconds,
+    done,
+  };
+}
+
+/** Computes the blocks that are not there yet. */
+async function computeBlocks(
+  blocks: FeatureBlocks,
+  backbone: Backbone,
+  images: ImageSet,
+  onProgress?: OnProgress,
+): Promise<void> {
+  const { size, taps, widths } = backbone.graph;
+  let done = 0;
+  const tell = () =>
+    onProgress?.({ task: `features ${images.name}`, done, total: images.length, unit: 'images' });
+  const missing: { start: number; end: number }[] = [];
+  for (const range of blocks.ranges())
+    if (await blocks.has(range.start, range.end)) done += range.end - range.start;
+    else missing.push(range);
+  if (done > 0) tell();
+  for (const { start, end } of missing) {
+    const layers = widths.map((width) => new Float32Array((end - start) * width));
+    const batch = await backbone.batchSize(images);
+    const running = new Set<Promise<void>>();
+    for await (const { start: first, count, pixels } of batches(images, { batch, size, start, end })) {
+      const run = backbone.run(pixels, count).then((outputs) => {
+        taps.forEach((tap, l) => {
+          layers[l].set(outputs[tap].data as Float32Array, (first - start) * widths[l]);
+        });
+        done += count;
+        tell();
+        running.delete(run);
+      });
+      // Whoever waits below hears of a failure; until then Node would take it for a crash.
+      run.catch(() => {});
+      running.add(run);
+      if (running.size >= 2 * (await backbone.parallelRuns())) await Promise.race(running);
+    }
+    await Promise.all(running);
+    await blocks.write(start, layers);
+  }
+}
+
+function countCorrect(images: ImageSet, logits: Float32Array, start: number, end: number): number {
+  const classes = logits.length / (end - start);
+  let correct = 0;
+  for (let i = start; i < end; i++) {
+    const row = logits.subarray((i - start) * classes, (i - start + 1) * classes);
+    let top = 0;
+    for (let c = 1; c < classes; c++) if (row[c] > row[top]) top = c;
+    if (top === images.label(i)) correct++;
+  }
+  return correct;
+}

@@ -1,0 +1,52 @@
+import type { Geometry } from '../../../data/image-set.ts';
+import { backboneMetadata } from '../../../models/metadata.ts';
+import { GraphError } from '../../common/errors.ts';
+import { CALIBRATION } from '../../detectors/decision-model.ts';
+import type { ModelProto } from '../../graph/onnx.ts';
+import { getMetadata } from '../../graph/rewrite.ts';
+import { tensorFromProto } from '../../graph/tensor.ts';
+import { CLASSES_KEY } from './guard.ts';
+
+/** What a guarded model says of itself. */
+export interface Guard {
+  readonly layers: string[];
+  readonly classNames?: string[];
+  /** What images are brought to. */
+  readonly size: Geometry;
+  /** Images a run, where the graph takes no other number. */
+  readonly batch?: number;
+}
+
+/** @throws GraphError where the file is no guarded model */
+export function guardOf(model: ModelProto, where: string): Guard {
+  const metadata = getMetadata(model);
+  if (metadata['la_ood.guard'] === undefined) throw noGuard(where);
+  const { filter, shorterSide } = backboneMetadata(model, where);
+  const input = model.graph.input.find(({ name }) => name === 'pixels');
+  const dims = input?.type?.tensorType?.shape?.dim ?? [];
+  const [batch, height, width] = dims.map(({ dimValue }) =>
+    dimValue === undefined ? undefined : Number(dimValue),
+  );
+  if (!height || !width) throw new GraphError(where, 'its input does not say the size of its images');
+  return {
+    layers: JSON.parse(metadata['la_ood.layers']),
+    classNames: metadata[CLASSES_KEY] === undefined ? undefined : JSON.parse(metadata[CLASSES_KEY]),
+    size: { height, width, filter, shorterSide },
+    batch,
+  };
+}
+
+/**
+ * The scores of the InD images that a guarded model was calibrated with.
+ *
+ * @throws GraphError where the file is no guarded model
+ */
+export function calibrationScores({ graph }: ModelProto, where: string): Float32Array {
+  const scores = graph.initializer.find(({ name }) => name === CALIBRATION);
+  if (!scores) throw noGuard(where);
+  return tensorFromProto(scores, where).data as Float32Array;
+}
+
+function noGuard(where: string): GraphError {
+  return new GraphError(where, 'is no guarded model', 'la-ood guard makes one of a run');
+}

@@ -1,0 +1,103 @@
+import { GraphError } from '../../common/errors.ts';
+import { RandomState } from '../../common/random.ts';
+import type { Tensor } from '../../common/tensor.ts';
+import { conformalPValues } from '../../evaluation/conformal.ts';
+import { joinModels } from '../../graph/join.ts';
+import type { ModelProto } from '../../graph/onnx.ts';
+import { readModel } from '../../graph/read.ts';
+import { setMetadata } from '../../graph/rewrite.ts';
+import { GraphSession, type Tensors } from '../../runtime/graph-session.ts';
+import type { FeatureGraph } from '../features/feature-graph.ts';
+import type { Scorer } from './scorer.ts';
+
+/** Largest difference to the separate pieces, as a share of the largest value. */
+const TOLERANCE = 1e-4;
+
+/** What a guarded model yields, in this order. */
+const OUTPUTS = ['label', 'ood_score', 'p_value', 'is_ood', 'ood_layer', 'layer_scores'];
+
+/** Network, scorer and decision in one model. */
+export function guardedModel(
+  features: FeatureGraph,
+  scorer: Scorer,
+  decision: ModelProto,
+  metadata: Readonly<Record<string, string>>,
+  where: string,
+): ModelProto {
+  const whole = joinModels(joinModels(features.model, scorer.model, where), decision, where);
+  const outputs = [features.logits, ...OUTPUTS].map(
+    (name) => whole.graph.output.find((output) => output.name === name)!,
+  );
+  return setMetadata({ ...whole, graph: { ...whole.graph, output: outputs } }, metadata);
+}
+
+/**
+ * Compares the written file with the feature graph, the scorer and p-values computed here, on made images.
+ *
+ * @throws GraphError where it does not do what they do
+ */
+export async function verifyGuarded(
+  path: string,
+  features: FeatureGraph,
+  scorer: Scorer,
+  calibration: Float32Array,
+  threshold: number,
+): Promise<void> {
+  const pixels = testImages(features);
+  const pooled = await runOnce(features.model, { pixels }, [...new Set([...scorer.taps, features.logits])]);
+  const taps = Object.fromEntries(scorer.taps.map((tap) => [tap, pooled[tap]]));
+  const { ood_score } = await runOnce(scorer.model, taps, ['ood_score']);
+  const guarded = await runOnce(await readModel(path), { pixels }, [features.logits, ...OUTPUTS]);
+  const expected: Record<string, Float32Array> = {
+    [features.logits]: pooled[features.logits].data as Float32Array,
+    ood_score: ood_score.data as Float32Array,
+  };
+  const scores = Float32Array.from(guarded.ood_score.data as Float32Array);
+  expected.p_value = Float32Array.from(conformalPValues(calibration, scores));
+  expected.is_ood = scores.map((score) => (score > threshold ? 1 : 0));
+  for (const [name, values] of Object.entries(expected)) requireEqual(path, name, guarded[name], values);
+}
+
+/** @throws GraphError where an output of a written file differs from what its pieces say */
+export function requireEqual(path: string, name: string, found: Tensor, expected: ArrayLike<number>): void {
+  const values = Array.from(expected);
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+  const difference = values.reduce(
+    (most, value, i) => Math.max(most, Math.abs(value - Number(found.data[i]))),
+    0,
+  );
+  if (!(difference <= TOLERANCE * largest))
+    throw new GraphError(
+      path,
+      `its ${name} differs by ${difference.toPrecision(2)} from that of its pieces`,
+      'do not use it, and report this',
+    );
+}
+
+/** Opens a model on the CPU, and runs it once. */
+export async function runOnce(
+  model: ModelProto,
+  feeds: Tensors,
+  outputs?: readonly string[],
+): Promise<Tensors> {
+  const session = await GraphSession.open(model, { device: 'cpu' });
+  try {
+    return await session.run(feeds, outputs);
+  } finally {
+    await session.close();
+  }
+}
+
+/** Noise, and noise smoothed over the whole image: a seeded handful of images, as many as the graph takes. */
+export function testImages({ size: { height, width }, batch }: FeatureGraph): Tensor {
+  const count = batch ?? 8;
+  const random = new RandomState(0);
+  const data = new Uint8Array(count * height * width * 3);
+  for (let i = 0; i < count; i++) {
+    const spread = 256 >> (i % 8);
+    const base = random.integer(256 - spread);
+    for (let at = 0; at < height * width * 3; at++)
+      data[i * height * width * 3 + at] = base + random.integer(spread - 1);
+  }
+  return { dtype: 'uint8', shape: [count, height, width, 3], data };
+}

@@ -1,0 +1,109 @@
+import { batches } from '../../../data/batches.ts';
+import { openImageSet } from '../../../data/open.ts';
+import { undamaged } from '../../../data/undamaged.ts';
+import type { OnProgress } from '../../common/progress.ts';
+import { withThreshold } from '../../detectors/decision-model.ts';
+import { readModel } from '../../graph/read.ts';
+import type { DeviceName } from '../../runtime/device.ts';
+import { SessionPool } from '../../runtime/session-pool.ts';
+import { guardOf } from './guarded-file.ts';
+
+export interface ScoreOptions {
+  readonly device?: DeviceName;
+  /** Images a run, 32 where absent. */
+  readonly batch?: number;
+  /** Scores above it are OOD; the file's own where absent. */
+  readonly threshold?: number;
+  /** Turns image files as their EXIF orientation says. */
+  readonly orient?: boolean;
+  /** Leaves out images that cannot be decoded. */
+  readonly skipDamaged?: boolean;
+  readonly onProgress?: OnProgress;
+}
+
+/** What a guarded model says of an image. */
+export interface ScoredImage {
+  /** The set that it is of, as it was given, and its name there. */
+  readonly set: string;
+  readonly image: string;
+  /** The predicted class, by number; −1 where an image left early. And by name, where the guard knows it. */
+  readonly label: number;
+  readonly className?: string;
+  /** Higher is more OOD. */
+  readonly score: number;
+  /** The share of InD images that are at least as suspicious, (0, 1]. */
+  readonly pValue: number;
+  readonly isOod: boolean;
+  /** The layers that are farthest from what is usual. */
+  readonly layer: string;
+}
+
+/** Images that are read and scored before results are given out. */
+const DEFAULT_BATCH = 32;
+
+/**
+ * Scores sets of images with a guarded model, batch by batch and in order: memory does not grow with the sets.
+ *
+ * @param path a `guarded.onnx` of `guardRun`
+ * @param sources sets as `openImageSet` takes them
+ * @throws GraphError where the file is no guarded model; DataError where images cannot be read
+ */
+export async function* scoreImages(
+  path: string,
+  sources: readonly string[],
+  options: ScoreOptions = {},
+): AsyncGenerator<ScoredImage, void, undefined> {
+  const { device, threshold, orient, skipDamaged, onProgress } = options;
+  const model = await readModel(path);
+  const { layers, classNames, size, batch: only } = guardOf(model, path);
+  const batch = only ?? options.batch ?? DEFAULT_BATCH;
+  const guarded = threshold === undefined ? model : withThreshold(model, threshold);
+  const pool = await SessionPool.open(guarded, device);
+  try {
+    for (const source of sources) {
+      const opened = await openImageSet(source, { orient });
+      const { images } = skipDamaged ? await undamaged(opened, onProgress) : { images: opened };
+      const score = async (pixels: Uint8Array, count: number) => {
+        const shape = [count, size.height, size.width, 3];
+        return pool.run({ pixels: { dtype: 'uint8', shape, data: pixels } }, OUTPUTS);
+      };
+      // As many runs at once as there are sessions; results are given out in order.
+      const running: { start: number; count: number; outputs: ReturnType<typeof score> }[] = [];
+      const next = async function* () {
+        const { start, count, outputs } = running.shift()!;
+        const { label, ood_score, p_value, is_ood, ood_layer } = await outputs;
+        for (let i = 0; i < count; i++)
+          yield {
+            set: source,
+            image: images.imageName(start + i),
+            label: Number(label.data[i]),
+            ...(classNames?.[Number(label.data[i])] !== undefined && {
+              className: classNames[Number(label.data[i])],
+            }),
+            score: Number(ood_score.data[i]),
+            pValue: Number(p_value.data[i]),
+            isOod: is_ood.data[i] === 1,
+            layer: layers[Number(ood_layer.data[i])],
+          };
+        onProgress?.({
+          task: `score ${images.name}`,
+          done: start + count,
+          total: images.length,
+          unit: 'images',
+        });
+      };
+      for await (const { start, count, pixels } of batches(images, { batch, size })) {
+        const outputs = score(pixels, count);
+        // The caller sees a failure when its turn comes; until then nobody listens.
+        outputs.catch(() => {});
+        running.push({ start, count, outputs });
+        if (running.length > pool.size) yield* next();
+      }
+      while (running.length) yield* next();
+    }
+  } finally {
+    await pool.close();
+  }
+}
+
+const OUTPUTS = ['label', 'ood_score', 'p_value', 'is_ood', 'ood_layer'];

@@ -1,0 +1,59 @@
+import { open } from 'node:fs/promises';
+import { toCsv } from '../../common/csv.ts';
+import { writeAtomically } from '../../common/files.ts';
+import type { ScoredImage } from './score.ts';
+
+const HEAD = ['set', 'image', 'label', 'class', 'score', 'p_value', 'is_ood', 'layer'];
+
+/** Rows that are written at once. */
+const ROWS = 1024;
+
+/**
+ * Writes a row for each scored image: a table where the file's name ends in `.csv`, else JSON lines. The file appears
+ * when all are scored.
+ *
+ * @returns how many images there were, and how many were called OOD
+ */
+export async function writeScores(
+  output: string,
+  scored: AsyncIterable<ScoredImage>,
+): Promise<{ images: number; ood: number }> {
+  const isTable = output.endsWith('.csv');
+  let images = 0;
+  let ood = 0;
+  await writeAtomically(output, async (part) => {
+    const file = await open(part, 'w');
+    try {
+      let rows: ScoredImage[] = [];
+      const write = async () => {
+        await file.write(
+          isTable ? toCsv(rows.map(cells)) : rows.map((row) => `${JSON.stringify(row)}\n`).join(''),
+        );
+        rows = [];
+      };
+      if (isTable) await file.write(toCsv([HEAD]));
+      for await (const row of scored) {
+        images++;
+        if (row.isOod) ood++;
+        if (rows.push(row) === ROWS) await write();
+      }
+      if (rows.length) await write();
+    } finally {
+      await file.close();
+    }
+  });
+  return { images, ood };
+}
+
+function cells({
+  set,
+  image,
+  label,
+  className,
+  score,
+  pValue,
+  isOod,
+  layer,
+}: ScoredImage): (string | number)[] {
+  return [set, image, label, className ?? '', score, pValue, String(isOod), layer];
+}

@@ -1,0 +1,107 @@
+import { extname } from 'node:path';
+import { contactSheet } from '../../../data/contact-sheet.ts';
+import { isImageName } from '../../../data/decode.ts';
+import type { ImageSet } from '../../../data/image-set.ts';
+import { openImageSet } from '../../../data/open.ts';
+import { randomNumbers } from '../../../data/subset.ts';
+import { writeAtomically } from '../../common/files.ts';
+
+/** Images whose sizes are looked up. */
+const sampled = 1000;
+
+/** A set of images. */
+export interface ImagesInspection {
+  readonly kind: 'images';
+  /** What was typed. */
+  readonly path: string;
+  readonly name: string;
+  readonly images: number;
+  /** How they are kept: a file each, in an array, or not at all (generated sets). */
+  readonly stored: 'files' | 'array' | 'drawn';
+  /** Image files by their ending. */
+  readonly endings: Readonly<Record<string, number>>;
+  /** Sizes of the images, or of 1,000 that a seed chose, the most frequent first; none where they are drawn. */
+  readonly sizes: readonly { readonly height: number; readonly width: number; readonly images: number }[];
+  /** Images whose size was looked up. */
+  readonly measured: number;
+  /** Images of each class, in the order of the labels. */
+  readonly classes?: readonly { readonly name: string; readonly images: number }[];
+  /** Images without a class. */
+  readonly unlabelled: number;
+  /** The contact sheet that was written. */
+  readonly sheet?: string;
+}
+
+export interface InspectImagesOptions {
+  /** Where to write a contact sheet (PNG) of 100 images. */
+  readonly sheet?: string;
+  /** Seed of the choice of images, and of generated sets; 0 if not given. */
+  readonly seed?: number;
+}
+
+/**
+ * Says what is in a set of images (see `openImageSet`).
+ *
+ * @throws DataError where it cannot be opened, or an image that is looked at is damaged
+ */
+export async function inspectImages(
+  spec: string,
+  { sheet, seed = 0 }: InspectImagesOptions,
+): Promise<ImagesInspection> {
+  const set = await openImageSet(spec, { seed });
+  if (sheet !== undefined) await writeAtomically(sheet, await contactSheet(set, seed));
+  const endings = countEndings(set);
+  const { sizes, measured } = await countSizes(set, seed);
+  return {
+    kind: 'images',
+    path: spec,
+    name: set.name,
+    images: set.length,
+    stored: !set.storedSize ? 'drawn' : Object.keys(endings).length > 0 ? 'files' : 'array',
+    endings,
+    sizes,
+    measured,
+    ...countClasses(set),
+    sheet,
+  };
+}
+
+function countEndings({ length, imageName }: ImageSet): Record<string, number> {
+  const endings: Record<string, number> = {};
+  for (let i = 0; i < length; i++) {
+    const name = imageName(i);
+    if (!isImageName(name)) continue;
+    const ending = extname(name).toLowerCase();
+    endings[ending] = (endings[ending] ?? 0) + 1;
+  }
+  return endings;
+}
+
+async function countSizes({ length, storedSize }: ImageSet, seed: number) {
+  if (!storedSize) return { sizes: [], measured: 0 };
+  const counts = new Map<string, { height: number; width: number; images: number }>();
+  const numbers = randomNumbers(length, sampled, seed);
+  for (const number of numbers) {
+    const size = await storedSize(number);
+    const key = `${size.height} ${size.width}`;
+    const before = counts.get(key)?.images ?? 0;
+    counts.set(key, { ...size, images: before + 1 });
+  }
+  return { sizes: [...counts.values()].sort((a, b) => b.images - a.images), measured: numbers.length };
+}
+
+function countClasses({ length, classes, label }: ImageSet) {
+  const counts = new Map<number, number>();
+  let unlabelled = 0;
+  for (let i = 0; i < length; i++) {
+    const at = label(i);
+    if (at === undefined) unlabelled++;
+    else counts.set(at, (counts.get(at) ?? 0) + 1);
+  }
+  const names = classes ?? [...counts.keys()].sort((a, b) => a - b).map(String);
+  const images = (name: string, index: number) => counts.get(classes ? index : Number(name)) ?? 0;
+  return {
+    classes: names.length > 0 ? names.map((name, i) => ({ name, images: images(name, i) })) : undefined,
+    unlabelled,
+  };
+}

@@ -1,0 +1,182 @@
+import { type BackboneMetadata, backboneMetadata } from '../../../models/metadata.ts';
+import { GraphError } from '../../common/errors.ts';
+import { elementCount } from '../../common/tensor.ts';
+import { BACKBONE_KEY, detectorsOfModel, holdsDetectors } from '../../detectors/detectors-model.ts';
+import { checkModel } from '../../graph/check.ts';
+import type { TapKind } from '../../graph/classifier/candidates.ts';
+import { defaultTaps } from '../../graph/classifier/choose-taps.ts';
+import { type Classifier, describeClassifier } from '../../graph/classifier/classifier.ts';
+import { ElementType, type ModelProto } from '../../graph/onnx.ts';
+import type { Pooling } from '../../graph/pooling.ts';
+import { readModel } from '../../graph/read.ts';
+import { getMetadata } from '../../graph/rewrite.ts';
+import { type Dim, inferShapes, type ValueType } from '../../graph/shapes.ts';
+import { dtypeOf } from '../../graph/tensor.ts';
+import { requiredInputs } from '../../graph/topology.ts';
+import { type UnderstoodClassifier, understandClassifier } from '../classifier/understand-classifier.ts';
+import type { FileFacts } from './file-kind.ts';
+
+/** An input, an output or a tap of a graph. */
+export interface ValueFacts {
+  readonly name: string;
+  readonly dtype?: string;
+  /** Sizes, or the names of those that are free; undefined where nothing is known. */
+  readonly shape?: readonly Dim[];
+}
+
+/** A value that is, or can be, watched. */
+export interface TapFacts extends ValueFacts {
+  readonly kind?: TapKind;
+  readonly pooling?: Pooling;
+  /** Share of the network's multiplications that are done when the value is there, 0 … 1. */
+  readonly cost?: number;
+  /** Whether it gets a detector unless something else is asked for. */
+  readonly hasDetector: boolean;
+}
+
+/** An ONNX model. */
+export interface ModelInspection extends FileFacts {
+  readonly kind: 'model';
+  readonly producer: string;
+  readonly irVersion: number;
+  /** Version of each operator set; ONNX's own is `ai.onnx`. */
+  readonly opsets: Readonly<Record<string, number>>;
+  readonly inputs: readonly ValueFacts[];
+  readonly outputs: readonly ValueFacts[];
+  /** How many nodes there are of each operator. */
+  readonly operators: Readonly<Record<string, number>>;
+  /** Elements of all initializers of floating-point numbers. */
+  readonly parameters: number;
+  /** What it takes and yields, where it is a classifier of images. */
+  readonly classifier?: Classifier;
+  /** Why it cannot be guarded, where it is none. */
+  readonly noClassifier?: string;
+  /** The taps that the model's metadata name; where they name none, what can be watched in it. */
+  readonly taps: readonly TapFacts[];
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Why it could not be run here. */
+  readonly problems: readonly string[];
+}
+
+/** A file of fitted detectors. */
+export interface DetectorsInspection extends FileFacts {
+  readonly kind: 'detectors';
+  /** SHA-256 of the backbone whose features they were fitted on. */
+  readonly backbone?: string;
+  readonly detectors: readonly {
+    readonly tap: string;
+    readonly width: number;
+    readonly nu: number;
+    readonly gamma: number;
+    /** Absent where another program fitted it, as `samples`. */
+    readonly error?: number;
+    readonly supportVectors: number;
+    readonly samples?: number;
+  }[];
+}
+
+/** Says what is in an ONNX file. */
+export async function inspectModel(
+  path: string,
+  facts: FileFacts,
+): Promise<ModelInspection | DetectorsInspection> {
+  const model = await readModel(path);
+  return holdsDetectors(model) ? detectorFacts(model, path, facts) : modelFacts(model, path, facts);
+}
+
+function detectorFacts(model: ModelProto, path: string, facts: FileFacts): DetectorsInspection {
+  return {
+    kind: 'detectors',
+    ...facts,
+    backbone: getMetadata(model)[BACKBONE_KEY],
+    detectors: detectorsOfModel(model, path).map(({ tap, width, nu, gamma, alpha, fit }) => ({
+      tap,
+      width,
+      nu,
+      gamma,
+      error: fit?.error,
+      supportVectors: alpha.length,
+      samples: fit?.samples,
+    })),
+  };
+}
+
+async function modelFacts(model: ModelProto, path: string, facts: FileFacts): Promise<ModelInspection> {
+  const { graph, opsetImport, irVersion, producerName = '', producerVersion = '' } = model;
+  const problem = problemOf(model, path);
+  // A graph that does not hang together has no shapes to infer.
+  const types = problem ? new Map<string, ValueType>() : inferShapes(model);
+  const own = backboneMetadata(model, path);
+  const { understood, reason } = problem ? { reason: undefined } : await understand(model, path);
+  const describe = (name: string): ValueFacts => {
+    const { elemType, shape } = types.get(name) ?? {};
+    return { name, dtype: elemType === undefined ? undefined : dtypeOf(elemType), shape };
+  };
+  const operators: Record<string, number> = {};
+  for (const { opType } of graph.node) operators[opType] = (operators[opType] ?? 0) + 1;
+  return {
+    kind: 'model',
+    ...facts,
+    producer: `${producerName} ${producerVersion}`.trim(),
+    irVersion,
+    opsets: Object.fromEntries(opsetImport.map(({ domain, version }) => [domain || 'ai.onnx', version])),
+    inputs: requiredInputs(graph).map(({ name }) => describe(name)),
+    outputs: graph.output.map(({ name }) => describe(name)),
+    operators,
+    parameters: graph.initializer
+      .filter(({ dataType }) => floats.has(dataType))
+      .reduce((sum, { dims }) => sum + elementCount(dims), 0),
+    classifier: understood && describeClassifier(model, path),
+    noClassifier: reason,
+    taps: tapFacts(own, understood, describe),
+    metadata: getMetadata(model),
+    problems: problem ? [problem] : [],
+  };
+}
+
+/** What can be watched in a classifier; why it is none, where it is not. */
+async function understand(
+  model: ModelProto,
+  path: string,
+): Promise<{ understood?: UnderstoodClassifier; reason?: string }> {
+  try {
+    return { understood: await understandClassifier(model, path) };
+  } catch (error) {
+    if (!(error instanceof GraphError)) throw error;
+    const { where, problem, remedy } = error;
+    const place = where.slice(path.length).replace(/^: /, '');
+    return { reason: [`${place} ${problem}`.trim(), remedy].filter(Boolean).join('; ') };
+  }
+}
+
+function tapFacts(
+  { taps, detectorTaps = taps }: Partial<BackboneMetadata>,
+  understood: UnderstoodClassifier | undefined,
+  describe: (name: string) => ValueFacts,
+): TapFacts[] {
+  const candidates = understood?.candidates ?? [];
+  const known = new Map(candidates.map((candidate) => [candidate.name, candidate]));
+  const chosen = new Set(detectorTaps ?? defaultTaps(candidates));
+  return (taps ?? candidates.map(({ name }) => name)).map((name) => {
+    const { kind, pooling, cost, shape, elemType } = known.get(name) ?? {};
+    const facts = shape ? { name, shape, dtype: dtypeOf(elemType!) } : describe(name);
+    return { ...facts, kind, pooling, cost, hasDetector: chosen.has(name) };
+  });
+}
+
+const floats = new Set<number>([
+  ElementType.float,
+  ElementType.double,
+  ElementType.float16,
+  ElementType.bfloat16,
+]);
+
+function problemOf(model: ModelProto, path: string): string | undefined {
+  try {
+    checkModel(model, path);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof GraphError)) throw error;
+    return error.message;
+  }
+}
