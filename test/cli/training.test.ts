@@ -44,7 +44,7 @@ describe('la-ood train and cotrain', () => {
     expect(existsSync(at('cut', 'backbone.onnx'))).equals(false);
     const { exitCode, stdout, stderr } = await laOod(...tune('cut'));
     expect(exitCode, stderr).equals(0);
-    const [, first] = /^train: (\d+) of 600 images/m.exec(stderr)!;
+    const [, first] = /^train: (\d+) of 960 images/m.exec(stderr)!;
     expect(Number(first)).above(0);
     expect(stdout).includes(`Trained 6 epochs on ${engine}`);
     if (warning) expect(stdout).includes(`Note: ${warning}.`);
