@@ -118,6 +118,7 @@ export {
   type NamedSet,
 } from './pipeline/features/features.ts';
 export type { EarlyExitReport } from './pipeline/guard/early-exit.ts';
+export { type DetectorKind, detectorKinds } from './pipeline/guard/fitted-layers.ts';
 export {
   type GuardOptions,
   type GuardReport,
@@ -125,7 +126,7 @@ export {
 } from './pipeline/guard/guard.ts';
 export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/guard/monitor.ts';
 export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/guard/score.ts';
-export { type Aggregation, aggregations, type DetectorKind, detectorKinds } from './pipeline/guard/scorer.ts';
+export { type Aggregation, aggregations } from './pipeline/guard/scorer.ts';
 export { writeScores } from './pipeline/guard/write-scores.ts';
 export {
   type CompareOptions,

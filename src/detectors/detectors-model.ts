@@ -34,21 +34,14 @@ export function detectorsModel(
 ): ModelProto {
   const records = detectors.map(({ tap, nu, gamma, fit }): DetectorRecord => ({ tap, nu, gamma, fit }));
   const widths = new Map(detectors.map(({ tap, width }) => [tap, width]));
-  return maximumModel(oneClassSvms(detectors), widths, {
-    ...metadata,
-    [DETECTORS_KEY]: JSON.stringify(records),
-  });
-}
-
-/** One-class SVMs as the detectors of a guard. */
-export function oneClassSvms(detectors: readonly LayerDetector[]): LayerDetectors {
-  return {
+  const oneByOne: LayerDetectors = {
     groups: detectors.map(({ tap }) => [tap]),
     addScores(graph, which, name) {
       const scores = which.map((d) => addScore(graph, detectors[d]));
       graph.node('Concat', scores, { name, attributes: { axis: 1 } });
     },
   };
+  return maximumModel(oneByOne, widths, { ...metadata, [DETECTORS_KEY]: JSON.stringify(records) });
 }
 
 /** Whether a model is one that `detectorsModel` made. */

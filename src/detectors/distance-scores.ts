@@ -81,13 +81,18 @@ export function addDistanceScores<T extends Watched>(
   graph.node('Gather', [together, graph.int64s(`${name}/places`, places)], { name, attributes: { axis: 1 } });
 }
 
-type AddNode = (opType: string, inputs: readonly string[], word: string, attributes?: object) => string;
+export type AddNode = (
+  opType: string,
+  inputs: readonly string[],
+  word: string,
+  attributes?: object,
+) => string;
 
 /**
  * All detectors' taps side by side, standardised. A mean that is large against the spread would cost digits in float32, and
  * WebGPU has no float64: the mean is subtracted in two parts, of which the first leaves next to nothing to be rounded.
  */
-function addStandardised(
+export function addStandardised(
   detectors: readonly Watched[],
   node: AddNode,
   constant: (word: string, tensor: Tensor) => string,

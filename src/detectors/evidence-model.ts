@@ -1,8 +1,9 @@
 import type { Tensor } from '../common/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
+import type { DetectorPanel } from './detector-panel.ts';
 import type { ClassMoments, EvidenceScale } from './evidence.ts';
-import type { LayerDetectors } from './layer-detectors.ts';
+import { addMostAlarmed } from './most-alarmed.ts';
 
 /** What an evidence model takes: pooled taps, and the logits. */
 export interface EvidenceInputs {
@@ -18,12 +19,13 @@ export interface EvidenceInputs {
  *
  * Layer scores are the detectors', standardised by what is usual for the predicted class; the score is their mean,
  * standardised, and the energy (Liu et al. 2020), standardised by the predicted class too, added: what the layers know of
- * an image and what the classifier does are nearly independent on InD images.
+ * an image and what the classifier does are nearly independent on InD images. Where several kinds of detectors watch, the
+ * most alarmed kind's mean is taken (`mostAlarmed`).
  *
  * Without a scale, `layer_scores` are the detectors' as they are, and the only output.
  */
 export function evidenceModel(
-  detectors: LayerDetectors,
+  detectors: DetectorPanel,
   { widths, logits, classes }: EvidenceInputs,
   scale?: EvidenceScale,
 ): ModelProto {
@@ -34,7 +36,7 @@ export function evidenceModel(
   detectors.addScores(graph, [...detectors.groups.keys()], raw);
   if (scale) {
     if (!widths.has(logits)) graph.input(logits, ElementType.float, ['batch', classes]);
-    addEvidence(graph, raw, { logits, classes }, scale, 'ood_score');
+    addEvidence(graph, raw, detectors.kinds, { logits, classes }, scale, 'ood_score');
   }
   graph.output('layer_scores', ElementType.float, ['batch', groups]);
   if (scale) {
@@ -48,11 +50,11 @@ export function evidenceModel(
 export function addEvidence(
   graph: GraphBuilder,
   raw: string,
+  detectorKinds: readonly number[],
   { logits, classes }: Pick<EvidenceInputs, 'logits' | 'classes'>,
-  { layers, together, energy }: EvidenceScale,
+  { layers, kinds, energy }: EvidenceScale,
   score: string,
 ): void {
-  const groups = layers.mean.length / classes;
   const node = (opType: string, inputs: string[], name: string, attributes = {}) =>
     graph.node(opType, inputs, { name: `la_ood/${name}`, attributes });
   const floats = (name: string, shape: number[], data: ArrayLike<number>) =>
@@ -71,20 +73,13 @@ export function addEvidence(
   standardised(raw, layers, 'layers', 'layer_scores');
   graph.node('ArgMax', ['layer_scores'], { name: 'ood_layer', attributes: { axis: 1, keepdims: 0 } });
 
-  const weights = floats('weights', [groups, 1], new Float64Array(groups).fill(1 / groups));
-  const mean = node('MatMul', ['layer_scores', weights], 'mean');
-  const centred = node('Sub', [mean, floats('together_mean', [], [together.mean])], 'together_centred');
-  const layersTogether = node(
-    'Div',
-    [centred, floats('together_deviation', [], [together.deviation])],
-    'together',
-  );
+  const alarm = addMostAlarmed(graph, 'layer_scores', detectorKinds, kinds, 'la_ood/alarm');
   // −log Σ exp(z) = log softmax(z)_0 − z_0: safe from overflow, and LogSoftmax is the same in every opset on N×C.
   const first = graph.int64s('la_ood/first_class', [0]);
   const ofFirst = (value: string, name: string) => node('Gather', [value, first], name, { axis: 1 });
   const logSoftmax = ofFirst(node('LogSoftmax', [logits], 'log_softmax', { axis: 1 }), 'first_log_softmax');
   const freeEnergy = node('Sub', [logSoftmax, ofFirst(logits, 'first_logit')], 'free_energy');
   const doubt = standardised(freeEnergy, energy, 'energy', 'la_ood/energy_standardised');
-  const sum = node('Add', [layersTogether, doubt], 'sum');
+  const sum = node('Add', [alarm, doubt], 'sum');
   graph.node('Reshape', [sum, graph.int64s('la_ood/flat', [-1])], { name: score });
 }

@@ -1,16 +1,14 @@
+import { moments } from './moments.ts';
+import { fitKindScales, type KindScale, mostAlarmed } from './most-alarmed.ts';
+
 /** Layer scores and the classifier's own doubt, put on one scale and added: which InD samples say what is usual. */
 export interface EvidenceScale {
   /** Of each layer score among InD samples of each predicted class: classes × layers, row-major. */
   readonly layers: ClassMoments;
-  /** Of the standardised layer scores' mean. */
-  readonly together: Moments;
+  /** Of the means of each kind's standardised layer scores. */
+  readonly kinds: readonly KindScale[];
   /** Of the energy of the logits, for each predicted class. */
   readonly energy: ClassMoments;
-}
-
-export interface Moments {
-  readonly mean: number;
-  readonly deviation: number;
 }
 
 /** Mean and deviation of values of samples of each class: classes × values, row-major. */
@@ -23,6 +21,8 @@ export interface ClassMoments {
 export interface Evidence {
   /** n × layers, row-major; higher is more OOD. */
   readonly layerScores: Float32Array;
+  /** Of each layer score, the kind of its detector, from 0. */
+  readonly kinds: readonly number[];
   /** n free energies of the logits; higher is more OOD. */
   readonly energy: Float64Array;
   /** n predicted classes. */
@@ -41,16 +41,19 @@ const PRIOR = 20;
 export function fitEvidenceScale(evidence: Evidence, classes: number, rows: Uint32Array): EvidenceScale {
   const { layerScores, energy, labels } = evidence;
   const layers = fitClassMoments(layerScores, labels, classes, rows);
-  const together = moments(Array.from(rows, (row) => meanStandardised(evidence, layers, row)));
-  return { layers, together, energy: fitClassMoments(energy, labels, classes, rows) };
+  const standardised = Array.from(rows, (row) => standardisedScores(evidence, layers, row));
+  return {
+    layers,
+    kinds: fitKindScales(standardised, evidence.kinds),
+    energy: fitClassMoments(energy, labels, classes, rows),
+  };
 }
 
-/** The score of every sample: its layers' standardised mean and its standardised energy, added. */
-export function evidenceScores(evidence: Evidence, scale: EvidenceScale): Float64Array {
-  const { energy, together } = scale;
+/** The score of every sample: what the most alarmed kind of detectors says, and its standardised energy, added. */
+export function evidenceScores(evidence: Evidence, { layers, kinds, energy }: EvidenceScale): Float64Array {
   return Float64Array.from(evidence.labels, (label, row) => {
-    const layers = (meanStandardised(evidence, scale.layers, row) - together.mean) / together.deviation;
-    return layers + (evidence.energy[row] - energy.mean[label]) / energy.deviation[label];
+    const alarm = mostAlarmed(standardisedScores(evidence, layers, row), evidence.kinds, kinds);
+    return alarm + (evidence.energy[row] - energy.mean[label]) / energy.deviation[label];
   });
 }
 
@@ -81,21 +84,16 @@ function fitClassMoments(
   return { mean, deviation };
 }
 
-function meanStandardised(
+/** A sample's layer scores, standardised by what is usual for its predicted class. */
+function standardisedScores(
   { layerScores, labels }: Evidence,
   { mean, deviation }: ClassMoments,
   row: number,
-): number {
+): Float64Array {
   const width = layerScores.length / labels.length;
   const at = labels[row] * width;
-  let sum = 0;
-  for (let l = 0; l < width; l++) sum += (layerScores[row * width + l] - mean[at + l]) / deviation[at + l];
-  return sum / width;
-}
-
-/** Mean and deviation; a deviation of 0 is taken for 1. */
-export function moments(values: readonly number[]): Moments {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-  return { mean, deviation: Math.sqrt(variance) || 1 };
+  return Float64Array.from(
+    { length: width },
+    (_, l) => (layerScores[row * width + l] - mean[at + l]) / deviation[at + l],
+  );
 }

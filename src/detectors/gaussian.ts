@@ -6,8 +6,8 @@ import {
   addSquaredLengths,
   type SameWidth,
 } from './distance-scores.ts';
-import { type Moments, moments } from './evidence.ts';
 import type { FitLayerDetectors } from './layer-detectors.ts';
+import { type Moments, moments } from './moments.ts';
 import { fitFiniteScaler } from './standard-scaler.ts';
 import { addWhitened, type Whitened } from './whitened.ts';
 

@@ -1,4 +1,6 @@
-import { type Evidence, type EvidenceScale, evidenceScores, moments } from './evidence.ts';
+import { type Evidence, type EvidenceScale, evidenceScores } from './evidence.ts';
+import { moments } from './moments.ts';
+import { fitKindScales, type KindScale, mostAlarmed } from './most-alarmed.ts';
 
 /**
  * How the scores of a network's successive stages are put on one scale. A stage's score is how far it is above a limit
@@ -6,14 +8,19 @@ import { type Evidence, type EvidenceScale, evidenceScores, moments } from './ev
  * scores is a score of its own, with one calibration.
  */
 export interface StageScales {
-  /** Of all stages but the last: the mean of what the detectors so far say, standardised whatever the class. */
-  readonly early: readonly (Limit & {
-    /** Of each detector's score; there are as many as have been computed by this stage. */
-    readonly means: Float64Array;
-    readonly deviations: Float64Array;
-  })[];
+  /** Of all stages but the last. */
+  readonly early: readonly EarlyScale[];
   /** Of the last stage: the evidence of all detectors and the logits. */
   readonly last: Limit;
+}
+
+/** Of a stage before the last: what the most alarmed kind of detectors says so far, standardised whatever the class. */
+export interface EarlyScale extends Limit {
+  /** Of each detector's score; there are as many as have been computed by this stage. */
+  readonly means: Float64Array;
+  readonly deviations: Float64Array;
+  /** Of the kinds that they are of. */
+  readonly kinds: readonly KindScale[];
 }
 
 export interface Limit {
@@ -52,8 +59,13 @@ export function fitStageScales(
     );
     const means = Float64Array.from(columns, ({ mean }) => mean);
     const deviations = Float64Array.from(columns, ({ deviation }) => deviation);
-    const scores = ofRows(meansOfStandardised(evidence, means, deviations));
-    return { means, deviations, ...limitOf(scores, (rate * EARLY_PART) / counts.length) };
+    const standardised = standardisedScores(evidence, { means, deviations });
+    const kinds = fitKindScales(
+      Array.from(rows, (row) => standardised[row]),
+      evidence.kinds.slice(0, count),
+    );
+    const scores = ofRows(alarms(standardised, evidence.kinds, kinds));
+    return { means, deviations, kinds, ...limitOf(scores, (rate * EARLY_PART) / counts.length) };
   });
   const part = counts.length > 0 ? 1 - EARLY_PART : 1;
   return { early, last: limitOf(ofRows(evidenceScores(evidence, scale)), rate * part) };
@@ -66,7 +78,7 @@ export function stageScores(
   { early, last }: StageScales,
 ): Float64Array {
   const stages = [
-    ...early.map(({ means, deviations }) => meansOfStandardised(evidence, means, deviations)),
+    ...early.map((stage) => alarms(standardisedScores(evidence, stage), evidence.kinds, stage.kinds)),
     evidenceScores(evidence, scale),
   ];
   const limits = [...early, last];
@@ -80,17 +92,23 @@ export function stageScores(
   return scores;
 }
 
-function meansOfStandardised(
-  { layerScores, labels }: Evidence,
-  means: Float64Array,
-  deviations: Float64Array,
+function alarms(
+  standardised: readonly Float64Array[],
+  kinds: readonly number[],
+  scales: readonly KindScale[],
 ): Float64Array {
+  return Float64Array.from(standardised, (scores) => mostAlarmed(scores, kinds, scales));
+}
+
+/** The scores of each sample that a stage has, standardised. */
+function standardisedScores(
+  { layerScores, labels }: Evidence,
+  { means, deviations }: Pick<EarlyScale, 'means' | 'deviations'>,
+): Float64Array[] {
   const width = layerScores.length / labels.length;
-  return Float64Array.from(labels, (_, row) => {
-    let sum = 0;
-    for (let l = 0; l < means.length; l++) sum += (layerScores[row * width + l] - means[l]) / deviations[l];
-    return sum / means.length;
-  });
+  return Array.from(labels, (_, row) =>
+    means.map((mean, l) => (layerScores[row * width + l] - mean) / deviations[l]),
+  );
 }
 
 /** The largest score where no part of them can exceed it. */

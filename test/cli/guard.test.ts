@@ -36,12 +36,18 @@ describe('la-ood guard and score', () => {
     ]);
     const sets = ['--train', at('train'), '--test', at('test'), '--ood', `noise=${at('noise')}`];
     await json('features', '--run', at('run'), '--ind', 'demo', ...sets);
+    const early = await laOod('guard', '--run', at('run'));
+    expect(early.exitCode).to.equal(1);
+    expect(early.stderr).to.match(
+      /detectors\.onnx: is missing; run la-ood fit --run .* first, or take --detector gaussian\n$/,
+    );
+    await json('fit', '--run', at('run'), '--nu', '.02');
     report = await json('guard', '--run', at('run'), '--false-alarms', '.1');
   });
 
   it('says at which rate, from how many images, and how the OOD sets fare', () => {
-    const { calibration, sets, detector, aggregation } = report;
-    expect([detector, aggregation]).to.deep.equal(['gaussian', 'evidence']);
+    const { calibration, sets, detectors, aggregation } = report;
+    expect([detectors, aggregation]).to.deep.equal([['gaussian', 'ocsvm'], 'evidence']);
     expect(calibration).to.include({ rate: 0.1, confidence: 0.95, count: 250 });
     expect(calibration.upperBound).to.be.within(0.1, 0.15);
     expect(sets.map(({ name }) => name)).to.deep.equal(['noise']);
@@ -222,9 +228,12 @@ describe('la-ood guard and score', () => {
   });
 
   it('guards by the paper’s maximum too', async () => {
-    await json('fit', '--run', at('run'), '--nu', '.02');
-    const paper = ['--detector', 'ocsvm', '--aggregation', 'max'];
-    const { layers } = await json<GuardReport>('guard', '--run', at('run'), ...paper);
+    const paper = ['--aggregation', 'max'];
+    const { layers, detectors } = await json<GuardReport>('guard', '--run', at('run'), ...paper);
+    expect(detectors).to.deep.equal(['ocsvm']);
+    const both = await laOod('guard', '--run', at('run'), ...paper, '--detector', 'gaussian', 'ocsvm');
+    expect(both.exitCode).to.equal(2);
+    expect(both.stderr).to.match(/max compares scores as they are; take one --detector/);
     const { rows } = await json<Scores>('score', guarded(), at('noise'));
     expect(new Set(layers)).to.include(rows[0].layer);
     const session = await ort.InferenceSession.create(guarded());

@@ -2,7 +2,7 @@ import { copyFile, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Context } from 'mocha';
 import { packageRoot } from '../../src/common/package-root.ts';
-import { extractFeatures, guardRun, importCheckpoint, RunFolder } from '../../src/index.ts';
+import { extractFeatures, fitDetectors, guardRun, importCheckpoint, RunFolder } from '../../src/index.ts';
 import { imageFolder } from '../cli/files.ts';
 import { unpackedReference } from '../reference.ts';
 
@@ -47,6 +47,7 @@ function guard(path: string, train: string, test: string): Promise<unknown> {
   return RunFolder.use(path, async (run) => {
     const set = (source: string) => ({ name: 'ind', source });
     await extractFeatures(run, { train: set(train), test: set(test) });
+    await fitDetectors(run);
     await guardRun(run);
   });
 }

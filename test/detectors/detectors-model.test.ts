@@ -7,6 +7,8 @@ import {
   holdsDetectors,
 } from '../../src/detectors/detectors-model.ts';
 import { defaultFitOptions, type LayerDetector, LayerFitter } from '../../src/detectors/fit-layer.ts';
+import { maximumModel } from '../../src/detectors/maximum-model.ts';
+import { oneClassSvms } from '../../src/detectors/one-class-svms.ts';
 import { checkModel } from '../../src/graph/check.ts';
 import type { ModelProto } from '../../src/graph/onnx.ts';
 import { decodeModel } from '../../src/graph/read.ts';
@@ -36,9 +38,9 @@ describe('detectors as an ONNX model', () => {
   const newFeatures = ({ width, seed }: (typeof layers)[number]) =>
     pooledFeatures(64, width, seed + 10).map((value, i) => (i < 10 * width ? 1.5 * value + i : value));
 
-  const score = (features: readonly Float32Array[]) =>
+  const score = (scorer: ModelProto, features: readonly Float32Array[]) =>
     runModel(
-      model,
+      scorer,
       Object.fromEntries(
         layers.map(({ tap, width }, l) => [
           tap,
@@ -65,38 +67,54 @@ describe('detectors as an ONNX model', () => {
     }
   });
 
-  it('scores a sample by minus its decision function, and says which layer has the highest score', async () => {
-    const features = layers.map(newFeatures);
-    const { layer_scores, ood_score, ood_layer } = await score(features);
-    expect(layer_scores.dims).to.deep.equal([64, 2]);
-    expect([ood_score.dims, ood_layer.dims]).to.deep.equal([[64], [64]]);
-    const scores = layer_scores.data as Float32Array;
-    for (const [l, detector] of detectors.entries()) {
-      const expected = decisionValues(detector, features[l]).map((f) => -f);
-      expect(
-        largestDifference(
-          scores.filter((_, i) => i % 2 === l),
-          expected,
-        ),
-      ).to.be.lessThan(2e-5);
-    }
-    for (let i = 0; i < 64; i++) {
-      const highest = Math.max(scores[2 * i], scores[2 * i + 1]);
-      expect((ood_score.data as Float32Array)[i]).to.equal(highest);
-      expect(Number((ood_layer.data as BigInt64Array)[i])).to.equal(scores[2 * i] === highest ? 0 : 1);
-    }
-  });
+  /** The file, and what a guard makes of its detectors. */
+  const scorers: Record<string, () => ModelProto> = {
+    'one by one': () => model,
+    together: () =>
+      maximumModel(oneClassSvms(detectors), new Map(layers.map(({ tap, width }) => [tap, width]))),
+  };
+  for (const [kind, scorer] of Object.entries(scorers)) {
+    it(`scores a sample by minus its decision function, and says which layer has the highest score (${kind})`, async () => {
+      const features = layers.map(newFeatures);
+      const { layer_scores, ood_score, ood_layer } = await score(scorer(), features);
+      expect(layer_scores.dims).to.deep.equal([64, 2]);
+      expect([ood_score.dims, ood_layer.dims]).to.deep.equal([[64], [64]]);
+      const scores = layer_scores.data as Float32Array;
+      for (const [l, detector] of detectors.entries()) {
+        const expected = decisionValues(detector, features[l]).map((f) => -f);
+        expect(
+          largestDifference(
+            scores.filter((_, i) => i % 2 === l),
+            expected,
+          ),
+        ).to.be.lessThan(2e-5);
+      }
+      for (let i = 0; i < 64; i++) {
+        const highest = Math.max(scores[2 * i], scores[2 * i + 1]);
+        expect((ood_score.data as Float32Array)[i]).to.equal(highest);
+        expect(Number((ood_layer.data as BigInt64Array)[i])).to.equal(scores[2 * i] === highest ? 0 : 1);
+      }
+    });
 
-  it('scores the farthest samples by rho, and lets what is no number through', async () => {
-    const features = layers.map(newFeatures);
-    for (const [i, value] of [1e10, -1e25, Number.MAX_VALUE, Number.POSITIVE_INFINITY, Number.NaN].entries())
-      for (const [l, { width }] of layers.entries()) features[l].fill(value, i * width, (i + 1) * width);
-    const { layer_scores } = await score(features);
-    const scores = layer_scores.data as Float32Array;
-    for (let i = 0; i < 4; i++)
-      expect([scores[2 * i], scores[2 * i + 1]]).to.deep.equal(detectors.map(({ rho }) => Math.fround(rho)));
-    expect([scores[8], scores[9]]).to.deep.equal([Number.NaN, Number.NaN]);
-  });
+    it(`scores the farthest samples by rho, and lets what is no number through (${kind})`, async () => {
+      const features = layers.map(newFeatures);
+      for (const [i, value] of [
+        1e10,
+        -1e25,
+        Number.MAX_VALUE,
+        Number.POSITIVE_INFINITY,
+        Number.NaN,
+      ].entries())
+        for (const [l, { width }] of layers.entries()) features[l].fill(value, i * width, (i + 1) * width);
+      const { layer_scores } = await score(scorer(), features);
+      const scores = layer_scores.data as Float32Array;
+      for (let i = 0; i < 4; i++)
+        expect([scores[2 * i], scores[2 * i + 1]]).to.deep.equal(
+          detectors.map(({ rho }) => Math.fround(rho)),
+        );
+      expect([scores[8], scores[9]]).to.deep.equal([Number.NaN, Number.NaN]);
+    });
+  }
 
   it('is refused where it is no model of detectors, or lacks a part of one', () => {
     expect(() => detectorsOfModel(smallNet(), 'small.onnx')).to.throw(

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import * as ort from 'onnxruntime-node';
 import { RandomState } from '../../src/common/random.ts';
 import { decisionModel } from '../../src/detectors/decision-model.ts';
+import { type DetectorPanel, panelOf } from '../../src/detectors/detector-panel.ts';
 import { evidenceScores, fitEvidenceScale } from '../../src/detectors/evidence.ts';
 import { evidenceModel } from '../../src/detectors/evidence-model.ts';
 import { fitGaussians } from '../../src/detectors/gaussian.ts';
@@ -12,7 +13,7 @@ import { fitStandardScaler, standardise } from '../../src/detectors/standard-sca
 import { auroc } from '../../src/evaluation/metrics.ts';
 import { joinModels } from '../../src/graph/join.ts';
 import { conformalPValues, DetectorError, encodeModel, GraphError } from '../../src/index.ts';
-import { evidenceOf } from '../../src/pipeline/guard/scorer.ts';
+import { evidenceOf } from '../../src/pipeline/guard/gather-evidence.ts';
 import { caught } from './thrown.ts';
 
 /** Taps of 20, 60, 60 (two groups) and 150 channels, whose values depend on each other; five classes. */
@@ -72,7 +73,7 @@ function sideBySide(values: Record<string, Float32Array>, taps: readonly string[
 /** The groups of taps that detectors are fitted on, with classes that the values depend on a little. */
 async function* trainingGroups(values: Record<string, Float32Array>): AsyncGenerator<TapGroup> {
   const count = values.logits.length / classes;
-  const { labels } = evidenceOf(new Float32Array(), values.logits, classes);
+  const { labels } = evidenceOf(new Float32Array(), [], values.logits, classes);
   for (const taps of groups) {
     const features = sideBySide(values, taps, count);
     yield { taps, features, width: features.length / count, labels, classes };
@@ -147,7 +148,7 @@ describe('detectors of groups of layers', () => {
   async function distances(fitKind: FitLayerDetectors): Promise<Float32Array> {
     const detectors = await fitKind(trainingGroups(train), 1);
     expect(detectors.groups).to.deep.equal(groups);
-    const { layer_scores } = await run(evidenceModel(detectors, inputs), held);
+    const { layer_scores } = await run(evidenceModel(panelOf([detectors]), inputs), held);
     return layer_scores.data as Float32Array;
   }
 
@@ -217,7 +218,7 @@ describe('detectors of groups of layers', () => {
     const usual = (uniform: number) => -Math.log(1 - uniform);
     const detectors = await fitGaussians(trainingGroups(made(4000, 1, usual)), 1);
     const scoresOf = async (values: Record<string, Float32Array>) => {
-      const { layer_scores } = await run(evidenceModel(detectors, inputs), values);
+      const { layer_scores } = await run(evidenceModel(panelOf([detectors]), inputs), values);
       return layer_scores.data as Float32Array;
     };
     const known = await scoresOf(made(500, 2, usual));
@@ -230,7 +231,7 @@ describe('detectors of groups of layers', () => {
 
   it('measures the distance from the nearest class', async () => {
     const scores = await distances(fitMahalanobis);
-    const { labels } = evidenceOf(new Float32Array(), train.logits, classes);
+    const { labels } = evidenceOf(new Float32Array(), [], train.logits, classes);
     for (let g = 0; g < 3; g++) {
       const { fitted, asked: rows, width } = standardisedRows(train, held, g);
       const means = Array.from({ length: classes }, (_, c) => {
@@ -270,19 +271,70 @@ describe('detectors of groups of layers', () => {
 });
 
 describe('evidence', () => {
-  it('is scored in the graph as the formula says', async () => {
+  async function panel(...kinds: FitLayerDetectors[]) {
+    const train = samples(2000, 1);
+    return panelOf(await Promise.all(kinds.map((fitKind) => fitKind(trainingGroups(train), 1))));
+  }
+
+  /** Held-out samples, and the scale and the model that they give. */
+  async function scaled(detectors: DetectorPanel) {
     const held = samples(400, 2);
-    const detectors = await fitGaussians(trainingGroups(samples(2000, 1)), 1);
     const { layer_scores } = await run(evidenceModel(detectors, inputs), held);
-    const evidence = evidenceOf(layer_scores.data as Float32Array, held.logits, classes);
+    const evidence = evidenceOf(layer_scores.data as Float32Array, detectors.kinds, held.logits, classes);
     const rows = Uint32Array.from({ length: 200 }, (_, i) => 2 * i);
     const scale = fitEvidenceScale(evidence, classes, rows);
-    const model = evidenceModel(detectors, inputs, scale);
-    const outputs = await run(model, held);
-    const expected = evidenceScores(evidence, scale);
-    for (let i = 0; i < 400; i++) expect(outputs.ood_score.data[i]).to.be.closeTo(expected[i], 1e-3);
-    const far = (await run(model, samples(50, 3, 4))).ood_score.data as Float32Array;
-    expect(Math.min(...far)).to.be.greaterThan(Math.max(...expected));
+    return { held, evidence, scale, model: evidenceModel(detectors, inputs, scale) };
+  }
+
+  for (const [name, kinds] of [
+    ['one kind', [fitGaussians]],
+    ['two kinds', [fitGaussians, fitKnn]],
+  ] as const)
+    it(`is scored in the graph as the formula says (${name})`, async () => {
+      const { held, evidence, scale, model } = await scaled(await panel(...kinds));
+      const outputs = await run(model, held);
+      expect(outputs.layer_scores.dims).to.deep.equal([400, 3 * kinds.length]);
+      const expected = evidenceScores(evidence, scale);
+      for (let i = 0; i < 400; i++) expect(outputs.ood_score.data[i]).to.be.closeTo(expected[i], 1e-3);
+      const far = (await run(model, samples(50, 3, 4))).ood_score.data as Float32Array;
+      expect(Math.min(...far)).to.be.greaterThan(Math.max(...expected));
+    });
+
+  it('hears the most alarmed kind, the second with a handicap', async () => {
+    const { evidence, scale } = await scaled(await panel(fitGaussians, fitKnn));
+    const { mean, deviation } = scale.layers;
+    /** The score, but for the energy, of a sample whose detectors of each kind are so far above what is usual. */
+    const alarm = (first: number, second: number) => {
+      const layerScores = Float32Array.from(evidence.layerScores, (_, at) => {
+        const [row, d] = [Math.floor(at / 6), at % 6];
+        const { mean: usual, deviation: spread } = scale.kinds[d < 3 ? 0 : 1];
+        const z = usual + spread * (d < 3 ? first : second);
+        const entry = evidence.labels[row] * 6 + d;
+        return mean[entry] + deviation[entry] * z;
+      });
+      const scores = evidenceScores({ ...evidence, layerScores }, scale);
+      const { mean: usual, deviation: spread } = scale.energy;
+      return scores.map((score, row) => {
+        const label = evidence.labels[row];
+        return score - (evidence.energy[row] - usual[label]) / spread[label];
+      });
+    };
+    for (const [first, second, expected] of [
+      [3, 0, 3],
+      [0, 3, 2.5],
+      [1, 1.4, 1],
+    ])
+      for (const value of alarm(first, second)) expect(value).to.be.closeTo(expected, 1e-4);
+  });
+
+  it('is no number where a tap is none', async () => {
+    const { held, model } = await scaled(await panel(fitGaussians, fitKnn));
+    for (const tap of ['a', 'd']) {
+      const broken = { ...held, [tap]: held[tap].slice().fill(Number.NaN, 0, widths.get(tap)) };
+      const { ood_score } = await run(model, broken);
+      expect(ood_score.data[0], tap).to.be.NaN;
+      expect(ood_score.data[1]).to.not.be.NaN;
+    }
   });
 });
 

@@ -10,10 +10,8 @@ export const guardCommand = command({
   examples: [
     ['guard --run runs/resnet20-cifar10', 'calls 5 % of InD images OOD'],
     ['guard --model vgg16 --ind cifar10 --false-alarms .01', 'calls 1 %'],
-    [
-      'guard --run runs/resnet20-cifar10 --detector ocsvm --aggregation max',
-      "the paper's score, after la-ood fit",
-    ],
+    ['guard --run runs/resnet20-cifar10 --detector gaussian', 'needs no la-ood fit'],
+    ['guard --run runs/resnet20-cifar10 --aggregation max', "the paper's score"],
   ],
   positionals: {},
   options: {
@@ -31,15 +29,16 @@ export const guardCommand = command({
       check: properShare,
     },
     detector: {
+      array: true,
       choices: detectorKinds,
-      default: 'gaussian',
-      describe: "what watches the layers; ocsvm: the paper's, after la-ood fit",
+      describe:
+        "what watches the layers, one kind or several; gaussian and ocsvm (the paper's, of la-ood fit) where not given",
     },
     aggregation: {
       choices: aggregations,
       default: 'evidence',
       describe:
-        "how layers become one score: their mean on one scale with the logits' energy, or the paper's maximum",
+        "how layers become one score: their mean on one scale with the logits' energy, or the paper's maximum, of ocsvm where no detector is given",
     },
     'early-exit': {
       type: 'boolean',
@@ -52,11 +51,20 @@ export const guardCommand = command({
   },
   async run(options, onProgress) {
     const path = runPath(options);
-    const { ind, falseAlarms: rate, confidence, detector, aggregation, earlyExit, seed, device } = options;
+    const {
+      ind,
+      falseAlarms: rate,
+      confidence,
+      detector: detectors,
+      aggregation,
+      earlyExit,
+      seed,
+      device,
+    } = options;
     const report = await RunFolder.use(path, (run) =>
       guardRun(run, {
-        ...given({ ind }),
-        ...{ rate, confidence, detector, aggregation, earlyExit, seed, device, onProgress },
+        ...given({ ind, detectors }),
+        ...{ rate, confidence, detector: detectors, aggregation, earlyExit, seed, device, onProgress },
       }),
     );
     const { calibration, sets, layers, file, earlyExit: early, seconds } = report;
@@ -65,7 +73,7 @@ export const guardCommand = command({
     return {
       result: { run: path, ...report },
       text: [
-        `Watches ${plural(layers.length, 'place')} of the network (${detector}, ${aggregation}); calibrated on ${plural(count, 'InD image')} that nothing was fitted on.`,
+        `Watches ${plural(layers.length, 'place')} of the network (${report.detectors.join(' and ')}, ${aggregation}); calibrated on ${plural(count, 'InD image')} that nothing was fitted on.`,
         `Scores above ${threshold.toPrecision(5)} are OOD: at most ${percent(rate)} false alarms on average, with ${percent(confidence)} confidence below ${percent(upperBound)}.`,
         ...(found.length ? ['', columns(['OOD set', 'AUROC', 'called OOD'], found)] : []),
         ...(early ? describeEarlyExit(early) : []),

@@ -32,14 +32,14 @@ export async function guardScores(
     (await stat(path).catch(() => undefined)) &&
     record?.outputs[GUARD_FILE] === (await sha256File(path));
   if (!record || !isIntact) return undefined;
-  const { detector, aggregation, calibration } = record.results as unknown as GuardReport;
+  const { detectors, aggregation, calibration } = record.results as unknown as GuardReport;
   const model = await readModel(path);
   const known = await scoresOf(model, path, ind, onProgress);
   const [, calibrationRows] = halves(Number(record.settings.seed));
   const ood = new Map<string, Float32Array>();
   for (const file of oods) ood.set(setName(file), await scoresOf(model, path, file, onProgress));
   return {
-    method: `${detector}, ${aggregation}`,
+    method: `${detectors.join(' + ')}, ${aggregation}`,
     calibration,
     ind: Float32Array.from(calibrationRows(known.length), (row) => known[row]),
     ood,

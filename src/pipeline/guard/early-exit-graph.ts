@@ -1,5 +1,6 @@
 import type { EvidenceScale } from '../../detectors/evidence.ts';
 import { addEvidence } from '../../detectors/evidence-model.ts';
+import { addMostAlarmed } from '../../detectors/most-alarmed.ts';
 import type { Limit, StageScales } from '../../detectors/stage-scales.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { makeNode, makeValueInfo } from '../../graph/make.ts';
@@ -109,9 +110,9 @@ class StageWriter {
   }
 
   #addLastScores(): void {
-    const { features, inputs } = this.#network;
+    const { features, inputs, detectors } = this.#network;
     this.#given(features.logits);
-    addEvidence(this.#graph, 'detectors', inputs, this.#scales.evidence, 'evidence');
+    addEvidence(this.#graph, 'detectors', detectors.kinds, inputs, this.#scales.evidence, 'evidence');
     this.#addLargest('evidence', this.#scales.stages.last, 'ood_score');
     this.#addStage('ood_score', 'stage');
   }
@@ -120,12 +121,12 @@ class StageWriter {
   #addEarlyScores(): void {
     const { complete, detectors, features, inputs } = this.#network;
     const count = complete[this.#at];
-    const { means, deviations, ...limit } = this.#scales.stages.early[this.#at];
+    const { means, deviations, kinds, ...limit } = this.#scales.stages.early[this.#at];
     const centred = this.#node('Sub', ['detectors', this.#floats('means', [count], means)], 'centred');
     const z = this.#node('Div', [centred, this.#floats('deviations', [count], deviations)], 'standardised');
-    const weights = this.#floats('weights', [count, 1], new Float64Array(count).fill(1 / count));
+    const alarm = addMostAlarmed(this.#graph, z, detectors.kinds.slice(0, count), kinds, 'alarm');
     const flat = this.#graph.int64s('flat', [-1]);
-    this.#node('Reshape', [this.#node('MatMul', [z, weights], 'mean'), flat], 'evidence');
+    this.#node('Reshape', [alarm, flat], 'evidence');
     const score = this.#addLargest('evidence', limit, 'own/ood_score');
     this.#addStage(score, 'own/stage');
     this.#node('ArgMax', [z], 'own/ood_layer', { axis: 1, keepdims: 0 });

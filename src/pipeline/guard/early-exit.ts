@@ -12,8 +12,9 @@ import { readModel } from '../../graph/read.ts';
 import { setName } from '../features/feature-files.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { earlyExitGraph, type StagedScales } from './early-exit-graph.ts';
+import type { FittedLayers } from './fitted-layers.ts';
+import { evidenceOf, gatherEvidence } from './gather-evidence.ts';
 import { requireEqual, runOnce, testImages } from './guarded-model.ts';
-import { evidenceOf, type FittedLayers, gatherEvidence } from './scorer.ts';
 import { type StagedNetwork, stageNetwork } from './staged-network.ts';
 
 /** How a guard fares whose images leave the network as soon as they are seen to be OOD. */
@@ -75,10 +76,10 @@ export async function guardWithEarlyExit(
 ): Promise<EarlyExitGuard> {
   const { heldOut, oods, backbone, rate, confidence, where, onProgress } = options;
   const network = stageNetwork(features, fitted);
-  const { detectors, inputs, complete, shares } = network;
+  const { detectors, layers, inputs, complete, shares } = network;
   if (shares.length === 1)
     throw new GraphError(where, 'has no place where it can be cut in two', 'leave out --early-exit');
-  const gather = (path: string) => gatherEvidence({ detectors, inputs }, path, backbone, onProgress);
+  const gather = (path: string) => gatherEvidence(detectors, inputs, path, backbone, onProgress);
   const known = await gather(heldOut);
   const rows = options.scaleRows(known.labels.length);
   const evidence = fitEvidenceScale(known, inputs.classes, rows);
@@ -104,9 +105,7 @@ export async function guardWithEarlyExit(
     model: joinModels(earlyExitGraph(network, scales), decision, where),
     metadata: {
       'la_ood.calibration': JSON.stringify(calibration),
-      'la_ood.layers': JSON.stringify(
-        detectors.groups.map(([first, ...others]) => [first, ...others.slice(-1)].join(' … ')),
-      ),
+      'la_ood.layers': JSON.stringify(layers),
       'la_ood.stages': JSON.stringify(shares),
     },
     report: { shares, calibration, computed: computed(scores), sets },
@@ -145,6 +144,7 @@ async function verify(
   const { layer_scores } = await runOnce(evidenceModel(detectors, inputs), feeds);
   const found = evidenceOf(
     layer_scores.data as Float32Array,
+    detectors.kinds,
     pooled[features.logits].data as Float32Array,
     inputs.classes,
   );

@@ -18,20 +18,15 @@ import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { programVersion } from '../versions.ts';
 import { type EarlyExitReport, guardWithEarlyExit } from './early-exit.ts';
+import { type DetectorKind, type DetectorSources, fitLayers } from './fitted-layers.ts';
+import { gatherEvidence } from './gather-evidence.ts';
 import { guardedModel, verifyGuarded } from './guarded-model.ts';
-import {
-  type Aggregation,
-  type DetectorKind,
-  fitLayers,
-  gatherEvidence,
-  type Scorer,
-  scorerOf,
-} from './scorer.ts';
+import { type Aggregation, type Scorer, scorerOf } from './scorer.ts';
 
 export interface GuardOptions {
-  /** What watches the layers; Gaussians where absent. */
-  readonly detector?: DetectorKind;
-  /** How layer scores become one; evidence where absent. */
+  /** The kinds of detectors that watch the layers; where absent, Gaussians and one-class SVMs, for `max` these alone. */
+  readonly detectors?: readonly DetectorKind[];
+  /** How layer scores become one; evidence where absent. `max` takes one kind of detectors. */
   readonly aggregation?: Aggregation;
   /** False-alarm rate, (0, 1); 5 % where absent. */
   readonly rate?: number;
@@ -50,7 +45,7 @@ export interface GuardOptions {
 export interface GuardReport {
   /** Of the file, relative to the run folder. */
   readonly file: string;
-  readonly detector: DetectorKind;
+  readonly detectors: readonly DetectorKind[];
   readonly aggregation: Aggregation;
   readonly layers: readonly string[];
   readonly calibration: Calibration;
@@ -64,6 +59,11 @@ export interface GuardReport {
 /** The guard, in the run folder. */
 export const GUARD_FILE = 'guarded.onnx';
 const EARLY_EXIT_FILE = 'guarded-early-exit.onnx';
+
+const defaultDetectors: Readonly<Record<Aggregation, readonly DetectorKind[]>> = {
+  evidence: ['gaussian', 'ocsvm'],
+  max: ['ocsvm'],
+};
 
 /** Of the held-out InD images, this share scales the scores; the others give the p-values. */
 const SCALE_SHARE = 0.5;
@@ -79,10 +79,13 @@ const SCALE_SHARE = 0.5;
  * GraphError where the file does not do what its pieces do
  */
 export async function guardRun(run: RunFolder, options: GuardOptions = {}): Promise<GuardReport> {
-  const { detector = 'gaussian', aggregation = 'evidence', rate = 0.05, confidence = 0.95 } = options;
+  const { aggregation = 'evidence', rate = 0.05, confidence = 0.95 } = options;
+  const detectors = options.detectors ?? defaultDetectors[aggregation];
   const { earlyExit = false, ind, seed = 0, device, onProgress } = options;
   if (earlyExit && aggregation !== 'evidence')
     throw new UsageError('--early-exit', 'has a score of its own', `leave out --aggregation ${aggregation}`);
+  if (aggregation === 'max' && detectors.length > 1)
+    throw new UsageError('--aggregation', 'max compares scores as they are', 'take one --detector');
   const path = run.file('backbone.onnx');
   const backbone = await readModel(path);
   const graph = featureGraph(backbone, path);
@@ -92,32 +95,34 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
     if (error instanceof RunError) return [];
     throw error;
   });
-  const fittedOn = detector === 'ocsvm' ? run.file('detectors.onnx') : await featureFile(run, 'train', ind);
-  const hashes = await sha256Files([fittedOn, heldOut, ...oods], onProgress);
-  const [fittedHash, heldOutHash, ...oodHashes] = hashes;
-  if (fittedHash === undefined)
-    throw new RunError(fittedOn, 'is missing', `run la-ood fit --run ${run.path} first`);
-  const inputs: Record<string, string> = {
-    backbone: backboneHash,
-    fitted: fittedHash,
-    heldOut: heldOutHash!,
+  const sources: DetectorSources = {
+    features: detectors.some((kind) => kind !== 'ocsvm') ? await featureFile(run, 'train', ind) : undefined,
+    svms: detectors.includes('ocsvm') ? run.file('detectors.onnx') : undefined,
   };
-  for (const [o, file] of oods.entries()) inputs[setName(file)] = oodHashes[o]!;
-
+  const inputs = {
+    backbone: backboneHash,
+    ...(await hashesOf(run, { ...sources, heldOut }, oods, onProgress)),
+  };
   const classNames = classNamesOf(run, heldOut);
 
   const { record, done } = await run.do({
     name: 'guard',
     settings: {
-      ...{ detector, aggregation, rate, confidence, seed },
+      ...{ detectors: [...detectors], aggregation, rate, confidence, seed },
       ...(classNames && { classNames }),
       ...(earlyExit && { earlyExit }),
     },
     inputs,
     run: async () => {
       const [scaleRows, calibrationRows] = halves(seed);
-      const fitted = await fitLayers(detector, graph, fittedOn, backboneHash, onProgress);
-      const evidence = await gatherEvidence(fitted, heldOut, backboneHash, onProgress);
+      const fitted = await fitLayers(detectors, graph, sources, backboneHash, onProgress);
+      const evidence = await gatherEvidence(
+        fitted.detectors,
+        fitted.inputs,
+        heldOut,
+        backboneHash,
+        onProgress,
+      );
       const scorer = scorerOf(aggregation, fitted, evidence, scaleRows(evidence.labels.length));
       const session = await GraphSession.open(scorer.model, { device });
       try {
@@ -128,7 +133,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
         const classes = graph.widths[graph.taps.indexOf(graph.logits)];
         const decision = decisionModel(graph.logits, classes, known, calibration.threshold);
         const metadata = {
-          ...guardMetadata({ detector, aggregation }, scorer, calibration, inputs),
+          ...guardMetadata({ detectors, aggregation }, scorer, calibration, inputs),
           ...(classNames && { [CLASSES_KEY]: JSON.stringify(classNames) }),
         };
         const guarded = guardedModel(graph, scorer, decision, metadata, path);
@@ -140,7 +145,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
           const found = ood.reduce((sum, s) => sum + (s > calibration.threshold ? 1 : 0), 0) / ood.length;
           sets.push({ name: setName(file), auroc: auroc(known, ood), found });
         }
-        const results = { detector, aggregation, layers: scorer.layers, calibration, sets };
+        const results = { detectors, aggregation, layers: scorer.layers, calibration, sets };
         if (!earlyExit) return { outputs: [GUARD_FILE], results, device: session.device };
         const early = await guardWithEarlyExit(graph, fitted, {
           ...{ heldOut, oods, backbone: backboneHash, rate, confidence, where: path, onProgress },
@@ -161,9 +166,37 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
   });
   const results = record.results as unknown as Pick<
     GuardReport,
-    'detector' | 'aggregation' | 'layers' | 'calibration' | 'sets' | 'earlyExit'
+    'detectors' | 'aggregation' | 'layers' | 'calibration' | 'sets' | 'earlyExit'
   >;
   return { ...results, file: GUARD_FILE, seconds: record.seconds, done };
+}
+
+/**
+ * SHA-256 of what a guard is made of, by name, and of OOD sets that it is tried on.
+ *
+ * @throws RunError where there are no one-class SVMs yet
+ */
+async function hashesOf(
+  run: RunFolder,
+  files: DetectorSources & { readonly heldOut: string },
+  oods: readonly string[],
+  onProgress?: OnProgress,
+): Promise<Record<string, string>> {
+  const named = [
+    ...Object.entries(files).filter(([, file]) => file !== undefined),
+    ...oods.map((file) => [setName(file), file]),
+  ];
+  const hashes = await sha256Files(
+    named.map(([, file]) => file),
+    onProgress,
+  );
+  return Object.fromEntries(
+    named.map(([name, file], i) => {
+      if (hashes[i] !== undefined) return [name, hashes[i]];
+      const fit = `run la-ood fit --run ${run.path} first`;
+      throw new RunError(file, 'is missing', name === 'svms' ? `${fit}, or take --detector gaussian` : fit);
+    }),
+  );
 }
 
 /** Metadata key of the names of the classes, a JSON list. */
@@ -208,19 +241,20 @@ async function scoreFile(
 
 /** @param inputs SHA-256 of the backbone and of what the guard was fitted and calibrated on */
 function guardMetadata(
-  method: { readonly detector: DetectorKind; readonly aggregation: Aggregation },
+  method: Pick<GuardReport, 'detectors' | 'aggregation'>,
   scorer: Scorer,
   calibration: Calibration,
   inputs: Readonly<Record<string, string>>,
 ) {
   return {
     'la_ood.guard': programVersion,
-    'la_ood.detector': method.detector,
+    'la_ood.detector': method.detectors.join(' + '),
     'la_ood.aggregation': method.aggregation,
     'la_ood.layers': JSON.stringify(scorer.layers),
     'la_ood.calibration': JSON.stringify(calibration),
     'la_ood.backbone_sha256': inputs.backbone,
-    'la_ood.fitted_on_sha256': inputs.fitted,
+    ...(inputs.features && { 'la_ood.fitted_on_sha256': inputs.features }),
+    ...(inputs.svms && { 'la_ood.detectors_sha256': inputs.svms }),
     'la_ood.calibrated_on_sha256': inputs.heldOut,
   };
 }

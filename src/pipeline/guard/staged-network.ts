@@ -1,9 +1,9 @@
+import { choose, type DetectorPanel } from '../../detectors/detector-panel.ts';
 import type { EvidenceInputs } from '../../detectors/evidence-model.ts';
-import type { LayerDetectors } from '../../detectors/layer-detectors.ts';
 import { type Cut, cutEvenly } from '../../graph/cuts.ts';
 import { dealIntoStages, type Stage } from '../../graph/stages.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
-import type { FittedLayers } from './scorer.ts';
+import type { FittedLayers } from './fitted-layers.ts';
 
 /** A feature graph that is cut into stages, and its detectors in the order in which the stages complete them. */
 export interface StagedNetwork {
@@ -11,7 +11,9 @@ export interface StagedNetwork {
   readonly stages: readonly Stage[];
   /** Share of the network's multiplications that is done by the end of each stage, (0, 1]. */
   readonly shares: readonly number[];
-  readonly detectors: LayerDetectors;
+  readonly detectors: DetectorPanel;
+  /** What each of them watches, in words. */
+  readonly layers: readonly string[];
   readonly inputs: EvidenceInputs;
   /** How many detectors are complete by the end of each stage. */
   readonly complete: readonly number[];
@@ -26,17 +28,12 @@ const PIXELS = 'pixels';
 const STAGES = 4;
 
 /** Cuts a network into stages; one that completes no detector is put together with the next. */
-export function stageNetwork(features: FeatureGraph, { detectors, inputs }: FittedLayers): StagedNetwork {
-  const cuts = cutEvenly(features.model, PIXELS, features.logits, STAGES);
-  return stageAt(features, cuts, detectors, inputs);
+export function stageNetwork(features: FeatureGraph, fitted: FittedLayers): StagedNetwork {
+  return stageAt(features, cutEvenly(features.model, PIXELS, features.logits, STAGES), fitted);
 }
 
-function stageAt(
-  features: FeatureGraph,
-  cuts: readonly Cut[],
-  detectors: LayerDetectors,
-  inputs: EvidenceInputs,
-): StagedNetwork {
+function stageAt(features: FeatureGraph, cuts: readonly Cut[], fitted: FittedLayers): StagedNetwork {
+  const { detectors, layers, inputs } = fitted;
   const stages = dealIntoStages(features.model, PIXELS, features.logits, cuts);
   const yieldedBy = new Map(
     stages.flatMap(({ node }, stage) =>
@@ -49,7 +46,7 @@ function stageAt(
   const empty = complete.findIndex((count, stage) => count === (stage > 0 ? complete[stage - 1] : 0));
   if (empty >= 0 && cuts.length > 0) {
     const merged = cuts.filter((_, cut) => cut !== Math.min(empty, cuts.length - 1));
-    return stageAt(features, merged, detectors, inputs);
+    return stageAt(features, merged, fitted);
   }
   const order = [...completedBy.keys()].sort((a, b) => completedBy[a] - completedBy[b] || a - b);
   const carried = stages.map((_, stage) => {
@@ -60,14 +57,7 @@ function stageAt(
   return {
     ...{ features, stages, complete, carried, inputs },
     shares: [...cuts.map(({ share }) => share), 1],
-    detectors: {
-      groups: order.map((d) => detectors.groups[d]),
-      addScores: (graph, which, name) =>
-        detectors.addScores(
-          graph,
-          which.map((d) => order[d]),
-          name,
-        ),
-    },
+    detectors: choose(detectors, order),
+    layers: order.map((d) => layers[d]),
   };
 }
