@@ -20,7 +20,7 @@ export interface EvidenceInputs {
  * Layer scores are the detectors', standardised by what is usual for the predicted class; the score is their mean,
  * standardised, and the energy (Liu et al. 2020), standardised by the predicted class too, added: what the layers know of
  * an image and what the classifier does are nearly independent on InD images. Where several kinds of detectors watch, the
- * most alarmed kind's mean is taken (`mostAlarmed`).
+ * most alarmed is heard (`mostAlarmed`).
  *
  * Without a scale, `layer_scores` are the detectors' as they are, and the only output.
  */
@@ -50,9 +50,9 @@ export function evidenceModel(
 export function addEvidence(
   graph: GraphBuilder,
   raw: string,
-  detectorKinds: readonly number[],
+  kinds: readonly number[],
   { logits, classes }: Pick<EvidenceInputs, 'logits' | 'classes'>,
-  { layers, kinds, energy }: EvidenceScale,
+  { layers, voices, energy }: EvidenceScale,
   score: string,
 ): void {
   const node = (opType: string, inputs: string[], name: string, attributes = {}) =>
@@ -73,7 +73,7 @@ export function addEvidence(
   standardised(raw, layers, 'layers', 'layer_scores');
   graph.node('ArgMax', ['layer_scores'], { name: 'ood_layer', attributes: { axis: 1, keepdims: 0 } });
 
-  const alarm = addMostAlarmed(graph, 'layer_scores', detectorKinds, kinds, 'la_ood/alarm');
+  const alarm = addMostAlarmed(graph, 'layer_scores', kinds, voices, 'la_ood/alarm');
   // −log Σ exp(z) = log softmax(z)_0 − z_0: safe from overflow, and LogSoftmax is the same in every opset on N×C.
   const first = graph.int64s('la_ood/first_class', [0]);
   const ofFirst = (value: string, name: string) => node('Gather', [value, first], name, { axis: 1 });

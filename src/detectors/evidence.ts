@@ -1,12 +1,12 @@
 import { moments } from './moments.ts';
-import { fitKindScales, type KindScale, mostAlarmed } from './most-alarmed.ts';
+import { fitVoices, mostAlarmed, type VoiceScale } from './most-alarmed.ts';
 
 /** Layer scores and the classifier's own doubt, put on one scale and added: which InD samples say what is usual. */
 export interface EvidenceScale {
   /** Of each layer score among InD samples of each predicted class: classes × layers, row-major. */
   readonly layers: ClassMoments;
-  /** Of the means of each kind's standardised layer scores. */
-  readonly kinds: readonly KindScale[];
+  /** Of what each kind of detectors says, by its standardised layer scores. */
+  readonly voices: readonly VoiceScale[];
   /** Of the energy of the logits, for each predicted class. */
   readonly energy: ClassMoments;
 }
@@ -44,15 +44,15 @@ export function fitEvidenceScale(evidence: Evidence, classes: number, rows: Uint
   const standardised = Array.from(rows, (row) => standardisedScores(evidence, layers, row));
   return {
     layers,
-    kinds: fitKindScales(standardised, evidence.kinds),
+    voices: fitVoices(standardised, evidence.kinds),
     energy: fitClassMoments(energy, labels, classes, rows),
   };
 }
 
-/** The score of every sample: what the most alarmed kind of detectors says, and its standardised energy, added. */
-export function evidenceScores(evidence: Evidence, { layers, kinds, energy }: EvidenceScale): Float64Array {
+/** The score of every sample: what the most alarmed voice of its detectors says, and its standardised energy, added. */
+export function evidenceScores(evidence: Evidence, { layers, voices, energy }: EvidenceScale): Float64Array {
   return Float64Array.from(evidence.labels, (label, row) => {
-    const alarm = mostAlarmed(standardisedScores(evidence, layers, row), evidence.kinds, kinds);
+    const alarm = mostAlarmed(standardisedScores(evidence, layers, row), evidence.kinds, voices);
     return alarm + (evidence.energy[row] - energy.mean[label]) / energy.deviation[label];
   });
 }

@@ -1,45 +1,57 @@
 import type { GraphBuilder } from '../graph/builder.ts';
 import { type Moments, moments } from './moments.ts';
 
-/** What is usual of one kind of detectors: of the mean of their standardised scores, among InD samples. */
-export interface KindScale extends Moments {
+/** What a kind of detectors has to say: the mean of its standardised scores, or the largest of them. */
+interface Voice {
   readonly kind: number;
+  readonly says: 'mean' | 'largest';
+}
+
+/** A voice, and what it says of InD samples. */
+export interface VoiceScale extends Voice, Moments {}
+
+/**
+ * What is taken off a voice, in deviations. The first kind decides where all hear about the same. An InD sample is loud in
+ * one of several voices more often than in one: without a handicap, the others' noise would cost near-OOD samples.
+ */
+function handicap({ kind, says }: Voice): number {
+  if (kind === 0) return 0;
+  return says === 'mean' ? 0.5 : 1;
 }
 
 /**
- * Kinds after the first have to be so many deviations more alarmed than it is. With two ears an InD sample finds it easier
- * to be loud in one of them: without a handicap the weaker kind's noise costs the first one's near-OOD samples.
- */
-const HANDICAP = 0.5;
-
-/**
- * Fits the scales of the kinds that there are.
+ * Fits the scales of the voices of all kinds that there are: of the first its mean, of the others the largest score too.
  *
  * @param rows InD samples' standardised scores, one of each detector
  * @param kinds of each detector, from 0
  */
-export function fitKindScales(rows: readonly Float64Array[], kinds: readonly number[]): KindScale[] {
-  return [...new Set(kinds)]
+export function fitVoices(rows: readonly Float64Array[], kinds: readonly number[]): VoiceScale[] {
+  const voices = [...new Set(kinds)]
     .sort((a, b) => a - b)
-    .map((kind) => ({ kind, ...moments(rows.map((row) => meanOf(kind, row, kinds))) }));
+    .flatMap((kind): Voice[] =>
+      kind === 0
+        ? [{ kind, says: 'mean' }]
+        : [
+            { kind, says: 'mean' },
+            { kind, says: 'largest' },
+          ],
+    );
+  return voices.map((voice) => ({ ...voice, ...moments(rows.map((row) => heard(voice, row, kinds))) }));
 }
 
 /**
- * What the most alarmed kind of detectors says of a sample: the largest of the kinds' standardised means, of all but the
- * first half a deviation less. Kinds fail in different places: a mean over all of them would drown the one that hears
- * something in those that do not.
+ * What the most alarmed voice says of a sample, standardised, less its handicap. Kinds of detectors fail in different
+ * places: a mean over all of them would drown the one that hears something in those that do not.
  *
  * @param scores the sample's standardised scores, one of each detector
  */
 export function mostAlarmed(
   scores: Float64Array,
   kinds: readonly number[],
-  scales: readonly KindScale[],
+  voices: readonly VoiceScale[],
 ): number {
   return Math.max(
-    ...scales.map(
-      ({ kind, mean, deviation }) => (meanOf(kind, scores, kinds) - mean) / deviation - handicap(kind),
-    ),
+    ...voices.map((voice) => (heard(voice, scores, kinds) - voice.mean) / voice.deviation - handicap(voice)),
   );
 }
 
@@ -48,33 +60,41 @@ export function addMostAlarmed(
   graph: GraphBuilder,
   scores: string,
   kinds: readonly number[],
-  scales: readonly KindScale[],
+  voices: readonly VoiceScale[],
   name: string,
 ): string {
-  const alarms = scales.map(({ kind, mean, deviation }) => {
-    const word = (what: string) => (scales.length > 1 ? `${name}_${what}_${kind}` : `${name}_${what}`);
-    const constant = (what: string, shape: number[], values: readonly number[]) =>
-      graph.initializer(word(what), { dtype: 'float32', shape, data: Float32Array.from(values) });
-    const share = 1 / (kinds.filter((other) => other === kind).length * deviation);
-    const weights = kinds.map((other) => (other === kind ? share : 0));
-    const sum = graph.node('MatMul', [scores, constant('weights', [kinds.length, 1], weights)], {
-      name: word('mean'),
+  const alarms = voices.map((voice) => {
+    const word = (what: string) => `${name}/${what}_of_kind_${voice.kind}`;
+    const scalar = (what: string, value: number) =>
+      graph.initializer(word(what), { dtype: 'float32', shape: [], data: Float32Array.of(value) });
+    const { says, mean, deviation } = voice;
+    const own = kinds.flatMap((kind, d) => (kind === voice.kind ? [d] : []));
+    let said: string;
+    if (says === 'mean') {
+      const data = new Float32Array(kinds.length);
+      for (const d of own) data[d] = 1 / own.length;
+      const weights = graph.initializer(word('weights'), {
+        dtype: 'float32',
+        shape: [kinds.length, 1],
+        data,
+      });
+      said = graph.node('MatMul', [scores, weights], { name: word(says) });
+    } else {
+      const places = graph.int64s(word('places'), own);
+      const owns = graph.node('Gather', [scores, places], { name: word('scores'), attributes: { axis: 1 } });
+      const axis = graph.int64s(word('axis'), [1]);
+      said = graph.node('ReduceMax', [owns, axis], { name: word(says), attributes: { keepdims: 1 } });
+    }
+    const usual = scalar(`usual_${says}`, mean + handicap(voice) * deviation);
+    const above = graph.node('Sub', [said, usual], { name: word(`${says}_above`) });
+    return graph.node('Div', [above, scalar(`${says}_deviation`, deviation)], {
+      name: word(`${says}_alarm`),
     });
-    const usual = constant('usual', [], [mean / deviation + handicap(kind)]);
-    return graph.node('Sub', [sum, usual], { name: scales.length > 1 ? word('alarm') : name });
   });
-  return alarms.length > 1 ? graph.node('Max', alarms, { name }) : alarms[0];
+  return graph.node('Max', alarms, { name });
 }
 
-const handicap = (kind: number) => (kind > 0 ? HANDICAP : 0);
-
-function meanOf(kind: number, scores: Float64Array, kinds: readonly number[]): number {
-  let sum = 0;
-  let count = 0;
-  for (let d = 0; d < scores.length; d++)
-    if (kinds[d] === kind) {
-      sum += scores[d];
-      count++;
-    }
-  return sum / count;
+function heard({ kind, says }: Voice, scores: Float64Array, kinds: readonly number[]): number {
+  const own = scores.filter((_, d) => kinds[d] === kind);
+  return says === 'mean' ? own.reduce((sum, score) => sum + score, 0) / own.length : Math.max(...own);
 }

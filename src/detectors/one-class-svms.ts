@@ -1,5 +1,5 @@
 import type { Tensor } from '../common/tensor.ts';
-import { float, type GraphBuilder } from '../graph/builder.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
 import { type AddNode, addStandardised } from './distance-scores.ts';
 import type { LayerDetector } from './fit-layer.ts';
 import type { LayerDetectors } from './layer-detectors.ts';
@@ -31,8 +31,8 @@ function addSvmScores(graph: GraphBuilder, detectors: readonly LayerDetector[], 
   const watched = detectors.map(({ tap, scaler }) => ({ taps: [tap], scaler }));
   const z = addStandardised(watched, node, constant);
   const points = addPoints(graph, detectors, z, name, node, floats);
-  const scores = detectors.map((detector, d) => {
-    const { width, alpha, rho } = detector;
+  const sums = detectors.map((detector, d) => {
+    const { width, alpha } = detector;
     const count = alpha.length;
     const { rows, offsets } = kernelOf(detector);
     const vectors = floats(`vectors_${d}`, [count, width + 1], rows);
@@ -43,11 +43,15 @@ function addSvmScores(graph: GraphBuilder, detectors: readonly LayerDetector[], 
       { transB: 1 },
     );
     const kernel = node('Exp', [exponent], `kernel_${d}`);
-    const weights = floats(`alpha_${d}`, [count, 1], alpha);
-    const edge = floats(`rho_${d}`, [1], Float32Array.of(rho));
-    return node('Gemm', [kernel, weights, edge], `score_${d}`, { alpha: float(-1) });
+    // Not Gemm, which would pack a matrix of one column as one of sixteen.
+    return node('MatMul', [kernel, floats(`alpha_${d}`, [count, 1], alpha)], `sum_${d}`);
   });
-  graph.node('Concat', scores, { name, attributes: { axis: 1 } });
+  const edges = floats(
+    'rho',
+    [detectors.length],
+    Float32Array.from(detectors, ({ rho }) => rho),
+  );
+  graph.node('Sub', [edges, node('Concat', sums, 'sums', { axis: 1 })], { name });
 }
 
 /** Adds `[z, |z|²]` of each layer, of the standardised values of all layers side by side. */

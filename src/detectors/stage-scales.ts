@@ -1,6 +1,6 @@
 import { type Evidence, type EvidenceScale, evidenceScores } from './evidence.ts';
 import { moments } from './moments.ts';
-import { fitKindScales, type KindScale, mostAlarmed } from './most-alarmed.ts';
+import { fitVoices, mostAlarmed, type VoiceScale } from './most-alarmed.ts';
 
 /**
  * How the scores of a network's successive stages are put on one scale. A stage's score is how far it is above a limit
@@ -14,13 +14,13 @@ export interface StageScales {
   readonly last: Limit;
 }
 
-/** Of a stage before the last: what the most alarmed kind of detectors says so far, standardised whatever the class. */
+/** Of a stage before the last: what the most alarmed voice of its detectors says so far, standardised whatever the class. */
 export interface EarlyScale extends Limit {
   /** Of each detector's score; there are as many as have been computed by this stage. */
   readonly means: Float64Array;
   readonly deviations: Float64Array;
-  /** Of the kinds that they are of. */
-  readonly kinds: readonly KindScale[];
+  /** Of what each kind of them says. */
+  readonly voices: readonly VoiceScale[];
 }
 
 export interface Limit {
@@ -60,12 +60,12 @@ export function fitStageScales(
     const means = Float64Array.from(columns, ({ mean }) => mean);
     const deviations = Float64Array.from(columns, ({ deviation }) => deviation);
     const standardised = standardisedScores(evidence, { means, deviations });
-    const kinds = fitKindScales(
+    const voices = fitVoices(
       Array.from(rows, (row) => standardised[row]),
       evidence.kinds.slice(0, count),
     );
-    const scores = ofRows(alarms(standardised, evidence.kinds, kinds));
-    return { means, deviations, kinds, ...limitOf(scores, (rate * EARLY_PART) / counts.length) };
+    const scores = ofRows(alarms(standardised, evidence.kinds, voices));
+    return { means, deviations, voices, ...limitOf(scores, (rate * EARLY_PART) / counts.length) };
   });
   const part = counts.length > 0 ? 1 - EARLY_PART : 1;
   return { early, last: limitOf(ofRows(evidenceScores(evidence, scale)), rate * part) };
@@ -78,7 +78,7 @@ export function stageScores(
   { early, last }: StageScales,
 ): Float64Array {
   const stages = [
-    ...early.map((stage) => alarms(standardisedScores(evidence, stage), evidence.kinds, stage.kinds)),
+    ...early.map((stage) => alarms(standardisedScores(evidence, stage), evidence.kinds, stage.voices)),
     evidenceScores(evidence, scale),
   ];
   const limits = [...early, last];
@@ -95,9 +95,9 @@ export function stageScores(
 function alarms(
   standardised: readonly Float64Array[],
   kinds: readonly number[],
-  scales: readonly KindScale[],
+  voices: readonly VoiceScale[],
 ): Float64Array {
-  return Float64Array.from(standardised, (scores) => mostAlarmed(scores, kinds, scales));
+  return Float64Array.from(standardised, (scores) => mostAlarmed(scores, kinds, voices));
 }
 
 /** The scores of each sample that a stage has, standardised. */

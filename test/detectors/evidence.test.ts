@@ -300,31 +300,34 @@ describe('evidence', () => {
       expect(Math.min(...far)).to.be.greaterThan(Math.max(...expected));
     });
 
-  it('hears the most alarmed kind, the second with a handicap', async () => {
+  it('hears the most alarmed voice, those of the second kind with a handicap', async () => {
     const { evidence, scale } = await scaled(await panel(fitGaussians, fitKnn));
-    const { mean, deviation } = scale.layers;
-    /** The score, but for the energy, of a sample whose detectors of each kind are so far above what is usual. */
-    const alarm = (first: number, second: number) => {
+    expect(scale.voices.map(({ kind, says }) => [kind, says])).to.deep.equal([
+      [0, 'mean'],
+      [1, 'mean'],
+      [1, 'largest'],
+    ]);
+    const [{ mean: first, deviation: spread }, mean, largest] = scale.voices;
+    const { layers, energy } = scale;
+    /** The score, but for the energy, of samples whose standardised layer scores are these. */
+    const alarms = (...scores: number[]) => {
       const layerScores = Float32Array.from(evidence.layerScores, (_, at) => {
-        const [row, d] = [Math.floor(at / 6), at % 6];
-        const { mean: usual, deviation: spread } = scale.kinds[d < 3 ? 0 : 1];
-        const z = usual + spread * (d < 3 ? first : second);
-        const entry = evidence.labels[row] * 6 + d;
-        return mean[entry] + deviation[entry] * z;
+        const entry = evidence.labels[Math.floor(at / 6)] * 6 + (at % 6);
+        return layers.mean[entry] + layers.deviation[entry] * scores[at % 6];
       });
-      const scores = evidenceScores({ ...evidence, layerScores }, scale);
-      const { mean: usual, deviation: spread } = scale.energy;
-      return scores.map((score, row) => {
+      return evidenceScores({ ...evidence, layerScores }, scale).map((score, row) => {
         const label = evidence.labels[row];
-        return score - (evidence.energy[row] - usual[label]) / spread[label];
+        return score - (evidence.energy[row] - energy.mean[label]) / energy.deviation[label];
       });
     };
-    for (const [first, second, expected] of [
-      [3, 0, 3],
-      [0, 3, 2.5],
-      [1, 1.4, 1],
-    ])
-      for (const value of alarm(first, second)) expect(value).to.be.closeTo(expected, 1e-4);
+    const loud = (value: number) => (value - first) / spread;
+    for (const [scores, expected] of [
+      [[2, 2, 2, 0, 0, 0], loud(2)],
+      [[2, 1, 3, 0, 0, 0], loud(2)],
+      [[0, 0, 0, 3, 3, 3], (3 - mean.mean) / mean.deviation - 0.5],
+      [[0, 0, 0, 6, -3, -3], (6 - largest.mean) / largest.deviation - 1],
+    ] as const)
+      for (const alarm of alarms(...scores)) expect(alarm, String(scores)).to.be.closeTo(expected, 1e-4);
   });
 
   it('is no number where a tap is none', async () => {

@@ -1,5 +1,4 @@
 import { GraphError } from '../../common/errors.ts';
-import { spread } from '../../common/spread.ts';
 import { nearestName } from '../../common/suggest.ts';
 import type { TapCandidate, TapKind } from './candidates.ts';
 
@@ -54,6 +53,11 @@ const usual: ReadonlySet<TapKind> = new Set<TapKind>([
   'concatenation',
   'features',
 ]);
+
+function spread<T>(items: readonly T[], count: number): T[] {
+  if (items.length <= count) return [...items];
+  return Array.from({ length: count }, (_, i) => items[Math.round((i * (items.length - 1)) / (count - 1))]);
+}
 
 /** A node's name means its value, not that value's class token beside it. */
 function fitting(pattern: string): (name: string) => boolean {

@@ -121,10 +121,10 @@ class StageWriter {
   #addEarlyScores(): void {
     const { complete, detectors, features, inputs } = this.#network;
     const count = complete[this.#at];
-    const { means, deviations, kinds, ...limit } = this.#scales.stages.early[this.#at];
+    const { means, deviations, voices, ...limit } = this.#scales.stages.early[this.#at];
     const centred = this.#node('Sub', ['detectors', this.#floats('means', [count], means)], 'centred');
     const z = this.#node('Div', [centred, this.#floats('deviations', [count], deviations)], 'standardised');
-    const alarm = addMostAlarmed(this.#graph, z, detectors.kinds.slice(0, count), kinds, 'alarm');
+    const alarm = addMostAlarmed(this.#graph, z, detectors.kinds.slice(0, count), voices, 'alarm');
     const flat = this.#graph.int64s('flat', [-1]);
     this.#node('Reshape', [alarm, flat], 'evidence');
     const score = this.#addLargest('evidence', limit, 'own/ood_score');

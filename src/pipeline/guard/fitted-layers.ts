@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
 import type { OnProgress } from '../../common/progress.ts';
-import { spread } from '../../common/spread.ts';
 import { type DetectorPanel, panelOf } from '../../detectors/detector-panel.ts';
 import { detectorsOfModel } from '../../detectors/detectors-model.ts';
 import type { EvidenceInputs } from '../../detectors/evidence-model.ts';
+import type { LayerDetector } from '../../detectors/fit-layer.ts';
 import { fitGaussians } from '../../detectors/gaussian.ts';
 import { fitKnn } from '../../detectors/knn.ts';
 import {
@@ -31,8 +31,11 @@ const fitters: Readonly<Record<Exclude<DetectorKind, 'ocsvm'>, FitLayerDetectors
   knn: fitKnn,
 };
 
-/** One-class SVMs that watch beside another kind, at most. All layers together hardly hear more, and take time. */
-const MOST_SVMS = 30;
+/**
+ * Numbers in the support vectors of the one-class SVMs that watch beside another kind, at most. For one image each of them
+ * is read from memory once, which takes longer than to multiply by it; those that are left out hardly change the score.
+ */
+const MOST_NUMBERS = 1e6;
 
 /** Detectors of a network's layers, and the inputs of their graphs. */
 export interface FittedLayers {
@@ -63,10 +66,11 @@ export async function fitLayers(
   onProgress?: OnProgress,
 ): Promise<FittedLayers> {
   const byKind: LayerDetectors[] = [];
-  for (const kind of kinds) {
-    if (kind === 'ocsvm') byKind.push(await readSvms(svms!, kinds.length > 1 ? graph.logits : undefined));
-    else byKind.push(await fitKind(fitters[kind], graph, features!, backbone, onProgress));
-  }
+  for (const kind of kinds)
+    if (kind === 'ocsvm') {
+      const all = detectorsOfModel(decodeModel(await readFile(svms!), svms!), svms!);
+      byKind.push(oneClassSvms(kinds.length > 1 ? smallSvms(all, graph.logits) : all));
+    } else byKind.push(await fitKind(fitters[kind], graph, features!, backbone, onProgress));
   const detectors = panelOf(byKind);
   const name = ([first, ...others]: readonly string[]) => [first, ...others.slice(-1)].join(' … ');
   return {
@@ -78,16 +82,18 @@ export async function fitLayers(
   };
 }
 
-/** @param beside the logits, where another kind watches too: their energy is heard already */
-async function readSvms(path: string, beside?: string): Promise<LayerDetectors> {
-  const all = detectorsOfModel(decodeModel(await readFile(path), path), path);
-  if (beside === undefined) return oneClassSvms(all);
-  return oneClassSvms(
-    spread(
-      all.filter(({ tap }) => tap !== beside),
-      MOST_SVMS,
-    ),
+/** The smallest that have no more than `MOST_NUMBERS` together, at least one; not the logits': their energy is heard. */
+function smallSvms(all: readonly LayerDetector[], logits: string): LayerDetector[] {
+  const numbers = ({ supportVectors }: LayerDetector) => supportVectors.length;
+  const bySize = all.filter(({ tap }) => tap !== logits).sort((a, b) => numbers(a) - numbers(b));
+  let sum = 0;
+  const small = new Set(
+    bySize.filter((svm, i) => {
+      sum += numbers(svm);
+      return i === 0 || sum <= MOST_NUMBERS;
+    }),
   );
+  return all.filter((svm) => small.has(svm));
 }
 
 async function fitKind(

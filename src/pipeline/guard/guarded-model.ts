@@ -2,6 +2,7 @@ import { GraphError } from '../../common/errors.ts';
 import { RandomState } from '../../common/random.ts';
 import type { Tensor } from '../../common/tensor.ts';
 import { conformalPValues } from '../../evaluation/conformal.ts';
+import { flattenTogether } from '../../graph/flatten-together.ts';
 import { joinModels } from '../../graph/join.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { readModel } from '../../graph/read.ts';
@@ -24,7 +25,9 @@ export function guardedModel(
   metadata: Readonly<Record<string, string>>,
   where: string,
 ): ModelProto {
-  const whole = joinModels(joinModels(features.model, scorer.model, where), decision, where);
+  const widths = new Map(features.taps.map((tap, at) => [tap, features.widths[at]]));
+  const network = flattenTogether(features.model, widths);
+  const whole = joinModels(joinModels(network, scorer.model, where), decision, where);
   const outputs = [features.logits, ...OUTPUTS].map(
     (name) => whole.graph.output.find((output) => output.name === name)!,
   );
