@@ -422,18 +422,12 @@
           (i8x16.shuffle 0 1 16 17 2 3 18 19 4 5 20 21 6 7 22 23 (local.get $blue) (local.get $red)))
         (local.set $high
           (i8x16.shuffle 8 9 24 25 10 11 26 27 12 13 28 29 14 15 30 31 (local.get $blue) (local.get $red)))
-        ;; 1.402 is 1 + 26345 / 65536, 1.772 is 2 - 14942 / 65536, -0.71414 is 18734 / 65536 - 1.
+        ;; 1.402 is 1 + 13173 / 32768, 1.772 is 2 - 7471 / 32768, -0.71414 is 18734 / 65536 - 1. libjpeg-turbo has 16 bits
+        ;; for the first, 26345 / 65536, which rounds alike for all 256 values.
         (local.set $r
           (i16x8.add (i16x8.add (local.get $luma) (local.get $red))
-            (i16x8.narrow_i32x4_s
-              (i32x4.shr_s
-                (i32x4.add (local.get $half)
-                  (i32x4.dot_i16x8_s (local.get $low) (v128.const i16x8 0 26345 0 26345 0 26345 0 26345)))
-                (i32.const 16))
-              (i32x4.shr_s
-                (i32x4.add (local.get $half)
-                  (i32x4.dot_i16x8_s (local.get $high) (v128.const i16x8 0 26345 0 26345 0 26345 0 26345)))
-                (i32.const 16)))))
+            (i16x8.q15mulr_sat_s (local.get $red)
+              (v128.const i16x8 13173 13173 13173 13173 13173 13173 13173 13173))))
         (local.set $g
           (i16x8.add (i16x8.sub (local.get $luma) (local.get $red))
             (i16x8.narrow_i32x4_s
@@ -450,15 +444,8 @@
         (local.set $b
           (i16x8.add
             (i16x8.add (local.get $luma) (i16x8.add (local.get $blue) (local.get $blue)))
-            (i16x8.narrow_i32x4_s
-              (i32x4.shr_s
-                (i32x4.add (local.get $half)
-                  (i32x4.dot_i16x8_s (local.get $low) (v128.const i16x8 -14942 0 -14942 0 -14942 0 -14942 0)))
-                (i32.const 16))
-              (i32x4.shr_s
-                (i32x4.add (local.get $half)
-                  (i32x4.dot_i16x8_s (local.get $high) (v128.const i16x8 -14942 0 -14942 0 -14942 0 -14942 0)))
-                (i32.const 16)))))
+            (i16x8.q15mulr_sat_s (local.get $blue)
+              (v128.const i16x8 -7471 -7471 -7471 -7471 -7471 -7471 -7471 -7471))))
         (if (i32.eqz (local.get $pass))
           (then
             (local.set $r0 (local.get $r))
@@ -469,16 +456,33 @@
       (local.set $r (i8x16.narrow_i16x8_u (local.get $r0) (local.get $r)))
       (local.set $g (i8x16.narrow_i16x8_u (local.get $g0) (local.get $g)))
       (local.set $b (i8x16.narrow_i16x8_u (local.get $b0) (local.get $b)))
-      ;; R and G in turn, with gaps for B.
       (v128.store align=1 (local.get $out)
-        (i8x16.shuffle 0 1 16 3 4 17 6 7 18 9 10 19 12 13 20 15
-          (i8x16.shuffle 0 16 0 1 17 0 2 18 0 3 19 0 4 20 0 5 (local.get $r) (local.get $g)) (local.get $b)))
+        (v128.or
+          (v128.or
+            (i8x16.swizzle (local.get $r)
+              (v128.const i8x16 0 255 255 1 255 255 2 255 255 3 255 255 4 255 255 5))
+            (i8x16.swizzle (local.get $g)
+              (v128.const i8x16 255 0 255 255 1 255 255 2 255 255 3 255 255 4 255 255)))
+          (i8x16.swizzle (local.get $b)
+            (v128.const i8x16 255 255 0 255 255 1 255 255 2 255 255 3 255 255 4 255))))
       (v128.store offset=16 align=1 (local.get $out)
-        (i8x16.shuffle 0 21 2 3 22 5 6 23 8 9 24 11 12 25 14 15
-          (i8x16.shuffle 21 0 6 22 0 7 23 0 8 24 0 9 25 0 10 26 (local.get $r) (local.get $g)) (local.get $b)))
+        (v128.or
+          (v128.or
+            (i8x16.swizzle (local.get $r)
+              (v128.const i8x16 255 255 6 255 255 7 255 255 8 255 255 9 255 255 10 255))
+            (i8x16.swizzle (local.get $g)
+              (v128.const i8x16 5 255 255 6 255 255 7 255 255 8 255 255 9 255 255 10)))
+          (i8x16.swizzle (local.get $b)
+            (v128.const i8x16 255 5 255 255 6 255 255 7 255 255 8 255 255 9 255 255))))
       (v128.store offset=32 align=1 (local.get $out)
-        (i8x16.shuffle 26 1 2 27 4 5 28 7 8 29 10 11 30 13 14 31
-          (i8x16.shuffle 0 11 27 0 12 28 0 13 29 0 14 30 0 15 31 0 (local.get $r) (local.get $g)) (local.get $b)))
+        (v128.or
+          (v128.or
+            (i8x16.swizzle (local.get $r)
+              (v128.const i8x16 255 11 255 255 12 255 255 13 255 255 14 255 255 15 255 255))
+            (i8x16.swizzle (local.get $g)
+              (v128.const i8x16 255 255 11 255 255 12 255 255 13 255 255 14 255 255 15 255)))
+          (i8x16.swizzle (local.get $b)
+            (v128.const i8x16 10 255 255 11 255 255 12 255 255 13 255 255 14 255 255 15))))
       (local.set $y (i32.add (local.get $y) (i32.const 16)))
       (local.set $cb (i32.add (local.get $cb) (i32.const 16)))
       (local.set $cr (i32.add (local.get $cr) (i32.const 16)))

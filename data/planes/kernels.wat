@@ -10,19 +10,33 @@
       (local.set $red (v128.load (local.get $from)))
       (local.set $green (v128.load (i32.add (local.get $from) (local.get $plane))))
       (local.set $blue (v128.load (i32.add (local.get $from) (i32.shl (local.get $plane) (i32.const 1)))))
-      ;; Red and green in turn, with gaps for blue.
       (v128.store (local.get $to)
-        (i8x16.shuffle 0 1 16 3 4 17 6 7 18 9 10 19 12 13 20 15
-          (i8x16.shuffle 0 16 0 1 17 0 2 18 0 3 19 0 4 20 0 5 (local.get $red) (local.get $green))
-          (local.get $blue)))
+        (v128.or
+          (v128.or
+            (i8x16.swizzle (local.get $red)
+              (v128.const i8x16 0 255 255 1 255 255 2 255 255 3 255 255 4 255 255 5))
+            (i8x16.swizzle (local.get $green)
+              (v128.const i8x16 255 0 255 255 1 255 255 2 255 255 3 255 255 4 255 255)))
+          (i8x16.swizzle (local.get $blue)
+            (v128.const i8x16 255 255 0 255 255 1 255 255 2 255 255 3 255 255 4 255))))
       (v128.store offset=16 (local.get $to)
-        (i8x16.shuffle 0 21 2 3 22 5 6 23 8 9 24 11 12 25 14 15
-          (i8x16.shuffle 21 0 6 22 0 7 23 0 8 24 0 9 25 0 10 26 (local.get $red) (local.get $green))
-          (local.get $blue)))
+        (v128.or
+          (v128.or
+            (i8x16.swizzle (local.get $red)
+              (v128.const i8x16 255 255 6 255 255 7 255 255 8 255 255 9 255 255 10 255))
+            (i8x16.swizzle (local.get $green)
+              (v128.const i8x16 5 255 255 6 255 255 7 255 255 8 255 255 9 255 255 10)))
+          (i8x16.swizzle (local.get $blue)
+            (v128.const i8x16 255 5 255 255 6 255 255 7 255 255 8 255 255 9 255 255))))
       (v128.store offset=32 (local.get $to)
-        (i8x16.shuffle 26 1 2 27 4 5 28 7 8 29 10 11 30 13 14 31
-          (i8x16.shuffle 0 11 27 0 12 28 0 13 29 0 14 30 0 15 31 0 (local.get $red) (local.get $green))
-          (local.get $blue)))
+        (v128.or
+          (v128.or
+            (i8x16.swizzle (local.get $red)
+              (v128.const i8x16 255 11 255 255 12 255 255 13 255 255 14 255 255 15 255 255))
+            (i8x16.swizzle (local.get $green)
+              (v128.const i8x16 255 255 11 255 255 12 255 255 13 255 255 14 255 255 15 255)))
+          (i8x16.swizzle (local.get $blue)
+            (v128.const i8x16 10 255 255 11 255 255 12 255 255 13 255 255 14 255 255 15))))
       (local.set $from (i32.add (local.get $from) (i32.const 16)))
       (local.set $to (i32.add (local.get $to) (i32.const 48)))
       (br_if $sixteen (i32.lt_u (local.get $from) (local.get $end))))))
