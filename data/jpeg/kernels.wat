@@ -54,7 +54,8 @@
     (param $mcus i32) (param $column i32) (param $columns i32) (result i32)
     ;; The next bits, the first one highest, and how many there are.
     (local $bits i64) (local $count i32)
-    (local $at i32) (local $table i32) (local $steps i32) (local $entry i32) (local $size i32)
+    (local $at i32) (local $table i32) (local $steps i32) (local $entry i32) (local $behind i64)
+    (local $size i32) (local $run i32)
     (local $value i32) (local $dc i32) (local $k i32) (local $out i32) (local $stride i32) (local $eight i64)
     (loop $mcu
       (local.set $at (local.get $blocks))
@@ -88,31 +89,32 @@
                   (call $longCode (local.get $table)
                     (i32.wrap_i64 (i64.shr_u (local.get $bits) (i64.const 48)))))
                 (if (i32.eqz (local.get $entry)) (then (return (i32.const -1))))))
-            (local.set $bits
-              (i64.shl (local.get $bits) (i64.extend_i32_u (i32.and (local.get $entry) (i32.const 255)))))
+            ;; The value's bits first. The next code is looked for at once, without waiting for the value.
+            (local.set $behind
+              (i64.shl (local.get $bits) (i64.extend_i32_u (i32.shr_u (local.get $entry) (i32.const 16)))))
+            (local.set $bits (i64.shl (local.get $bits) (i64.extend_i32_u (local.get $entry))))
+            (local.set $count (i32.sub (local.get $count) (i32.and (local.get $entry) (i32.const 255))))
             (local.set $size (i32.and (i32.shr_u (local.get $entry) (i32.const 8)) (i32.const 15)))
-            (local.set $count
-              (i32.sub (local.get $count) (i32.add (i32.and (local.get $entry) (i32.const 255)) (local.get $size))))
+            (local.set $run (i32.and (i32.shr_u (local.get $entry) (i32.const 12)) (i32.const 15)))
             ;; So many bits, a number from -(2^size - 1) to 2^size - 1 whose first bit is its sign.
             (local.set $value
               (i32.add
                 (i32.wrap_i64
-                  (i64.shr_u (i64.shr_u (local.get $bits) (i64.const 1))
+                  (i64.shr_u (i64.shr_u (local.get $behind) (i64.const 1))
                     (i64.extend_i32_u (i32.sub (i32.const 63) (local.get $size)))))
                 (i32.and
-                  (i32.xor (i32.wrap_i64 (i64.shr_s (local.get $bits) (i64.const 63))) (i32.const -1))
+                  (i32.xor (i32.wrap_i64 (i64.shr_s (local.get $behind) (i64.const 63))) (i32.const -1))
                   (i32.add (i32.shl (i32.const -1) (local.get $size)) (i32.const 1)))))
-            (local.set $bits (i64.shl (local.get $bits) (i64.extend_i32_u (local.get $size))))
             (if (local.get $k)
               (then
                 (if (i32.eqz (local.get $size))
                   (then
                     ;; Sixteen zeros, or the end of the block.
-                    (br_if $ended (i32.ne (i32.shr_u (local.get $entry) (i32.const 12)) (i32.const 15)))
+                    (br_if $ended (i32.ne (local.get $run) (i32.const 15)))
                     (local.set $k (i32.add (local.get $k) (i32.const 16)))
                     (br_if $symbol (i32.lt_u (local.get $k) (i32.const 64)))
                     (return (i32.const -1))))
-                (local.set $k (i32.add (local.get $k) (i32.shr_u (local.get $entry) (i32.const 12)))))
+                (local.set $k (i32.add (local.get $k) (local.get $run))))
               (else
                 (local.set $value
                   (i32.add (local.get $value) (i32.load (i32.load offset=28 (local.get $at)))))
@@ -173,22 +175,24 @@
   ;; The table's entry for a code of 11 to 16 bits, by the next 16 bits; 0 where there is no such code. Behind the table's
   ;; 1,024 entries are, by length, the first 16 bits that are beyond its codes, and what to add for a place among the values.
   (func $longCode (param $table i32) (param $bits i32) (result i32)
-    (local $length i32) (local $at i32)
+    (local $length i32) (local $at i32) (local $symbol i32)
     (local.set $length (i32.const 11))
     (loop $longer
       (local.set $at (i32.add (local.get $table) (i32.shl (local.get $length) (i32.const 2))))
       (if (i32.lt_u (local.get $bits) (i32.load offset=4096 (local.get $at)))
         (then
+          (local.set $symbol
+            (i32.load8_u offset=4232
+              (i32.add (local.get $table)
+                (i32.and (i32.const 255)
+                  (i32.add
+                    (i32.shr_u (local.get $bits) (i32.sub (i32.const 16) (local.get $length)))
+                    (i32.load offset=4164 (local.get $at)))))))
           (return
-            (i32.or (local.get $length)
-              (i32.shl
-                (i32.load8_u offset=4232
-                  (i32.add (local.get $table)
-                    (i32.and (i32.const 255)
-                      (i32.add
-                        (i32.shr_u (local.get $bits) (i32.sub (i32.const 16) (local.get $length)))
-                        (i32.load offset=4164 (local.get $at))))))
-                (i32.const 8))))))
+            (i32.add
+              (i32.mul (local.get $length) (i32.const 0x10001))
+              (i32.add (i32.shl (local.get $symbol) (i32.const 8))
+                (i32.and (local.get $symbol) (i32.const 15)))))))
       (local.set $length (i32.add (local.get $length) (i32.const 1)))
       (br_if $longer (i32.le_u (local.get $length) (i32.const 16))))
     (i32.const 0))
