@@ -13,7 +13,8 @@
   (global $marker i32 (i32.const 336))
 
   ;; Copies entropy-coded bytes without the zeros that are stuffed behind 0xff, up to a marker, whose address is left at
-  ;; $marker. @returns the end of the copy
+  ;; $marker. The copy is written backwards, down from $out, so that an integer that is loaded has its first bit highest.
+  ;; @returns where the copy's last byte is
   (func (export "unstuff") (param $in i32) (param $end i32) (param $out i32) (result i32)
     (local $bytes v128) (local $byte i32)
     (block $done
@@ -24,9 +25,10 @@
             (local.set $bytes (v128.load align=1 (local.get $in)))
             (if (i32.eqz (v128.any_true (i8x16.eq (local.get $bytes) (v128.const i32x4 -1 -1 -1 -1))))
               (then
-                (v128.store align=1 (local.get $out) (local.get $bytes))
                 (local.set $in (i32.add (local.get $in) (i32.const 16)))
-                (local.set $out (i32.add (local.get $out) (i32.const 16)))
+                (local.set $out (i32.sub (local.get $out) (i32.const 16)))
+                (v128.store align=1 (local.get $out)
+                  (i8x16.swizzle (local.get $bytes) (v128.const i8x16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0)))
                 (br $next)))))
         (local.set $byte (i32.load8_u (local.get $in)))
         (local.set $in (i32.add (local.get $in) (i32.const 1)))
@@ -37,8 +39,8 @@
                 (local.set $in (i32.sub (local.get $in) (i32.const 1)))
                 (br $done)))
             (local.set $in (i32.add (local.get $in) (i32.const 1)))))
+        (local.set $out (i32.sub (local.get $out) (i32.const 1)))
         (i32.store8 (local.get $out) (local.get $byte))
-        (local.set $out (i32.add (local.get $out) (i32.const 1)))
         (br $next)))
     (i32.store (global.get $marker) (local.get $in))
     (local.get $out))
@@ -48,6 +50,7 @@
   ;; $blocks … $blocksEnd describe the blocks of an MCU, eight int32 each: the tables for DC and AC, the quantisation
   ;; steps in zigzag order (int32), where the block's samples go, the bytes from one row of them to the next, from one MCU
   ;; to the next, from the end of a row of MCUs to the next row, and where the component's last DC value is.
+  ;; The bytes lie backwards, from $in down to $end, both less eight.
   ;; @returns the column of the MCU that follows, -1 where the bytes are damaged, too few or too many
   (func (export "segment")
     (param $in i32) (param $end i32) (param $blocks i32) (param $blocksEnd i32)
@@ -65,20 +68,14 @@
         (local.set $k (i32.const 0))
         (block $ended
           (loop $symbol
-            ;; A code and the bits behind it have at most 31.
-            (if (i32.lt_s (local.get $count) (i32.const 32))
-              (then
-                (local.set $value (i32.load align=1 (local.get $in)))
-                (local.set $bits
-                  (i64.or (local.get $bits)
-                    (i64.shl
-                      (i64.extend_i32_u
-                        (i32.or
-                          (i32.and (i32.rotl (local.get $value) (i32.const 8)) (i32.const 0x00ff00ff))
-                          (i32.and (i32.rotr (local.get $value) (i32.const 8)) (i32.const 0xff00ff00))))
-                      (i64.extend_i32_u (i32.sub (i32.const 32) (local.get $count))))))
-                (local.set $in (i32.add (local.get $in) (i32.const 4)))
-                (local.set $count (i32.add (local.get $count) (i32.const 32)))))
+            ;; A code and the bits behind it have at most 31. Whole bytes are added until there are more than 55 bits; what
+            ;; comes of another one is the same when that is added. Always, as a branch would often be foretold wrongly.
+            (local.set $bits
+              (i64.or (local.get $bits)
+                (i64.shr_u (i64.load align=1 (local.get $in)) (i64.extend_i32_u (local.get $count)))))
+            (local.set $in
+              (i32.sub (local.get $in) (i32.shr_u (i32.sub (i32.const 63) (local.get $count)) (i32.const 3))))
+            (local.set $count (i32.or (local.get $count) (i32.const 56)))
             (local.set $entry
               (i32.load
                 (i32.add (local.get $table)
@@ -155,7 +152,7 @@
         (local.set $at (i32.add (local.get $at) (i32.const 32)))
         (br_if $nextBlock (i32.lt_u (local.get $at) (local.get $blocksEnd))))
       ;; Zeros may have been read behind the end.
-      (if (i32.gt_u (i32.sub (local.get $in) (i32.shr_s (local.get $count) (i32.const 3))) (local.get $end))
+      (if (i32.lt_s (i32.add (local.get $in) (i32.shr_u (local.get $count) (i32.const 3))) (local.get $end))
         (then (return (i32.const -1))))
       (local.set $column (i32.add (local.get $column) (i32.const 1)))
       (if (i32.eq (local.get $column) (local.get $columns))
@@ -170,7 +167,7 @@
       (local.set $mcus (i32.sub (local.get $mcus) (i32.const 1)))
       (br_if $mcu (local.get $mcus)))
     (select (local.get $column) (i32.const -1)
-      (i32.eq (i32.sub (local.get $in) (i32.shr_s (local.get $count) (i32.const 3))) (local.get $end))))
+      (i32.eq (i32.add (local.get $in) (i32.shr_u (local.get $count) (i32.const 3))) (local.get $end))))
 
   ;; The table's entry for a code of 11 to 16 bits, by the next 16 bits; 0 where there is no such code. Behind the table's
   ;; 1,024 entries are, by length, the first 16 bits that are beyond its codes, and what to add for a place among the values.
