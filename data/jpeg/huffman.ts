@@ -11,9 +11,8 @@ const known = new Map<string, Int32Array | undefined>();
 
 /**
  * Makes a table of the codes that a JPEG defines (ITU T.81, annex C): an entry for each of 1,024 beginnings, 0 where the
- * code is longer or there is none. An entry's bytes are the bits of the code and of the value behind it, the symbol, and
- * the bits of the code. Behind them, by length, the first 16 bits that are beyond its
- * codes, and what to add to a code for its place among the symbols; then the symbols.
+ * code is longer or there is none. Behind them, by length, the first 16 bits that are beyond its codes, and what to add
+ * to a code for its place among the symbols; then the symbols.
  *
  * @param definition 16 counts of codes, by length, and their symbols
  * @returns undefined where there can be no such codes
@@ -48,7 +47,10 @@ function compute(definition: Uint8Array): Int32Array | undefined {
   return table;
 }
 
-/** The lower half of a symbol is the number of bits that follow its code. */
+/**
+ * An entry's lowest byte is the number of bits of the code and of the value behind it, as the symbol's lower half says;
+ * above it are the symbol, and the number of bits of the code alone.
+ */
 function entryOf(length: number, symbol: number): number {
   return (length + (symbol & 15)) | (symbol << 8) | (length << 16);
 }
