@@ -7,6 +7,8 @@ import { isOfSize, resizeEach } from './resample.ts';
 /** Stored bytes that are read at a time; more images than that are read in steps. */
 const stepBytes = 1 << 24;
 
+const empty = new Uint8Array();
+
 /** How the samples of an image lie in memory: bytes from one row, column and colour to the next. */
 export interface PixelLayout {
   readonly row: number;
@@ -22,8 +24,8 @@ export interface RawImages extends ImageSize {
   readonly layout: PixelLayout;
   /** The class of each image. */
   readonly labels?: ArrayLike<number>;
-  /** At least the samples of `count` images from `start` on. */
-  read(start: number, count: number): Promise<Uint8Array>;
+  /** At least the samples of `count` images from `start` on, which may be put into `spare`. */
+  read(start: number, count: number, spare?: Uint8Array): Promise<Uint8Array>;
   /** Changes when the samples do. */
   fingerprint(): Promise<string>;
   imageName(index: number): string;
@@ -35,6 +37,8 @@ export function rawImageSet(
   arrays: readonly RawImages[],
   classes?: readonly string[],
 ): ImageSet {
+  /** For the stored bytes of the next images: new memory costs more than reading does. */
+  let spare = empty;
   /** The array that image `index` is in, and its place there. */
   const locate = (index: number): [RawImages, number] => {
     let i = 0;
@@ -68,7 +72,10 @@ export function rawImageSet(
         const [images, place] = locate(start + done);
         const step = Math.max(1, Math.floor(stepBytes / images.stride));
         const some = Math.min(count - done, images.count - place, step);
-        const samples = await images.read(place, some);
+        const buffer = spare.length >= some * images.stride ? spare : new Uint8Array(some * images.stride);
+        // Nobody else may take it meanwhile.
+        spare = empty;
+        const samples = await images.read(place, some, buffer);
         const out = pixels.subarray(done * outSize, (done + some) * outSize);
         if (isOfSize(images, size)) toRgb(samples, images, out);
         else {
@@ -76,6 +83,7 @@ export function rawImageSet(
           toRgb(samples, images, rgb);
           out.set(resizeEach(rgb, some, images, size));
         }
+        if (buffer.length <= stepBytes) spare = buffer;
         done += some;
       }
       return pixels;
@@ -93,7 +101,7 @@ export function imagesIn(
   const sample = (height - 1) * layout.row + (width - 1) * layout.column + 2 * layout.color + 1;
   return {
     ...images,
-    read: (start, some) => source.read(offset + start * stride, (some - 1) * stride + sample),
+    read: (start, some, spare) => source.read(offset + start * stride, (some - 1) * stride + sample, spare),
     fingerprint: () => sha256Of(source),
     imageName: (index) => (images.name ? `${images.name}/${index}` : String(index)),
     count,

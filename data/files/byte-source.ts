@@ -11,8 +11,11 @@ export interface ByteSource {
   readonly size: number;
   /** The file's path, where they are a whole file on disk: for libraries that open files themselves. */
   readonly path?: string;
-  /** @throws DataError where there are fewer bytes than that */
-  read(position: number, length: number): Promise<Uint8Array>;
+  /**
+   * @param spare an array, at least so long, that the bytes may be put into instead of new memory
+   * @throws DataError where there are fewer bytes than that
+   */
+  read(position: number, length: number, spare?: Uint8Array): Promise<Uint8Array>;
 }
 
 /** Bytes of a file that are read at a time: so few are there sooner than another thread is told to read them. */
@@ -21,11 +24,11 @@ const step = 1 << 20;
 /** A file on disk. It is open only while it is read, since a set of images has no end at which to close it. */
 export async function fileSource(path: string): Promise<ByteSource> {
   const { size } = await stat(path);
-  const read = async (position: number, length: number) => {
+  const read = async (position: number, length: number, spare?: Uint8Array) => {
     checkRange({ where: path, size }, position, length);
     const file = openSync(path, 'r');
     try {
-      const bytes = new Uint8Array(length);
+      const bytes = spare?.subarray(0, length) ?? new Uint8Array(length);
       for (let done = 0; done < length; ) {
         // Whatever else waits has its turn between steps.
         if (done > 0) await setImmediate();
@@ -71,9 +74,9 @@ export function partOf(source: ByteSource, start: number, size: number, where = 
   const part: ByteSource = {
     where,
     size,
-    async read(position, length) {
+    async read(position, length, spare) {
       checkRange(part, position, length);
-      return source.read(start + position, length);
+      return source.read(start + position, length, spare);
     },
   };
   return part;
