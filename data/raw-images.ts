@@ -1,10 +1,13 @@
 import { sha256 } from '../src/common/files.ts';
 import { type ByteSource, sha256Of } from './files/byte-source.ts';
 import type { ImageSet, ImageSize } from './image-set.ts';
-import { resizeEach } from './resample.ts';
+import { interleave } from './planes/interleave.ts';
+import { isOfSize, resizeEach } from './resample.ts';
 
 /** Stored bytes that are read at a time; more images than that are read in steps. */
 const stepBytes = 1 << 24;
+
+const empty = new Uint8Array();
 
 /** How the samples of an image lie in memory: bytes from one row, column and colour to the next. */
 export interface PixelLayout {
@@ -21,8 +24,8 @@ export interface RawImages extends ImageSize {
   readonly layout: PixelLayout;
   /** The class of each image. */
   readonly labels?: ArrayLike<number>;
-  /** At least the samples of `count` images from `start` on. */
-  read(start: number, count: number): Promise<Uint8Array>;
+  /** At least the samples of `count` images from `start` on, which may be put into `spare`. */
+  read(start: number, count: number, spare?: Uint8Array): Promise<Uint8Array>;
   /** Changes when the samples do. */
   fingerprint(): Promise<string>;
   imageName(index: number): string;
@@ -34,6 +37,8 @@ export function rawImageSet(
   arrays: readonly RawImages[],
   classes?: readonly string[],
 ): ImageSet {
+  /** For the stored bytes of the next images: new memory costs more than reading does. */
+  let spare = empty;
   /** The array that image `index` is in, and its place there. */
   const locate = (index: number): [RawImages, number] => {
     let i = 0;
@@ -61,13 +66,24 @@ export function rawImageSet(
       return sha256(Buffer.from(parts.join('\n')));
     },
     async read(start, count, size) {
-      const pixels = new Uint8Array(3 * count * size.height * size.width);
+      const outSize = 3 * size.height * size.width;
+      const pixels = new Uint8Array(count * outSize);
       for (let done = 0; done < count; ) {
         const [images, place] = locate(start + done);
         const step = Math.max(1, Math.floor(stepBytes / images.stride));
         const some = Math.min(count - done, images.count - place, step);
-        const rgb = toRgb(await images.read(place, some), some, images);
-        pixels.set(resizeEach(rgb, some, images, size), 3 * done * size.height * size.width);
+        const buffer = spare.length >= some * images.stride ? spare : new Uint8Array(some * images.stride);
+        // Nobody else may take it meanwhile.
+        spare = empty;
+        const samples = await images.read(place, some, buffer);
+        const out = pixels.subarray(done * outSize, (done + some) * outSize);
+        if (isOfSize(images, size)) toRgb(samples, images, out);
+        else {
+          const rgb = new Uint8Array(3 * some * images.height * images.width);
+          toRgb(samples, images, rgb);
+          out.set(resizeEach(rgb, some, images, size));
+        }
+        if (buffer.length <= stepBytes) spare = buffer;
         done += some;
       }
       return pixels;
@@ -85,7 +101,7 @@ export function imagesIn(
   const sample = (height - 1) * layout.row + (width - 1) * layout.column + 2 * layout.color + 1;
   return {
     ...images,
-    read: (start, some) => source.read(offset + start * stride, (some - 1) * stride + sample),
+    read: (start, some, spare) => source.read(offset + start * stride, (some - 1) * stride + sample, spare),
     fingerprint: () => sha256Of(source),
     imageName: (index) => (images.name ? `${images.name}/${index}` : String(index)),
     count,
@@ -102,42 +118,30 @@ export function greyRows({ width }: ImageSize): PixelLayout {
   return { row: width, column: 1, color: 0 };
 }
 
-function toRgb(samples: Uint8Array, count: number, images: RawImages): Uint8Array {
-  const { height, width, stride, layout } = images;
+/** Fills `rgb` with the pixels of as many images as fit in. */
+function toRgb(samples: Uint8Array, { height, width, stride, layout }: RawImages, rgb: Uint8Array): void {
   const { row, column, color } = layout;
   const size = 3 * height * width;
-  if (stride === size && column === 3 && color === 1) return samples.subarray(0, count * size);
-  if (column === 1 && row === width && (height * width) % 4 === 0)
-    return interleavePlanes(samples, count, images);
-  const rgb = new Uint8Array(count * size);
-  for (let i = 0, to = 0; i < count; i++)
-    for (let y = 0; y < height; y++)
-      for (let x = 0, from = i * stride + y * row; x < width; x++, from += column, to += 3) {
-        rgb[to] = samples[from];
-        rgb[to + 1] = samples[from + color];
-        rgb[to + 2] = samples[from + 2 * color];
-      }
-  return rgb;
+  if (stride === size && column === 3 && color === 1) {
+    rgb.set(samples.subarray(0, rgb.length));
+    return;
+  }
+  const arePlanes = column === 1 && row === width;
+  for (let to = 0, from = 0; to < rgb.length; to += size, from += stride)
+    if (arePlanes) interleave(samples.subarray(from), color, rgb.subarray(to, to + size));
+    else pick(samples.subarray(from), { height, width, layout }, rgb.subarray(to, to + size));
 }
 
-/** Colours that lie one after the other, as in CIFAR: four pixels at a time, which is nearly as fast as copying them. */
-function interleavePlanes(
+/** The pixels of one image, whatever its layout. */
+function pick(
   samples: Uint8Array,
-  count: number,
-  { height, width, stride, layout: { color } }: RawImages,
-): Uint8Array {
-  const area = height * width;
-  // Four RGB pixels are three words, in the byte order of every machine that Node runs on.
-  const words = new Uint32Array((3 * count * area) / 4);
-  for (let i = 0, to = 0; i < count; i++)
-    for (let red = i * stride; red < i * stride + area; red += 4, to += 3) {
-      const green = red + color;
-      const blue = green + color;
-      words[to] = samples[red] | (samples[green] << 8) | (samples[blue] << 16) | (samples[red + 1] << 24);
-      words[to + 1] =
-        samples[green + 1] | (samples[blue + 1] << 8) | (samples[red + 2] << 16) | (samples[green + 2] << 24);
-      words[to + 2] =
-        samples[blue + 2] | (samples[red + 3] << 8) | (samples[green + 3] << 16) | (samples[blue + 3] << 24);
+  { height, width, layout: { row, column, color } }: Pick<RawImages, 'height' | 'width' | 'layout'>,
+  rgb: Uint8Array,
+): void {
+  for (let y = 0, to = 0; y < height; y++)
+    for (let x = 0, from = y * row; x < width; x++, from += column, to += 3) {
+      rgb[to] = samples[from];
+      rgb[to + 1] = samples[from + color];
+      rgb[to + 2] = samples[from + 2 * color];
     }
-  return new Uint8Array(words.buffer);
 }

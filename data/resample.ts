@@ -18,10 +18,15 @@ export function resize(image: Image, to: Geometry): Uint8Array {
   return centerCrop({ ...size, pixels: stretch(image, size, filter) }, to);
 }
 
+/** Whether images of this size are left as they are. */
+export function isOfSize({ height, width }: ImageSize, to: Geometry): boolean {
+  return height === to.height && width === to.width && to.shorterSide === undefined;
+}
+
 /** Brings each of `count` images of one size, which lie one after the other, to a geometry. */
 export function resizeEach(pixels: Uint8Array, count: number, from: ImageSize, to: Geometry): Uint8Array {
+  if (isOfSize(from, to)) return pixels;
   const { height, width } = from;
-  if (height === to.height && width === to.width && to.shorterSide === undefined) return pixels;
   const stride = 3 * height * width;
   const resized = new Uint8Array(3 * count * to.height * to.width);
   for (let i = 0; i < count; i++) {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import { open, stat } from 'node:fs/promises';
+import { closeSync, openSync, readSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import { DataError } from '../../src/common/errors.ts';
 
 /** Bytes that can be read from any place: a file, a part of one, or memory. */
@@ -9,27 +11,34 @@ export interface ByteSource {
   readonly size: number;
   /** The file's path, where they are a whole file on disk: for libraries that open files themselves. */
   readonly path?: string;
-  /** @throws DataError where there are fewer bytes than that */
-  read(position: number, length: number): Promise<Uint8Array>;
+  /**
+   * @param spare an array, at least so long, that the bytes may be put into instead of new memory
+   * @throws DataError where there are fewer bytes than that
+   */
+  read(position: number, length: number, spare?: Uint8Array): Promise<Uint8Array>;
 }
+
+/** Bytes of a file that are read at a time: so few are there sooner than another thread is told to read them. */
+const step = 1 << 20;
 
 /** A file on disk. It is open only while it is read, since a set of images has no end at which to close it. */
 export async function fileSource(path: string): Promise<ByteSource> {
   const { size } = await stat(path);
-  const read = async (position: number, length: number) => {
+  const read = async (position: number, length: number, spare?: Uint8Array) => {
     checkRange({ where: path, size }, position, length);
-    const file = await open(path);
+    const file = openSync(path, 'r');
     try {
-      const bytes = new Uint8Array(length);
-      let done = 0;
-      while (done < length) {
-        const { bytesRead } = await file.read(bytes, done, length - done, position + done);
+      const bytes = spare?.subarray(0, length) ?? new Uint8Array(length);
+      for (let done = 0; done < length; ) {
+        // Whatever else waits has its turn between steps.
+        if (done > 0) await setImmediate();
+        const bytesRead = readSync(file, bytes, done, Math.min(step, length - done), position + done);
         if (bytesRead === 0) throw cutShort(path, position + done, position + length);
         done += bytesRead;
       }
       return bytes;
     } finally {
-      await file.close();
+      closeSync(file);
     }
   };
   return { where: path, size, path, read };
@@ -65,9 +74,9 @@ export function partOf(source: ByteSource, start: number, size: number, where = 
   const part: ByteSource = {
     where,
     size,
-    async read(position, length) {
+    async read(position, length, spare) {
       checkRange(part, position, length);
-      return source.read(start + position, length);
+      return source.read(start + position, length, spare);
     },
   };
   return part;

@@ -59,8 +59,8 @@ export function decodeJpeg(file: Uint8Array): Image | undefined {
   const stride = 8 * across * columns;
   const colorStride = 8 * columns;
   const colorSize = components.length === 1 ? 0 : 8 * rows * colorStride;
-  const unstuffedAt = align(inputAt + file.length + margin);
-  const planes = [align(unstuffedAt + file.length + margin)];
+  const unstuffedEnd = align(inputAt + 2 * (file.length + margin));
+  const planes = [unstuffedEnd];
   planes.push(planes[0] + 8 * down * rows * stride);
   planes.push(planes[1] + colorSize);
   const rowsAt = planes[2] + colorSize;
@@ -70,7 +70,7 @@ export function decodeJpeg(file: Uint8Array): Image | undefined {
   // Of a damaged file something may be left.
   words.fill(0, 0, 32);
   const blocksEnd = placeBlocks(components, sampling, planes, [stride, colorStride, colorStride]);
-  if (!decodeScan(file, headers, unstuffedAt, blocksEnd, rows * columns, columns)) return undefined;
+  if (!decodeScan(file, headers, unstuffedEnd, blocksEnd, rows * columns, columns)) return undefined;
   if (components.length === 1)
     return {
       height,
@@ -173,7 +173,7 @@ function placeBlocks(
 function decodeScan(
   file: Uint8Array,
   { interval, start }: JpegHeaders,
-  unstuffedAt: number,
+  unstuffedEnd: number,
   blocksEnd: number,
   mcus: number,
   columns: number,
@@ -182,9 +182,9 @@ function decodeScan(
   let column = 0;
   for (let done = 0, restarts = 0; done < mcus; restarts++) {
     const some = Math.min(interval || mcus, mcus - done);
-    const end = exports.unstuff(inputAt + position, inputAt + file.length, unstuffedAt);
+    const end = exports.unstuff(inputAt + position, inputAt + file.length, unstuffedEnd);
     words.fill(0, predictorsAt / 4, predictorsAt / 4 + 3);
-    column = exports.segment(unstuffedAt, end, blocksAt, blocksEnd, some, column, columns);
+    column = exports.segment(unstuffedEnd - 8, end - 8, blocksAt, blocksEnd, some, column, columns);
     done += some;
     const marker = words[markerAt / 4] - inputAt;
     const expected = done < mcus ? firstRestart + (restarts & 7) : endOfImage;

@@ -10,9 +10,9 @@ const remembered = 16;
 const known = new Map<string, Int32Array | undefined>();
 
 /**
- * Makes a table of the codes that a JPEG defines (ITU T.81, annex C): an entry `length + 256 symbol` for each of 1,024
- * beginnings, 0 where the code is longer or there is none. Behind them, by length, the first 16 bits that are beyond its
- * codes, and what to add to a code for its place among the symbols; then the symbols.
+ * Makes a table of the codes that a JPEG defines (ITU T.81, annex C): an entry for each of 1,024 beginnings, 0 where the
+ * code is longer or there is none. Behind them, by length, the first 16 bits that are beyond its codes, and what to add
+ * to a code for its place among the symbols; then the symbols.
  *
  * @param definition 16 counts of codes, by length, and their symbols
  * @returns undefined where there can be no such codes
@@ -39,10 +39,18 @@ function compute(definition: Uint8Array): Int32Array | undefined {
     for (let i = 0; i < definition[length - 1]; i++, code++, place++)
       if (length <= lookupBits) {
         const spare = lookupBits - length;
-        table.fill(length | (symbols[place] << 8), code << spare, (code + 1) << spare);
+        table.fill(entryOf(length, symbols[place]), code << spare, (code + 1) << spare);
       }
     if (code > 1 << length) return undefined;
     limits[length] = code << (longest - length);
   }
   return table;
+}
+
+/**
+ * An entry's lowest byte is the number of bits of the code and of the value behind it, as the symbol's lower half says;
+ * above it are the symbol, and the number of bits of the code alone.
+ */
+function entryOf(length: number, symbol: number): number {
+  return (length + (symbol & 15)) | (symbol << 8) | (length << 16);
 }

@@ -13,7 +13,8 @@
   (global $marker i32 (i32.const 336))
 
   ;; Copies entropy-coded bytes without the zeros that are stuffed behind 0xff, up to a marker, whose address is left at
-  ;; $marker. @returns the end of the copy
+  ;; $marker. The copy is written backwards, down from $out, so that an integer that is loaded has its first bit highest.
+  ;; @returns where the copy's last byte is
   (func (export "unstuff") (param $in i32) (param $end i32) (param $out i32) (result i32)
     (local $bytes v128) (local $byte i32)
     (block $done
@@ -24,9 +25,10 @@
             (local.set $bytes (v128.load align=1 (local.get $in)))
             (if (i32.eqz (v128.any_true (i8x16.eq (local.get $bytes) (v128.const i32x4 -1 -1 -1 -1))))
               (then
-                (v128.store align=1 (local.get $out) (local.get $bytes))
                 (local.set $in (i32.add (local.get $in) (i32.const 16)))
-                (local.set $out (i32.add (local.get $out) (i32.const 16)))
+                (local.set $out (i32.sub (local.get $out) (i32.const 16)))
+                (v128.store align=1 (local.get $out)
+                  (i8x16.swizzle (local.get $bytes) (v128.const i8x16 15 14 13 12 11 10 9 8 7 6 5 4 3 2 1 0)))
                 (br $next)))))
         (local.set $byte (i32.load8_u (local.get $in)))
         (local.set $in (i32.add (local.get $in) (i32.const 1)))
@@ -37,8 +39,8 @@
                 (local.set $in (i32.sub (local.get $in) (i32.const 1)))
                 (br $done)))
             (local.set $in (i32.add (local.get $in) (i32.const 1)))))
+        (local.set $out (i32.sub (local.get $out) (i32.const 1)))
         (i32.store8 (local.get $out) (local.get $byte))
-        (local.set $out (i32.add (local.get $out) (i32.const 1)))
         (br $next)))
     (i32.store (global.get $marker) (local.get $in))
     (local.get $out))
@@ -48,13 +50,15 @@
   ;; $blocks … $blocksEnd describe the blocks of an MCU, eight int32 each: the tables for DC and AC, the quantisation
   ;; steps in zigzag order (int32), where the block's samples go, the bytes from one row of them to the next, from one MCU
   ;; to the next, from the end of a row of MCUs to the next row, and where the component's last DC value is.
+  ;; The bytes lie backwards, from $in down to $end, both less eight.
   ;; @returns the column of the MCU that follows, -1 where the bytes are damaged, too few or too many
   (func (export "segment")
     (param $in i32) (param $end i32) (param $blocks i32) (param $blocksEnd i32)
     (param $mcus i32) (param $column i32) (param $columns i32) (result i32)
     ;; The next bits, the first one highest, and how many there are.
     (local $bits i64) (local $count i32)
-    (local $at i32) (local $table i32) (local $steps i32) (local $entry i32) (local $size i32)
+    (local $at i32) (local $table i32) (local $steps i32) (local $entry i32) (local $behind i64)
+    (local $size i32) (local $run i32)
     (local $value i32) (local $dc i32) (local $k i32) (local $out i32) (local $stride i32) (local $eight i64)
     (loop $mcu
       (local.set $at (local.get $blocks))
@@ -64,20 +68,14 @@
         (local.set $k (i32.const 0))
         (block $ended
           (loop $symbol
-            ;; A code and the bits behind it have at most 31.
-            (if (i32.lt_s (local.get $count) (i32.const 32))
-              (then
-                (local.set $value (i32.load align=1 (local.get $in)))
-                (local.set $bits
-                  (i64.or (local.get $bits)
-                    (i64.shl
-                      (i64.extend_i32_u
-                        (i32.or
-                          (i32.and (i32.rotl (local.get $value) (i32.const 8)) (i32.const 0x00ff00ff))
-                          (i32.and (i32.rotr (local.get $value) (i32.const 8)) (i32.const 0xff00ff00))))
-                      (i64.extend_i32_u (i32.sub (i32.const 32) (local.get $count))))))
-                (local.set $in (i32.add (local.get $in) (i32.const 4)))
-                (local.set $count (i32.add (local.get $count) (i32.const 32)))))
+            ;; A code and the bits behind it have at most 31. Whole bytes are added until there are more than 55 bits; what
+            ;; comes of another one is the same when that is added. Always, as a branch would often be foretold wrongly.
+            (local.set $bits
+              (i64.or (local.get $bits)
+                (i64.shr_u (i64.load align=1 (local.get $in)) (i64.extend_i32_u (local.get $count)))))
+            (local.set $in
+              (i32.sub (local.get $in) (i32.shr_u (i32.sub (i32.const 63) (local.get $count)) (i32.const 3))))
+            (local.set $count (i32.or (local.get $count) (i32.const 56)))
             (local.set $entry
               (i32.load
                 (i32.add (local.get $table)
@@ -88,31 +86,32 @@
                   (call $longCode (local.get $table)
                     (i32.wrap_i64 (i64.shr_u (local.get $bits) (i64.const 48)))))
                 (if (i32.eqz (local.get $entry)) (then (return (i32.const -1))))))
-            (local.set $bits
-              (i64.shl (local.get $bits) (i64.extend_i32_u (i32.and (local.get $entry) (i32.const 255)))))
+            ;; The value's bits first. The next code is looked for at once, without waiting for the value.
+            (local.set $behind
+              (i64.shl (local.get $bits) (i64.extend_i32_u (i32.shr_u (local.get $entry) (i32.const 16)))))
+            (local.set $bits (i64.shl (local.get $bits) (i64.extend_i32_u (local.get $entry))))
+            (local.set $count (i32.sub (local.get $count) (i32.and (local.get $entry) (i32.const 255))))
             (local.set $size (i32.and (i32.shr_u (local.get $entry) (i32.const 8)) (i32.const 15)))
-            (local.set $count
-              (i32.sub (local.get $count) (i32.add (i32.and (local.get $entry) (i32.const 255)) (local.get $size))))
+            (local.set $run (i32.and (i32.shr_u (local.get $entry) (i32.const 12)) (i32.const 15)))
             ;; So many bits, a number from -(2^size - 1) to 2^size - 1 whose first bit is its sign.
             (local.set $value
               (i32.add
                 (i32.wrap_i64
-                  (i64.shr_u (i64.shr_u (local.get $bits) (i64.const 1))
+                  (i64.shr_u (i64.shr_u (local.get $behind) (i64.const 1))
                     (i64.extend_i32_u (i32.sub (i32.const 63) (local.get $size)))))
                 (i32.and
-                  (i32.xor (i32.wrap_i64 (i64.shr_s (local.get $bits) (i64.const 63))) (i32.const -1))
+                  (i32.xor (i32.wrap_i64 (i64.shr_s (local.get $behind) (i64.const 63))) (i32.const -1))
                   (i32.add (i32.shl (i32.const -1) (local.get $size)) (i32.const 1)))))
-            (local.set $bits (i64.shl (local.get $bits) (i64.extend_i32_u (local.get $size))))
             (if (local.get $k)
               (then
                 (if (i32.eqz (local.get $size))
                   (then
                     ;; Sixteen zeros, or the end of the block.
-                    (br_if $ended (i32.ne (i32.shr_u (local.get $entry) (i32.const 12)) (i32.const 15)))
+                    (br_if $ended (i32.ne (local.get $run) (i32.const 15)))
                     (local.set $k (i32.add (local.get $k) (i32.const 16)))
                     (br_if $symbol (i32.lt_u (local.get $k) (i32.const 64)))
                     (return (i32.const -1))))
-                (local.set $k (i32.add (local.get $k) (i32.shr_u (local.get $entry) (i32.const 12)))))
+                (local.set $k (i32.add (local.get $k) (local.get $run))))
               (else
                 (local.set $value
                   (i32.add (local.get $value) (i32.load (i32.load offset=28 (local.get $at)))))
@@ -153,7 +152,7 @@
         (local.set $at (i32.add (local.get $at) (i32.const 32)))
         (br_if $nextBlock (i32.lt_u (local.get $at) (local.get $blocksEnd))))
       ;; Zeros may have been read behind the end.
-      (if (i32.gt_u (i32.sub (local.get $in) (i32.shr_s (local.get $count) (i32.const 3))) (local.get $end))
+      (if (i32.lt_s (i32.add (local.get $in) (i32.shr_u (local.get $count) (i32.const 3))) (local.get $end))
         (then (return (i32.const -1))))
       (local.set $column (i32.add (local.get $column) (i32.const 1)))
       (if (i32.eq (local.get $column) (local.get $columns))
@@ -168,27 +167,29 @@
       (local.set $mcus (i32.sub (local.get $mcus) (i32.const 1)))
       (br_if $mcu (local.get $mcus)))
     (select (local.get $column) (i32.const -1)
-      (i32.eq (i32.sub (local.get $in) (i32.shr_s (local.get $count) (i32.const 3))) (local.get $end))))
+      (i32.eq (i32.add (local.get $in) (i32.shr_u (local.get $count) (i32.const 3))) (local.get $end))))
 
   ;; The table's entry for a code of 11 to 16 bits, by the next 16 bits; 0 where there is no such code. Behind the table's
   ;; 1,024 entries are, by length, the first 16 bits that are beyond its codes, and what to add for a place among the values.
   (func $longCode (param $table i32) (param $bits i32) (result i32)
-    (local $length i32) (local $at i32)
+    (local $length i32) (local $at i32) (local $symbol i32)
     (local.set $length (i32.const 11))
     (loop $longer
       (local.set $at (i32.add (local.get $table) (i32.shl (local.get $length) (i32.const 2))))
       (if (i32.lt_u (local.get $bits) (i32.load offset=4096 (local.get $at)))
         (then
+          (local.set $symbol
+            (i32.load8_u offset=4232
+              (i32.add (local.get $table)
+                (i32.and (i32.const 255)
+                  (i32.add
+                    (i32.shr_u (local.get $bits) (i32.sub (i32.const 16) (local.get $length)))
+                    (i32.load offset=4164 (local.get $at)))))))
           (return
-            (i32.or (local.get $length)
-              (i32.shl
-                (i32.load8_u offset=4232
-                  (i32.add (local.get $table)
-                    (i32.and (i32.const 255)
-                      (i32.add
-                        (i32.shr_u (local.get $bits) (i32.sub (i32.const 16) (local.get $length)))
-                        (i32.load offset=4164 (local.get $at))))))
-                (i32.const 8))))))
+            (i32.add
+              (i32.mul (local.get $length) (i32.const 0x10001))
+              (i32.add (i32.shl (local.get $symbol) (i32.const 8))
+                (i32.and (local.get $symbol) (i32.const 15)))))))
       (local.set $length (i32.add (local.get $length) (i32.const 1)))
       (br_if $longer (i32.le_u (local.get $length) (i32.const 16))))
     (i32.const 0))
@@ -422,18 +423,12 @@
           (i8x16.shuffle 0 1 16 17 2 3 18 19 4 5 20 21 6 7 22 23 (local.get $blue) (local.get $red)))
         (local.set $high
           (i8x16.shuffle 8 9 24 25 10 11 26 27 12 13 28 29 14 15 30 31 (local.get $blue) (local.get $red)))
-        ;; 1.402 is 1 + 26345 / 65536, 1.772 is 2 - 14942 / 65536, -0.71414 is 18734 / 65536 - 1.
+        ;; 1.402 is 1 + 13173 / 32768, 1.772 is 2 - 7471 / 32768, -0.71414 is 18734 / 65536 - 1. libjpeg-turbo has 16 bits
+        ;; for the first, 26345 / 65536, which rounds alike for all 256 values.
         (local.set $r
           (i16x8.add (i16x8.add (local.get $luma) (local.get $red))
-            (i16x8.narrow_i32x4_s
-              (i32x4.shr_s
-                (i32x4.add (local.get $half)
-                  (i32x4.dot_i16x8_s (local.get $low) (v128.const i16x8 0 26345 0 26345 0 26345 0 26345)))
-                (i32.const 16))
-              (i32x4.shr_s
-                (i32x4.add (local.get $half)
-                  (i32x4.dot_i16x8_s (local.get $high) (v128.const i16x8 0 26345 0 26345 0 26345 0 26345)))
-                (i32.const 16)))))
+            (i16x8.q15mulr_sat_s (local.get $red)
+              (v128.const i16x8 13173 13173 13173 13173 13173 13173 13173 13173))))
         (local.set $g
           (i16x8.add (i16x8.sub (local.get $luma) (local.get $red))
             (i16x8.narrow_i32x4_s
@@ -450,15 +445,8 @@
         (local.set $b
           (i16x8.add
             (i16x8.add (local.get $luma) (i16x8.add (local.get $blue) (local.get $blue)))
-            (i16x8.narrow_i32x4_s
-              (i32x4.shr_s
-                (i32x4.add (local.get $half)
-                  (i32x4.dot_i16x8_s (local.get $low) (v128.const i16x8 -14942 0 -14942 0 -14942 0 -14942 0)))
-                (i32.const 16))
-              (i32x4.shr_s
-                (i32x4.add (local.get $half)
-                  (i32x4.dot_i16x8_s (local.get $high) (v128.const i16x8 -14942 0 -14942 0 -14942 0 -14942 0)))
-                (i32.const 16)))))
+            (i16x8.q15mulr_sat_s (local.get $blue)
+              (v128.const i16x8 -7471 -7471 -7471 -7471 -7471 -7471 -7471 -7471))))
         (if (i32.eqz (local.get $pass))
           (then
             (local.set $r0 (local.get $r))
@@ -469,16 +457,33 @@
       (local.set $r (i8x16.narrow_i16x8_u (local.get $r0) (local.get $r)))
       (local.set $g (i8x16.narrow_i16x8_u (local.get $g0) (local.get $g)))
       (local.set $b (i8x16.narrow_i16x8_u (local.get $b0) (local.get $b)))
-      ;; R and G in turn, with gaps for B.
       (v128.store align=1 (local.get $out)
-        (i8x16.shuffle 0 1 16 3 4 17 6 7 18 9 10 19 12 13 20 15
-          (i8x16.shuffle 0 16 0 1 17 0 2 18 0 3 19 0 4 20 0 5 (local.get $r) (local.get $g)) (local.get $b)))
+        (v128.or
+          (v128.or
+            (i8x16.swizzle (local.get $r)
+              (v128.const i8x16 0 255 255 1 255 255 2 255 255 3 255 255 4 255 255 5))
+            (i8x16.swizzle (local.get $g)
+              (v128.const i8x16 255 0 255 255 1 255 255 2 255 255 3 255 255 4 255 255)))
+          (i8x16.swizzle (local.get $b)
+            (v128.const i8x16 255 255 0 255 255 1 255 255 2 255 255 3 255 255 4 255))))
       (v128.store offset=16 align=1 (local.get $out)
-        (i8x16.shuffle 0 21 2 3 22 5 6 23 8 9 24 11 12 25 14 15
-          (i8x16.shuffle 21 0 6 22 0 7 23 0 8 24 0 9 25 0 10 26 (local.get $r) (local.get $g)) (local.get $b)))
+        (v128.or
+          (v128.or
+            (i8x16.swizzle (local.get $r)
+              (v128.const i8x16 255 255 6 255 255 7 255 255 8 255 255 9 255 255 10 255))
+            (i8x16.swizzle (local.get $g)
+              (v128.const i8x16 5 255 255 6 255 255 7 255 255 8 255 255 9 255 255 10)))
+          (i8x16.swizzle (local.get $b)
+            (v128.const i8x16 255 5 255 255 6 255 255 7 255 255 8 255 255 9 255 255))))
       (v128.store offset=32 align=1 (local.get $out)
-        (i8x16.shuffle 26 1 2 27 4 5 28 7 8 29 10 11 30 13 14 31
-          (i8x16.shuffle 0 11 27 0 12 28 0 13 29 0 14 30 0 15 31 0 (local.get $r) (local.get $g)) (local.get $b)))
+        (v128.or
+          (v128.or
+            (i8x16.swizzle (local.get $r)
+              (v128.const i8x16 255 11 255 255 12 255 255 13 255 255 14 255 255 15 255 255))
+            (i8x16.swizzle (local.get $g)
+              (v128.const i8x16 255 255 11 255 255 12 255 255 13 255 255 14 255 255 15 255)))
+          (i8x16.swizzle (local.get $b)
+            (v128.const i8x16 10 255 255 11 255 255 12 255 255 13 255 255 14 255 255 15))))
       (local.set $y (i32.add (local.get $y) (i32.const 16)))
       (local.set $cb (i32.add (local.get $cb) (i32.const 16)))
       (local.set $cr (i32.add (local.get $cr) (i32.const 16)))

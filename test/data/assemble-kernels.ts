@@ -5,7 +5,7 @@ import wabt from 'wabt';
 /** Makes `kernels.wasm.ts` of each `kernels.wat`: node --import tsx test/data/assemble-kernels.ts */
 
 /** The folders below `data` that have kernels. */
-export const kernelFolders = ['jpeg', 'resampling'] as const;
+export const kernelFolders = ['jpeg', 'planes', 'resampling'] as const;
 
 /** The binary form of a folder's kernels.wat, as base64. */
 export async function assembleKernels(folder: (typeof kernelFolders)[number]): Promise<string> {

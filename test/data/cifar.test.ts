@@ -137,6 +137,18 @@ describe('CIFAR binary batches', () => {
     expect(set.name).to.equal('hundred');
   });
 
+  it('are read at the same time as well as one after the other', async () => {
+    const set = await openImageSet(`${folder.at('cifar-10')}:train`);
+    const starts = [0, 4, 8, 1, 11];
+    for (const round of [1, 2]) {
+      const read = await Promise.all(starts.map((start) => set.read(start, 3, size)));
+      starts.forEach((start, i) => {
+        const expected = [0, 1, 2].map((k) => expectedImage(start + k));
+        expect(Buffer.concat(expected).equals(read[i]), `round ${round}, from ${start}`).to.equal(true);
+      });
+    }
+  });
+
   it('are resized like any other image', async () => {
     const set = await openImageSet(`${folder.at('cifar-10')}:test`);
     expect(await set.read(0, 1, { height: 64, width: 48 })).to.have.length(64 * 48 * 3);
