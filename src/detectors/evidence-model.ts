@@ -3,7 +3,7 @@ import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import type { DetectorPanel } from './detector-panel.ts';
 import type { ClassMoments, EvidenceScale } from './evidence.ts';
-import { addMostAlarmed } from './most-alarmed.ts';
+import { addAlarm } from './voices.ts';
 
 /** What an evidence model takes: pooled taps, and the logits. */
 export interface EvidenceInputs {
@@ -17,10 +17,9 @@ export interface EvidenceInputs {
  * Detectors of all layers and the energy of the logits as one ONNX model, with the outputs of every scorer:
  * `layer_scores` `[batch, groups]`, `ood_score` `[batch]`, `ood_layer` `[batch]` int64.
  *
- * Layer scores are the detectors', standardised by what is usual for the predicted class; the score is their mean,
- * standardised, and the energy (Liu et al. 2020), standardised by the predicted class too, added: what the layers know of
- * an image and what the classifier does are nearly independent on InD images. Where several kinds of detectors watch, the
- * most alarmed is heard (`mostAlarmed`).
+ * Layer scores are the detectors', standardised by what is usual for the predicted class; the score is how
+ * alarmed they are (`alarmOf`), and the energy (Liu et al. 2020), standardised by the predicted class too, added: what the
+ * layers know of an image and what the classifier does are nearly independent on InD images.
  *
  * Without a scale, `layer_scores` are the detectors' as they are, and the only output.
  */
@@ -73,7 +72,7 @@ export function addEvidence(
   standardised(raw, layers, 'layers', 'layer_scores');
   graph.node('ArgMax', ['layer_scores'], { name: 'ood_layer', attributes: { axis: 1, keepdims: 0 } });
 
-  const alarm = addMostAlarmed(graph, 'layer_scores', kinds, voices, 'la_ood/alarm');
+  const alarm = addAlarm(graph, 'layer_scores', kinds, voices, 'la_ood/voices');
   // −log Σ exp(z) = log softmax(z)_0 − z_0: safe from overflow, and LogSoftmax is the same in every opset on N×C.
   const first = graph.int64s('la_ood/first_class', [0]);
   const ofFirst = (value: string, name: string) => node('Gather', [value, first], name, { axis: 1 });

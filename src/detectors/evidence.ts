@@ -1,5 +1,5 @@
 import { moments } from './moments.ts';
-import { fitVoices, mostAlarmed, type VoiceScale } from './most-alarmed.ts';
+import { alarmOf, fitVoices, type VoiceScale } from './voices.ts';
 
 /** Layer scores and the classifier's own doubt, put on one scale and added: which InD samples say what is usual. */
 export interface EvidenceScale {
@@ -41,18 +41,18 @@ const PRIOR = 20;
 export function fitEvidenceScale(evidence: Evidence, classes: number, rows: Uint32Array): EvidenceScale {
   const { layerScores, energy, labels } = evidence;
   const layers = fitClassMoments(layerScores, labels, classes, rows);
-  const standardised = Array.from(rows, (row) => standardisedScores(evidence, layers, row));
+  const samples = Array.from(rows, (row) => standardisedScores(evidence, layers, row));
   return {
     layers,
-    voices: fitVoices(standardised, evidence.kinds),
+    voices: fitVoices(samples, evidence.kinds),
     energy: fitClassMoments(energy, labels, classes, rows),
   };
 }
 
-/** The score of every sample: what the most alarmed voice of its detectors says, and its standardised energy, added. */
+/** The score of every sample: how alarmed its detectors are, and its standardised energy, added. */
 export function evidenceScores(evidence: Evidence, { layers, voices, energy }: EvidenceScale): Float64Array {
   return Float64Array.from(evidence.labels, (label, row) => {
-    const alarm = mostAlarmed(standardisedScores(evidence, layers, row), evidence.kinds, voices);
+    const alarm = alarmOf(standardisedScores(evidence, layers, row), evidence.kinds, voices);
     return alarm + (evidence.energy[row] - energy.mean[label]) / energy.deviation[label];
   });
 }

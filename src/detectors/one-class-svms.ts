@@ -6,8 +6,8 @@ import type { LayerDetectors } from './layer-detectors.ts';
 
 /**
  * One-class SVMs as the detectors of a guard. A layer's score is rho − Σ_j alpha_j exp(−γ|sv_j − z|²) of the standardised
- * value z: positive outside. It is `detectorsModel`'s, but all layers are standardised together, in float32, and three
- * nodes are left for each: at a batch of one image, many small nodes cost more than their arithmetic.
+ * value z: positive outside. It is `detectorsModel`'s, but all layers are standardised together, in float32, and layers of
+ * one width are one product: at a batch of one image, many small nodes cost more than their arithmetic.
  */
 export function oneClassSvms(detectors: readonly LayerDetector[]): LayerDetectors {
   return {
@@ -21,93 +21,129 @@ export function oneClassSvms(detectors: readonly LayerDetector[]): LayerDetector
   };
 }
 
+/** In one product the largest SVM has at most this many times the support vectors of the smallest. */
+const UNEVEN = 1.3;
+
+/** Support vectors of one product, at most: for each of a thousand images there is a kernel value of each. */
+const MOST_VECTORS = 16_384;
+
 function addSvmScores(graph: GraphBuilder, detectors: readonly LayerDetector[], name: string): void {
   const constant = (word: string, tensor: Tensor) => graph.initializer(`${name}/${word}`, tensor);
   const node: AddNode = (opType, inputs, word, attributes = {}) =>
     graph.node(opType, inputs, { name: `${name}/${word}`, attributes: { ...attributes } });
   const floats = (word: string, shape: number[], data: Float32Array) =>
     constant(word, { dtype: 'float32', shape, data });
+  const int64s = (word: string, values: readonly number[]) => graph.int64s(`${name}/${word}`, values);
 
-  const watched = detectors.map(({ tap, scaler }) => ({ taps: [tap], scaler }));
-  const z = addStandardised(watched, node, constant);
-  const points = addPoints(graph, detectors, z, name, node, floats);
-  const sums = detectors.map((detector, d) => {
-    const { width, alpha } = detector;
-    const count = alpha.length;
-    const { rows, offsets } = kernelOf(detector);
-    const vectors = floats(`vectors_${d}`, [count, width + 1], rows);
-    const exponent = node(
-      'Gemm',
-      [points[d], vectors, floats(`offsets_${d}`, [count], offsets)],
-      `exponent_${d}`,
-      { transB: 1 },
-    );
-    const kernel = node('Exp', [exponent], `kernel_${d}`);
-    // Not Gemm, which would pack a matrix of one column as one of sixteen.
-    return node('MatMul', [kernel, floats(`alpha_${d}`, [count, 1], alpha)], `sum_${d}`);
-  });
-  const edges = floats(
-    'rho',
-    [detectors.length],
-    Float32Array.from(detectors, ({ rho }) => rho),
+  const z = addStandardised(
+    detectors.map(({ tap, scaler }) => ({ taps: [tap], scaler })),
+    node,
+    constant,
   );
-  graph.node('Sub', [edges, node('Concat', sums, 'sums', { axis: 1 })], { name });
+  const { starts, total, isOfLayer } = placesOf(detectors);
+  const squares = node('Mul', [z, z], 'squares');
+  const norms = node(
+    'MatMul',
+    [squares, floats('is_of_layer', [total, detectors.length], isOfLayer)],
+    'norms',
+  );
+  // An image a column, so that a layer's rows can be taken in any order and number.
+  const values = node('Concat', [z, norms], 'values_and_norms', { axis: 1 });
+  const columns = node('Transpose', [values], 'columns', { perm: [1, 0] });
+
+  const order: number[] = [];
+  const sums = similar(detectors).map((members, product) => {
+    order.push(...members);
+    const word = (what: string) => `${what}_${product}`;
+    const { width } = detectors[members[0]];
+    const layers = members.length;
+    const rows = members.flatMap((d) => [
+      ...Array.from({ length: width }, (_, j) => starts[d] + j),
+      total + d,
+    ]);
+    const indices = constant(word('indices'), {
+      dtype: 'int64',
+      shape: [layers, width + 1],
+      data: BigInt64Array.from(rows, BigInt),
+    });
+    const points = node('Gather', [columns, indices], word('points'), { axis: 0 });
+    const kernels = kernelsOf(
+      members.map((d) => detectors[d]),
+      width,
+    );
+    const { count } = kernels;
+    const vectors = floats(word('vectors'), [layers, count, width + 1], kernels.vectors);
+    const products = node('MatMul', [vectors, points], word('products'));
+    const offsets = floats(word('offsets'), [layers, count, 1], kernels.offsets);
+    const values = node('Exp', [node('Add', [products, offsets], word('exponents'))], word('kernel'));
+    const alphas = floats(word('alpha'), [layers, 1, count], kernels.alphas);
+    const weighted = node('MatMul', [alphas, values], word('weighted'));
+    return node('Reshape', [weighted, int64s(word('flat'), [layers, -1])], word('sums'));
+  });
+  const together = node('Concat', sums, 'together', { axis: 0 });
+  const places = detectors.map((_, d) => order.indexOf(d));
+  const inOrder = node('Gather', [together, int64s('places', places)], 'in_order', { axis: 0 });
+  const byImage = node('Transpose', [inOrder], 'by_image', { perm: [1, 0] });
+  const edges = Float32Array.from(detectors, ({ rho }) => rho);
+  graph.node('Sub', [floats('rho', [detectors.length], edges), byImage], { name });
 }
 
-/** Adds `[z, |z|²]` of each layer, of the standardised values of all layers side by side. */
-function addPoints(
-  graph: GraphBuilder,
-  detectors: readonly LayerDetector[],
-  z: string,
-  name: string,
-  node: AddNode,
-  floats: (word: string, shape: number[], data: Float32Array) => string,
-): string[] {
-  const layers = detectors.length;
+/** Where each layer's values begin, and of which layer each value is, as a matrix of ones: values × layers. */
+function placesOf(detectors: readonly LayerDetector[]) {
   const total = detectors.reduce((sum, { width }) => sum + width, 0);
-  const isOfLayer = new Float32Array(total * layers);
-  const columns: number[] = [];
+  const isOfLayer = new Float32Array(total * detectors.length);
+  const starts: number[] = [];
   let start = 0;
   detectors.forEach(({ width }, d) => {
-    for (let j = start; j < start + width; j++) {
-      isOfLayer[j * layers + d] = 1;
-      columns.push(j);
-    }
-    columns.push(total + d);
+    starts.push(start);
+    for (let j = start; j < start + width; j++) isOfLayer[j * detectors.length + d] = 1;
     start += width;
   });
-  const squares = node('Mul', [z, z], 'squares');
-  const norms = node('MatMul', [squares, floats('is_of_layer', [total, layers], isOfLayer)], 'norms');
-  const together = node('Concat', [z, norms], 'values_and_norms', { axis: 1 });
-  const byLayer = node('Gather', [together, graph.int64s(`${name}/columns`, columns)], 'by_layer', {
-    axis: 1,
-  });
-  const sizes = graph.int64s(
-    `${name}/sizes`,
-    detectors.map(({ width }) => width + 1),
-  );
-  const points = detectors.map((_, d) => `${name}/point_${d}`);
-  graph.node('Split', [byLayer, sizes], { name: `${name}/points`, outputs: points, attributes: { axis: 1 } });
-  return points;
+  return { starts, total, isOfLayer };
 }
 
-/** −γ|sv − z|² as a product with `[z, |z|²]`: the rows `[2γ sv, −γ]`, and the offsets −γ|sv|². */
-function kernelOf({ supportVectors, width, gamma }: LayerDetector): {
-  rows: Float32Array;
-  offsets: Float32Array;
-} {
-  const count = supportVectors.length / width;
-  const rows = new Float32Array(count * (width + 1));
-  const offsets = new Float32Array(count);
-  for (let i = 0; i < count; i++) {
-    let norm = 0;
-    for (let j = 0; j < width; j++) {
-      const value = supportVectors[i * width + j];
-      rows[i * (width + 1) + j] = 2 * gamma * value;
-      norm += value * value;
-    }
-    rows[i * (width + 1) + width] = -gamma;
-    offsets[i] = -gamma * norm;
+/** Detectors of one width and of about as many support vectors. */
+function similar(detectors: readonly LayerDetector[]): number[][] {
+  const size = (d: number) => detectors[d].alpha.length;
+  const bySize = [...detectors.keys()].sort(
+    (a, b) => detectors[a].width - detectors[b].width || size(a) - size(b),
+  );
+  const groups: number[][] = [];
+  for (const d of bySize) {
+    const group = groups.at(-1);
+    const fits =
+      group &&
+      detectors[group[0]].width === detectors[d].width &&
+      size(d) <= UNEVEN * size(group[0]) &&
+      size(d) * (group.length + 1) <= MOST_VECTORS;
+    if (fits) group.push(d);
+    else groups.push([d]);
   }
-  return { rows, offsets };
+  return groups;
+}
+
+/**
+ * −γ|sv − z|² as a product with `[z, |z|²]`: the rows `[2γ sv, −γ]`, and the offsets −γ|sv|². SVMs with fewer support
+ * vectors than the largest are filled up by some of no weight.
+ */
+function kernelsOf(svms: readonly LayerDetector[], width: number) {
+  const count = Math.max(...svms.map(({ alpha }) => alpha.length));
+  const vectors = new Float32Array(svms.length * count * (width + 1));
+  const offsets = new Float32Array(svms.length * count);
+  const alphas = new Float32Array(svms.length * count);
+  svms.forEach(({ supportVectors, gamma, alpha }, s) => {
+    alphas.set(alpha, s * count);
+    for (let i = 0; i < alpha.length; i++) {
+      const row = (s * count + i) * (width + 1);
+      let norm = 0;
+      for (let j = 0; j < width; j++) {
+        const value = supportVectors[i * width + j];
+        vectors[row + j] = 2 * gamma * value;
+        norm += value * value;
+      }
+      vectors[row + width] = -gamma;
+      offsets[s * count + i] = -gamma * norm;
+    }
+  });
+  return { count, vectors, offsets, alphas };
 }

@@ -1,6 +1,6 @@
 import { type Evidence, type EvidenceScale, evidenceScores } from './evidence.ts';
 import { moments } from './moments.ts';
-import { fitVoices, mostAlarmed, type VoiceScale } from './most-alarmed.ts';
+import { alarmOf, fitVoices, type VoiceScale } from './voices.ts';
 
 /**
  * How the scores of a network's successive stages are put on one scale. A stage's score is how far it is above a limit
@@ -14,7 +14,7 @@ export interface StageScales {
   readonly last: Limit;
 }
 
-/** Of a stage before the last: what the most alarmed voice of its detectors says so far, standardised whatever the class. */
+/** Of a stage before the last: how alarmed its detectors are so far, standardised whatever the class. */
 export interface EarlyScale extends Limit {
   /** Of each detector's score; there are as many as have been computed by this stage. */
   readonly means: Float64Array;
@@ -59,12 +59,12 @@ export function fitStageScales(
     );
     const means = Float64Array.from(columns, ({ mean }) => mean);
     const deviations = Float64Array.from(columns, ({ deviation }) => deviation);
-    const standardised = standardisedScores(evidence, { means, deviations });
+    const samples = standardisedScores(evidence, { means, deviations });
     const voices = fitVoices(
-      Array.from(rows, (row) => standardised[row]),
+      Array.from(rows, (row) => samples[row]),
       evidence.kinds.slice(0, count),
     );
-    const scores = ofRows(alarms(standardised, evidence.kinds, voices));
+    const scores = ofRows(alarms(samples, evidence.kinds, voices));
     return { means, deviations, voices, ...limitOf(scores, (rate * EARLY_PART) / counts.length) };
   });
   const part = counts.length > 0 ? 1 - EARLY_PART : 1;
@@ -93,11 +93,11 @@ export function stageScores(
 }
 
 function alarms(
-  standardised: readonly Float64Array[],
+  samples: readonly Float64Array[],
   kinds: readonly number[],
   voices: readonly VoiceScale[],
 ): Float64Array {
-  return Float64Array.from(standardised, (scores) => mostAlarmed(scores, kinds, voices));
+  return Float64Array.from(samples, (sample) => alarmOf(sample, kinds, voices));
 }
 
 /** The scores of each sample that a stage has, standardised. */

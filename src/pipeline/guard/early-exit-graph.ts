@@ -1,7 +1,7 @@
 import type { EvidenceScale } from '../../detectors/evidence.ts';
 import { addEvidence } from '../../detectors/evidence-model.ts';
-import { addMostAlarmed } from '../../detectors/most-alarmed.ts';
 import type { Limit, StageScales } from '../../detectors/stage-scales.ts';
+import { addAlarm } from '../../detectors/voices.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { makeNode, makeValueInfo } from '../../graph/make.ts';
 import { renameValues } from '../../graph/names.ts';
@@ -124,7 +124,8 @@ class StageWriter {
     const { means, deviations, voices, ...limit } = this.#scales.stages.early[this.#at];
     const centred = this.#node('Sub', ['detectors', this.#floats('means', [count], means)], 'centred');
     const z = this.#node('Div', [centred, this.#floats('deviations', [count], deviations)], 'standardised');
-    const alarm = addMostAlarmed(this.#graph, z, detectors.kinds.slice(0, count), voices, 'alarm');
+    const kinds = detectors.kinds.slice(0, count);
+    const alarm = addAlarm(this.#graph, z, kinds, voices, 'voices');
     const flat = this.#graph.int64s('flat', [-1]);
     this.#node('Reshape', [alarm, flat], 'evidence');
     const score = this.#addLargest('evidence', limit, 'own/ood_score');

@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { RunError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { type DetectorPanel, panelOf } from '../../detectors/detector-panel.ts';
-import { detectorsOfModel } from '../../detectors/detectors-model.ts';
+import { BACKBONE_KEY, detectorsOfModel } from '../../detectors/detectors-model.ts';
 import type { EvidenceInputs } from '../../detectors/evidence-model.ts';
 import type { LayerDetector } from '../../detectors/fit-layer.ts';
 import { fitGaussians } from '../../detectors/gaussian.ts';
@@ -16,7 +17,10 @@ import {
 } from '../../detectors/layer-detectors.ts';
 import { fitMahalanobis } from '../../detectors/mahalanobis.ts';
 import { oneClassSvms } from '../../detectors/one-class-svms.ts';
+import { multiplyAdds } from '../../graph/cost.ts';
 import { decodeModel } from '../../graph/read.ts';
+import { getMetadata } from '../../graph/rewrite.ts';
+import { inferShapes } from '../../graph/shapes.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { layersOf } from '../features/feature-rows.ts';
 import { logitsOf, predictedClasses } from './gather-evidence.ts';
@@ -32,10 +36,11 @@ const fitters: Readonly<Record<Exclude<DetectorKind, 'ocsvm'>, FitLayerDetectors
 };
 
 /**
- * Numbers in the support vectors of the one-class SVMs that watch beside another kind, at most. For one image each of them
- * is read from memory once, which takes longer than to multiply by it; those that are left out hardly change the score.
+ * What the one-class SVMs that watch beside another kind multiply for an image, at most, as a share of what the network
+ * does. Of one image each number of a support vector is read from memory to be multiplied once, where a convolution's
+ * weights are used hundreds of times, so it takes far more than this share of the time.
  */
-const MOST_NUMBERS = 1e6;
+const SVM_SHARE = 1 / 200;
 
 /** Detectors of a network's layers, and the inputs of their graphs. */
 export interface FittedLayers {
@@ -57,6 +62,7 @@ export interface DetectorSources {
  * Fits detectors of each kind, or reads those that were fitted.
  *
  * @param backbone SHA-256 of the backbone that the features must be of
+ * @throws RunError where they, or the one-class SVMs, are of another one; DetectorError where nothing can be fitted
  */
 export async function fitLayers(
   kinds: readonly DetectorKind[],
@@ -68,8 +74,8 @@ export async function fitLayers(
   const byKind: LayerDetectors[] = [];
   for (const kind of kinds)
     if (kind === 'ocsvm') {
-      const all = detectorsOfModel(decodeModel(await readFile(svms!), svms!), svms!);
-      byKind.push(oneClassSvms(kinds.length > 1 ? smallSvms(all, graph.logits) : all));
+      const all = await readSvms(svms!, backbone);
+      byKind.push(oneClassSvms(kinds.length > 1 ? smallSvms(all, graph) : all));
     } else byKind.push(await fitKind(fitters[kind], graph, features!, backbone, onProgress));
   const detectors = panelOf(byKind);
   const name = ([first, ...others]: readonly string[]) => [first, ...others.slice(-1)].join(' … ');
@@ -82,16 +88,32 @@ export async function fitLayers(
   };
 }
 
-/** The smallest that have no more than `MOST_NUMBERS` together, at least one; not the logits': their energy is heard. */
-function smallSvms(all: readonly LayerDetector[], logits: string): LayerDetector[] {
-  const numbers = ({ supportVectors }: LayerDetector) => supportVectors.length;
-  const bySize = all.filter(({ tap }) => tap !== logits).sort((a, b) => numbers(a) - numbers(b));
+async function readSvms(path: string, backbone: string): Promise<LayerDetector[]> {
+  const model = decodeModel(await readFile(path), path);
+  const fittedOn = getMetadata(model)[BACKBONE_KEY];
+  if (fittedOn && fittedOn !== backbone)
+    throw new RunError(
+      path,
+      "was fitted on another backbone's features",
+      'run la-ood features and la-ood fit again',
+    );
+  return detectorsOfModel(model, path);
+}
+
+/** The smallest that are within `SVM_SHARE` together, at least one; not the logits': their energy is heard. */
+function smallSvms(all: readonly LayerDetector[], { model, logits }: FeatureGraph): LayerDetector[] {
+  const types = inferShapes(model);
+  const ofNetwork = model.graph.node.reduce((sum, node) => sum + multiplyAdds(node, types), 0);
+  const ofSvm = ({ supportVectors }: LayerDetector) => supportVectors.length;
   let sum = 0;
   const small = new Set(
-    bySize.filter((svm, i) => {
-      sum += numbers(svm);
-      return i === 0 || sum <= MOST_NUMBERS;
-    }),
+    all
+      .filter(({ tap }) => tap !== logits)
+      .sort((a, b) => ofSvm(a) - ofSvm(b))
+      .filter((svm, i) => {
+        sum += ofSvm(svm);
+        return i === 0 || sum <= SVM_SHARE * ofNetwork;
+      }),
   );
   return all.filter((svm) => small.has(svm));
 }

@@ -16,10 +16,10 @@ import { featureFile, oodFiles, setName } from '../features/feature-files.ts';
 import { featureGraph } from '../features/feature-graph.ts';
 import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
 import type { RunFolder } from '../run-folder.ts';
-import { programVersion } from '../versions.ts';
 import { type EarlyExitReport, guardWithEarlyExit } from './early-exit.ts';
 import { type DetectorKind, type DetectorSources, fitLayers } from './fitted-layers.ts';
 import { gatherEvidence } from './gather-evidence.ts';
+import { guardMetadata } from './guarded-file.ts';
 import { guardedModel, verifyGuarded } from './guarded-model.ts';
 import { type Aggregation, type Scorer, scorerOf } from './scorer.ts';
 
@@ -132,10 +132,8 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
         const calibration = calibrate(known, rate, confidence);
         const classes = graph.widths[graph.taps.indexOf(graph.logits)];
         const decision = decisionModel(graph.logits, classes, known, calibration.threshold);
-        const metadata = {
-          ...guardMetadata({ detectors, aggregation }, scorer, calibration, inputs),
-          ...(classNames && { [CLASSES_KEY]: JSON.stringify(classNames) }),
-        };
+        const { layers } = scorer;
+        const metadata = guardMetadata({ detectors, aggregation, layers, calibration }, classNames, inputs);
         const guarded = guardedModel(graph, scorer, decision, metadata, path);
         await writeModel(run.file(GUARD_FILE), guarded);
         await verifyGuarded(run.file(GUARD_FILE), graph, scorer, known, calibration.threshold);
@@ -145,7 +143,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
           const found = ood.reduce((sum, s) => sum + (s > calibration.threshold ? 1 : 0), 0) / ood.length;
           sets.push({ name: setName(file), auroc: auroc(known, ood), found });
         }
-        const results = { detectors, aggregation, layers: scorer.layers, calibration, sets };
+        const results = { detectors, aggregation, layers, calibration, sets };
         if (!earlyExit) return { outputs: [GUARD_FILE], results, device: session.device };
         const early = await guardWithEarlyExit(graph, fitted, {
           ...{ heldOut, oods, backbone: backboneHash, rate, confidence, where: path, onProgress },
@@ -199,9 +197,6 @@ async function hashesOf(
   );
 }
 
-/** Metadata key of the names of the classes, a JSON list. */
-export const CLASSES_KEY = 'la_ood.classes';
-
 /** Accuracy from which on the held-out set's classes are taken for the classifier's, in its order. */
 const SAME_CLASSES = 0.5;
 
@@ -237,24 +232,4 @@ async function scoreFile(
   } finally {
     features.close();
   }
-}
-
-/** @param inputs SHA-256 of the backbone and of what the guard was fitted and calibrated on */
-function guardMetadata(
-  method: Pick<GuardReport, 'detectors' | 'aggregation'>,
-  scorer: Scorer,
-  calibration: Calibration,
-  inputs: Readonly<Record<string, string>>,
-) {
-  return {
-    'la_ood.guard': programVersion,
-    'la_ood.detector': method.detectors.join(' + '),
-    'la_ood.aggregation': method.aggregation,
-    'la_ood.layers': JSON.stringify(scorer.layers),
-    'la_ood.calibration': JSON.stringify(calibration),
-    'la_ood.backbone_sha256': inputs.backbone,
-    ...(inputs.features && { 'la_ood.fitted_on_sha256': inputs.features }),
-    ...(inputs.svms && { 'la_ood.detectors_sha256': inputs.svms }),
-    'la_ood.calibrated_on_sha256': inputs.heldOut,
-  };
 }

@@ -5,7 +5,11 @@ import { CALIBRATION } from '../../detectors/decision-model.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { getMetadata } from '../../graph/rewrite.ts';
 import { tensorFromProto } from '../../graph/tensor.ts';
-import { CLASSES_KEY } from './guard.ts';
+import { programVersion } from '../versions.ts';
+import type { GuardReport } from './guard.ts';
+
+/** Metadata key of the names of the classes, a JSON list. */
+const CLASSES_KEY = 'la_ood.classes';
 
 /** What a guarded model says of itself. */
 export interface Guard {
@@ -15,6 +19,35 @@ export interface Guard {
   readonly size: Geometry;
   /** Images a run, where the graph takes no other number. */
   readonly batch?: number;
+}
+
+/**
+ * The metadata of a guarded model.
+ *
+ * @param inputs SHA-256 of the backbone and of what the guard was fitted and calibrated on
+ */
+export function guardMetadata(
+  {
+    detectors,
+    aggregation,
+    layers,
+    calibration,
+  }: Pick<GuardReport, 'detectors' | 'aggregation' | 'layers' | 'calibration'>,
+  classNames: readonly string[] | undefined,
+  inputs: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return {
+    'la_ood.guard': programVersion,
+    'la_ood.detector': detectors.join(' + '),
+    'la_ood.aggregation': aggregation,
+    'la_ood.layers': JSON.stringify(layers),
+    'la_ood.calibration': JSON.stringify(calibration),
+    ...(classNames && { [CLASSES_KEY]: JSON.stringify(classNames) }),
+    'la_ood.backbone_sha256': inputs.backbone,
+    ...(inputs.features && { 'la_ood.fitted_on_sha256': inputs.features }),
+    ...(inputs.svms && { 'la_ood.detectors_sha256': inputs.svms }),
+    'la_ood.calibrated_on_sha256': inputs.heldOut,
+  };
 }
 
 /** @throws GraphError where the file is no guarded model */
