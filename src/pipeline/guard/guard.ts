@@ -5,7 +5,7 @@ import { sha256File, sha256Files } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { RandomState } from '../../common/random.ts';
 import { decisionModel } from '../../detectors/decision-model.ts';
-import { type Calibration, calibrate } from '../../evaluation/conformal.ts';
+import { calibrate } from '../../evaluation/conformal.ts';
 import { auroc } from '../../evaluation/metrics.ts';
 import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
@@ -19,7 +19,7 @@ import type { RunFolder } from '../run-folder.ts';
 import { type EarlyExitReport, guardWithEarlyExit } from './early-exit.ts';
 import { type DetectorKind, type DetectorSources, fitLayers } from './fitted-layers.ts';
 import { gatherEvidence } from './gather-evidence.ts';
-import { guardMetadata } from './guarded-file.ts';
+import { type GuardMethod, guardMetadata } from './guarded-file.ts';
 import { guardedModel, verifyGuarded } from './guarded-model.ts';
 import { type Aggregation, type Scorer, scorerOf } from './scorer.ts';
 
@@ -42,13 +42,9 @@ export interface GuardOptions {
   readonly onProgress?: OnProgress;
 }
 
-export interface GuardReport {
+export interface GuardReport extends GuardMethod {
   /** Of the file, relative to the run folder. */
   readonly file: string;
-  readonly detectors: readonly DetectorKind[];
-  readonly aggregation: Aggregation;
-  readonly layers: readonly string[];
-  readonly calibration: Calibration;
   /** How the run's OOD sets fare: AUROC against the calibration images, and the share that is called OOD. */
   readonly sets: readonly { readonly name: string; readonly auroc: number; readonly found: number }[];
   readonly earlyExit?: EarlyExitReport;
@@ -162,10 +158,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
       }
     },
   });
-  const results = record.results as unknown as Pick<
-    GuardReport,
-    'detectors' | 'aggregation' | 'layers' | 'calibration' | 'sets' | 'earlyExit'
-  >;
+  const results = record.results as unknown as GuardMethod & Pick<GuardReport, 'sets' | 'earlyExit'>;
   return { ...results, file: GUARD_FILE, seconds: record.seconds, done };
 }
 

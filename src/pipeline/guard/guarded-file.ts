@@ -2,11 +2,13 @@ import type { Geometry } from '../../../data/image-set.ts';
 import { backboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { CALIBRATION } from '../../detectors/decision-model.ts';
+import type { Calibration } from '../../evaluation/conformal.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { getMetadata } from '../../graph/rewrite.ts';
 import { tensorFromProto } from '../../graph/tensor.ts';
 import { programVersion } from '../versions.ts';
-import type { GuardReport } from './guard.ts';
+import type { DetectorKind } from './fitted-layers.ts';
+import type { Aggregation } from './scorer.ts';
 
 /** Metadata key of the names of the classes, a JSON list. */
 const CLASSES_KEY = 'la_ood.classes';
@@ -21,18 +23,21 @@ export interface Guard {
   readonly batch?: number;
 }
 
+/** What a guarded model is: how it scores, and where it decides. */
+export interface GuardMethod {
+  readonly detectors: readonly DetectorKind[];
+  readonly aggregation: Aggregation;
+  readonly layers: readonly string[];
+  readonly calibration: Calibration;
+}
+
 /**
  * The metadata of a guarded model.
  *
  * @param inputs SHA-256 of the backbone and of what the guard was fitted and calibrated on
  */
 export function guardMetadata(
-  {
-    detectors,
-    aggregation,
-    layers,
-    calibration,
-  }: Pick<GuardReport, 'detectors' | 'aggregation' | 'layers' | 'calibration'>,
+  { detectors, aggregation, layers, calibration }: GuardMethod,
   classNames: readonly string[] | undefined,
   inputs: Readonly<Record<string, string>>,
 ): Record<string, string> {
