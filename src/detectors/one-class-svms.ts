@@ -22,7 +22,7 @@ export function oneClassSvms(detectors: readonly LayerDetector[]): LayerDetector
 }
 
 /** In one product the largest SVM has at most this many times the support vectors of the smallest. */
-const UNEVEN = 1.3;
+const UNEVEN = 2;
 
 /** Support vectors of one product, at most: for each of a thousand images there is a kernel value of each. */
 const MOST_VECTORS = 16_384;

@@ -10,7 +10,7 @@ export interface VoiceScale extends Moments {
  * What is taken off all voices but the first kind's, in deviations. An InD sample is loud in one of several voices more
  * often than in one: without a handicap, the others' noise would cost near-OOD samples, which the first kind hears best.
  */
-const HANDICAP = 0.5;
+const HANDICAP = 0.6;
 
 /**
  * Fits the scales of the voices of all kinds that there are.

@@ -312,7 +312,7 @@ describe('evidence', () => {
       const z = raw.map((score, d) => (score - own('mean', d)) / own('deviation', d));
       const mean = (of: number[]) => (of[0] + of[1] + of[2]) / 3;
       const said = [mean(z.slice(0, 3)), mean(z.slice(3))].map(
-        (value, v) => (value - voices[v].mean) / voices[v].deviation - (v > 0 ? 0.5 : 0),
+        (value, v) => (value - voices[v].mean) / voices[v].deviation - (v > 0 ? 0.6 : 0),
       );
       const alarm = Math.log(said.reduce((sum, value) => sum + Math.exp(value), 0));
       const doubt = (evidence.energy[row] - energy.mean[label]) / energy.deviation[label];

@@ -40,7 +40,7 @@ const fitters: Readonly<Record<Exclude<DetectorKind, 'ocsvm'>, FitLayerDetectors
  * does. Of one image each number of a support vector is read from memory to be multiplied once, where a convolution's
  * weights are used hundreds of times, so it takes far more than this share of the time.
  */
-const SVM_SHARE = 1 / 200;
+const SVM_SHARE = 1 / 400;
 
 /** Detectors of a network's layers, and the inputs of their graphs. */
 export interface FittedLayers {
