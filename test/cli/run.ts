@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 
 /** What a finished `la-ood` left behind. */
 export interface Finished {
@@ -15,15 +14,15 @@ export interface Running {
   readonly finished: Promise<Finished>;
 }
 
-const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+/** As it is built before the tests: see `test/setup.ts`. */
+const program = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
-/** What starts `la-ood` from source. */
+/** What starts `la-ood`. */
 export function commandLine(args: readonly string[]): string[] {
-  return [process.execPath, '--import', loader, program, ...args];
+  return [process.execPath, program, ...args];
 }
 
-/** Starts `la-ood` from source, with no terminal around it. */
+/** Starts `la-ood`, with no terminal around it. */
 export function start(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
