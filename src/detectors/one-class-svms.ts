@@ -75,9 +75,9 @@ function addSvmScores(graph: GraphBuilder, detectors: readonly LayerDetector[], 
     const vectors = floats(word('vectors'), [layers, count, width + 1], kernels.vectors);
     const products = node('MatMul', [vectors, points], word('products'));
     const offsets = floats(word('offsets'), [layers, count, 1], kernels.offsets);
-    const values = node('Exp', [node('Add', [products, offsets], word('exponents'))], word('kernel'));
+    const kernel = node('Exp', [node('Add', [products, offsets], word('exponents'))], word('kernel'));
     const alphas = floats(word('alpha'), [layers, 1, count], kernels.alphas);
-    const weighted = node('MatMul', [alphas, values], word('weighted'));
+    const weighted = node('MatMul', [alphas, kernel], word('weighted'));
     return node('Reshape', [weighted, int64s(word('flat'), [layers, -1])], word('sums'));
   });
   const together = node('Concat', sums, 'together', { axis: 0 });
