@@ -51,20 +51,12 @@ export const guardCommand = command({
   },
   async run(options, onProgress) {
     const path = runPath(options);
-    const {
-      ind,
-      falseAlarms: rate,
-      confidence,
-      detector: detectors,
-      aggregation,
-      earlyExit,
-      seed,
-      device,
-    } = options;
+    const { ind, detector: detectors, falseAlarms: rate, confidence, aggregation } = options;
+    const { earlyExit, seed, device } = options;
     const report = await RunFolder.use(path, (run) =>
       guardRun(run, {
         ...given({ ind, detectors }),
-        ...{ rate, confidence, detector: detectors, aggregation, earlyExit, seed, device, onProgress },
+        ...{ rate, confidence, aggregation, earlyExit, seed, device, onProgress },
       }),
     );
     const { calibration, sets, layers, file, earlyExit: early, seconds } = report;

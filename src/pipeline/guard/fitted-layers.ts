@@ -1,10 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
-import { RunError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { type DetectorPanel, panelOf } from '../../detectors/detector-panel.ts';
-import { BACKBONE_KEY, detectorsOfModel } from '../../detectors/detectors-model.ts';
 import type { EvidenceInputs } from '../../detectors/evidence-model.ts';
 import type { LayerDetector } from '../../detectors/fit-layer.ts';
 import { fitGaussians } from '../../detectors/gaussian.ts';
@@ -18,9 +15,8 @@ import {
 import { fitMahalanobis } from '../../detectors/mahalanobis.ts';
 import { oneClassSvms } from '../../detectors/one-class-svms.ts';
 import { multiplyAdds } from '../../graph/cost.ts';
-import { decodeModel } from '../../graph/read.ts';
-import { getMetadata } from '../../graph/rewrite.ts';
 import { inferShapes } from '../../graph/shapes.ts';
+import { readDetectors } from '../detectors/read-detectors.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { layersOf } from '../features/feature-rows.ts';
 import { logitsOf, predictedClasses } from './gather-evidence.ts';
@@ -74,7 +70,7 @@ export async function fitLayers(
   const byKind: LayerDetectors[] = [];
   for (const kind of kinds)
     if (kind === 'ocsvm') {
-      const all = await readSvms(svms!, backbone);
+      const all = await readDetectors(svms!, backbone, 'that of the run');
       byKind.push(oneClassSvms(kinds.length > 1 ? smallSvms(all, graph) : all));
     } else byKind.push(await fitKind(fitters[kind], graph, features!, backbone, onProgress));
   const detectors = panelOf(byKind);
@@ -86,18 +82,6 @@ export async function fitLayers(
     ),
     inputs: inputsOf(graph, new Set(detectors.groups.flat())),
   };
-}
-
-async function readSvms(path: string, backbone: string): Promise<LayerDetector[]> {
-  const model = decodeModel(await readFile(path), path);
-  const fittedOn = getMetadata(model)[BACKBONE_KEY];
-  if (fittedOn && fittedOn !== backbone)
-    throw new RunError(
-      path,
-      "was fitted on another backbone's features",
-      'run la-ood features and la-ood fit again',
-    );
-  return detectorsOfModel(model, path);
 }
 
 /** The smallest that are within `SVM_SHARE` together, at least one; not the logits': their energy is heard. */

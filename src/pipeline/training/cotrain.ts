@@ -1,15 +1,13 @@
-import { copyFile, readFile, rm, stat } from 'node:fs/promises';
+import { copyFile, rm, stat } from 'node:fs/promises';
 import { backboneMetadata } from '../../../models/metadata.ts';
 import { RunError } from '../../common/errors.ts';
 import { sha256File, writeAtomically } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { RandomState } from '../../common/random.ts';
-import { BACKBONE_KEY, detectorsOfModel } from '../../detectors/detectors-model.ts';
 import { defaultFitOptions, type FitOptions } from '../../detectors/fit-layer.ts';
 import { curvesChart, curvesCsv } from '../../evaluation/curves.ts';
 import type { Evaluation } from '../../evaluation/evaluate.ts';
-import { decodeModel, readModel } from '../../graph/read.ts';
-import { getMetadata } from '../../graph/rewrite.ts';
+import { readModel } from '../../graph/read.ts';
 import { writeModel } from '../../graph/write.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { openTrainingBackend, type TrainingBackendName } from '../../training/backend.ts';
@@ -20,6 +18,7 @@ import { coTrainingRecipe, type Recipe } from '../../training/recipe.ts';
 import { seedOf, streams } from '../../training/seeds.ts';
 import { augmentationOf, type EpochReport } from '../../training/train.ts';
 import { fitDetectors } from '../detectors/fit.ts';
+import { readDetectors } from '../detectors/read-detectors.ts';
 import { evaluateRun } from '../evaluation/evaluate.ts';
 import { featureFile, featureSets } from '../features/feature-files.ts';
 import { extractFeatures, type NamedSet } from '../features/features.ts';
@@ -183,11 +182,7 @@ async function detectorsOf(run: RunFolder, backbone: string) {
   const path = run.file('detectors.onnx');
   if (!(await stat(path).catch(() => undefined)))
     throw new RunError(path, 'is missing', `run la-ood fit --run ${run.path} first`);
-  const model = decodeModel(await readFile(path), path);
-  const fittedOn = getMetadata(model)[BACKBONE_KEY];
-  if (fittedOn !== undefined && fittedOn !== (await sha256File(backbone)))
-    throw new RunError(path, `was fitted on another backbone than ${backbone}`, 'fit the detectors again');
-  return detectorsOfModel(model, path);
+  return readDetectors(path, await sha256File(backbone), backbone);
 }
 
 /** The sets that a run's features were computed of, and how they were read. */
