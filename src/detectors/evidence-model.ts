@@ -3,6 +3,7 @@ import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import type { DetectorPanel } from './detector-panel.ts';
 import type { ClassMoments, EvidenceScale } from './evidence.ts';
+import { addLogSumExp } from './log-sum-exp.ts';
 import { addAlarm } from './voices.ts';
 
 /** What an evidence model takes: pooled taps, and the logits. */
@@ -73,11 +74,7 @@ export function addEvidence(
   graph.node('ArgMax', ['layer_scores'], { name: 'ood_layer', attributes: { axis: 1, keepdims: 0 } });
 
   const alarm = addAlarm(graph, 'layer_scores', kinds, voices, 'la_ood/voices');
-  // −log Σ exp(z) = log softmax(z)_0 − z_0: safe from overflow, and LogSoftmax is the same in every opset on N×C.
-  const first = graph.int64s('la_ood/first_class', [0]);
-  const ofFirst = (value: string, name: string) => node('Gather', [value, first], name, { axis: 1 });
-  const logSoftmax = ofFirst(node('LogSoftmax', [logits], 'log_softmax', { axis: 1 }), 'first_log_softmax');
-  const freeEnergy = node('Sub', [logSoftmax, ofFirst(logits, 'first_logit')], 'free_energy');
+  const freeEnergy = node('Neg', [addLogSumExp(graph, logits, 'la_ood/negative_energy')], 'free_energy');
   const doubt = standardised(freeEnergy, energy, 'energy', 'la_ood/energy_standardised');
   const sum = node('Add', [alarm, doubt], 'sum');
   graph.node('Reshape', [sum, graph.int64s('la_ood/flat', [-1])], { name: score });

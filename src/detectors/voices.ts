@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.ts';
+import { addLogSumExp } from './log-sum-exp.ts';
 import { type Moments, moments } from './moments.ts';
 
 /** What a kind of detectors says of InD samples: the mean of their standardised scores. */
@@ -66,11 +67,7 @@ export function addAlarm(
   const means = node('MatMul', [scores, floats('weights', [kinds.length, voices.length], weights)], 'means');
   const said = node('Sub', [means, floats('usual', [voices.length], usual)], 'said');
   if (voices.length === 1) return said;
-  // log Σ exp(v) = v_0 − log softmax(v)_0: safe from overflow.
-  const first = graph.int64s(`${name}/first`, [0]);
-  const ofFirst = (value: string, word: string) => node('Gather', [value, first], word, { axis: 1 });
-  const logSoftmax = ofFirst(node('LogSoftmax', [said], 'log_softmax', { axis: 1 }), 'first_log_softmax');
-  return node('Sub', [ofFirst(said, 'first_said'), logSoftmax], 'alarm');
+  return addLogSumExp(graph, said, `${name}/alarm`);
 }
 
 const handicap = (kind: number) => (kind > 0 ? HANDICAP : 0);
