@@ -18,9 +18,9 @@ export interface EvidenceInputs {
  * Detectors of all layers and the energy of the logits as one ONNX model, with the outputs of every scorer:
  * `layer_scores` `[batch, groups]`, `ood_score` `[batch]`, `ood_layer` `[batch]` int64.
  *
- * Layer scores are the detectors', standardised by what is usual for the predicted class; the score is how
- * alarmed they are (`alarmOf`), and the energy (Liu et al. 2020), standardised by the predicted class too, added: what the
- * layers know of an image and what the classifier does are nearly independent on InD images.
+ * Layer scores are the detectors', standardised by what is usual for the predicted class, and so is the energy (Liu et al.
+ * 2020); the score is how alarmed the voices are that hear both (`alarmOf`). What the layers know of an image and what the
+ * classifier does are nearly independent on InD images.
  *
  * Without a scale, `layer_scores` are the detectors' as they are, and the only output.
  */
@@ -36,7 +36,7 @@ export function evidenceModel(
   detectors.addScores(graph, [...detectors.groups.keys()], raw);
   if (scale) {
     if (!widths.has(logits)) graph.input(logits, ElementType.float, ['batch', classes]);
-    addEvidence(graph, raw, detectors.kinds, { logits, classes }, scale, 'ood_score');
+    addEvidence(graph, raw, { logits, classes }, scale, 'ood_score');
   }
   graph.output('layer_scores', ElementType.float, ['batch', groups]);
   if (scale) {
@@ -50,7 +50,6 @@ export function evidenceModel(
 export function addEvidence(
   graph: GraphBuilder,
   raw: string,
-  kinds: readonly number[],
   { logits, classes }: Pick<EvidenceInputs, 'logits' | 'classes'>,
   { layers, voices, energy }: EvidenceScale,
   score: string,
@@ -73,9 +72,12 @@ export function addEvidence(
   standardised(raw, layers, 'layers', 'layer_scores');
   graph.node('ArgMax', ['layer_scores'], { name: 'ood_layer', attributes: { axis: 1, keepdims: 0 } });
 
-  const alarm = addAlarm(graph, 'layer_scores', kinds, voices, 'la_ood/voices');
   const freeEnergy = node('Neg', [addLogSumExp(graph, logits, 'la_ood/negative_energy')], 'free_energy');
-  const doubt = standardised(freeEnergy, energy, 'energy', 'la_ood/energy_standardised');
-  const sum = node('Add', [alarm, doubt], 'sum');
-  graph.node('Reshape', [sum, graph.int64s('la_ood/flat', [-1])], { name: score });
+  const heard = {
+    raw,
+    standardised: 'layer_scores',
+    energy: standardised(freeEnergy, energy, 'energy', 'la_ood/energy_standardised'),
+  };
+  const alarm = addAlarm(graph, heard, voices, 'la_ood/voices');
+  graph.node('Reshape', [alarm, graph.int64s('la_ood/flat', [-1])], { name: score });
 }

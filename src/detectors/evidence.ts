@@ -1,14 +1,14 @@
 import { moments } from './moments.ts';
-import { alarmOf, fitVoices, type VoiceScale } from './voices.ts';
+import { alarmOf, fitVoices, type Heard, type VoiceScale } from './voices.ts';
 
-/** Layer scores and the classifier's own doubt, put on one scale and added: which InD samples say what is usual. */
+/** Layer scores and the classifier's own doubt, put on one scale: what is usual among InD samples. */
 export interface EvidenceScale {
   /** Of each layer score among InD samples of each predicted class: classes × layers, row-major. */
   readonly layers: ClassMoments;
-  /** Of what each kind of detectors says, by its standardised layer scores. */
-  readonly voices: readonly VoiceScale[];
   /** Of the energy of the logits, for each predicted class. */
   readonly energy: ClassMoments;
+  /** Of what the voices say, by standardised layer scores and energy. */
+  readonly voices: readonly VoiceScale[];
 }
 
 /** Mean and deviation of values of samples of each class: classes × values, row-major. */
@@ -41,20 +41,37 @@ const PRIOR = 20;
 export function fitEvidenceScale(evidence: Evidence, classes: number, rows: Uint32Array): EvidenceScale {
   const { layerScores, energy, labels } = evidence;
   const layers = fitClassMoments(layerScores, labels, classes, rows);
-  const samples = Array.from(rows, (row) => standardisedScores(evidence, layers, row));
+  const doubt = fitClassMoments(energy, labels, classes, rows);
+  const samples = Array.from(rows, (row) => heardOf(evidence, layers, doubt, row));
+  return { layers, energy: doubt, voices: fitVoices(samples, evidence.kinds) };
+}
+
+/** The score of every sample: how alarmed the voices are. */
+export function evidenceScores(evidence: Evidence, { layers, voices, energy }: EvidenceScale): Float64Array {
+  return Float64Array.from(evidence.labels, (_, row) =>
+    alarmOf(heardOf(evidence, layers, energy, row), voices),
+  );
+}
+
+/** A sample's layer scores as they are; they and its energy, standardised by what is usual for its predicted class. */
+function heardOf(evidence: Evidence, layers: ClassMoments, energy: ClassMoments, row: number): Heard {
+  const label = evidence.labels[row];
+  const raw = layerScoresOf(evidence, row);
+  const at = label * raw.length;
   return {
-    layers,
-    voices: fitVoices(samples, evidence.kinds),
-    energy: fitClassMoments(energy, labels, classes, rows),
+    raw,
+    standardised: Float64Array.from(
+      raw,
+      (score, l) => (score - layers.mean[at + l]) / layers.deviation[at + l],
+    ),
+    energy: (evidence.energy[row] - energy.mean[label]) / energy.deviation[label],
   };
 }
 
-/** The score of every sample: how alarmed its detectors are, and its standardised energy, added. */
-export function evidenceScores(evidence: Evidence, { layers, voices, energy }: EvidenceScale): Float64Array {
-  return Float64Array.from(evidence.labels, (label, row) => {
-    const alarm = alarmOf(standardisedScores(evidence, layers, row), evidence.kinds, voices);
-    return alarm + (evidence.energy[row] - energy.mean[label]) / energy.deviation[label];
-  });
+/** What the detectors say of a sample. */
+export function layerScoresOf({ layerScores, labels }: Evidence, row: number): Float32Array {
+  const width = layerScores.length / labels.length;
+  return layerScores.subarray(row * width, (row + 1) * width);
 }
 
 /** @param values n × width, row-major */
@@ -82,18 +99,4 @@ function fitClassMoments(
     }
   }
   return { mean, deviation };
-}
-
-/** A sample's layer scores, standardised by what is usual for its predicted class. */
-function standardisedScores(
-  { layerScores, labels }: Evidence,
-  { mean, deviation }: ClassMoments,
-  row: number,
-): Float64Array {
-  const width = layerScores.length / labels.length;
-  const at = labels[row] * width;
-  return Float64Array.from(
-    { length: width },
-    (_, l) => (layerScores[row * width + l] - mean[at + l]) / deviation[at + l],
-  );
 }

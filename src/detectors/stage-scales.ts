@@ -1,6 +1,6 @@
-import { type Evidence, type EvidenceScale, evidenceScores } from './evidence.ts';
+import { type Evidence, type EvidenceScale, evidenceScores, layerScoresOf } from './evidence.ts';
 import { moments } from './moments.ts';
-import { alarmOf, fitVoices, type VoiceScale } from './voices.ts';
+import { alarmOf, fitVoices, type Heard, type VoiceScale } from './voices.ts';
 
 /**
  * How the scores of a network's successive stages are put on one scale. A stage's score is how far it is above a limit
@@ -19,7 +19,7 @@ export interface EarlyScale extends Limit {
   /** Of each detector's score; there are as many as have been computed by this stage. */
   readonly means: Float64Array;
   readonly deviations: Float64Array;
-  /** Of what each kind of them says. */
+  /** Of what the voices say that hear some of them. */
   readonly voices: readonly VoiceScale[];
 }
 
@@ -59,12 +59,13 @@ export function fitStageScales(
     );
     const means = Float64Array.from(columns, ({ mean }) => mean);
     const deviations = Float64Array.from(columns, ({ deviation }) => deviation);
-    const samples = standardisedScores(evidence, { means, deviations });
+    const samples = heardSoFar(evidence, { means, deviations });
     const voices = fitVoices(
       Array.from(rows, (row) => samples[row]),
-      evidence.kinds.slice(0, count),
+      evidence.kinds,
+      count,
     );
-    const scores = ofRows(alarms(samples, evidence.kinds, voices));
+    const scores = Array.from(rows, (row) => alarmOf(samples[row], voices));
     return { means, deviations, voices, ...limitOf(scores, (rate * EARLY_PART) / counts.length) };
   });
   const part = counts.length > 0 ? 1 - EARLY_PART : 1;
@@ -78,7 +79,7 @@ export function stageScores(
   { early, last }: StageScales,
 ): Float64Array {
   const stages = [
-    ...early.map((stage) => alarms(standardisedScores(evidence, stage), evidence.kinds, stage.voices)),
+    ...early.map((stage) => heardSoFar(evidence, stage).map((sample) => alarmOf(sample, stage.voices))),
     evidenceScores(evidence, scale),
   ];
   const limits = [...early, last];
@@ -92,27 +93,19 @@ export function stageScores(
   return scores;
 }
 
-function alarms(
-  samples: readonly Float64Array[],
-  kinds: readonly number[],
-  voices: readonly VoiceScale[],
-): Float64Array {
-  return Float64Array.from(samples, (sample) => alarmOf(sample, kinds, voices));
-}
-
-/** The scores of each sample that a stage has, standardised. */
-function standardisedScores(
-  { layerScores, labels }: Evidence,
+/** The scores of each sample that a stage has. */
+function heardSoFar(
+  evidence: Evidence,
   { means, deviations }: Pick<EarlyScale, 'means' | 'deviations'>,
-): Float64Array[] {
-  const width = layerScores.length / labels.length;
-  return Array.from(labels, (_, row) =>
-    means.map((mean, l) => (layerScores[row * width + l] - mean) / deviations[l]),
-  );
+): Heard[] {
+  return Array.from(evidence.labels, (_, row) => {
+    const raw = layerScoresOf(evidence, row).subarray(0, means.length);
+    return { raw, standardised: Float64Array.from(raw, (score, l) => (score - means[l]) / deviations[l]) };
+  });
 }
 
 /** The largest score where no part of them can exceed it. */
-function limitOf(scores: Float64Array, part: number): Limit {
+function limitOf(scores: ArrayLike<number>, part: number): Limit {
   const sorted = Float64Array.from(scores).sort();
   const limit = sorted[sorted.length - 1 - Math.floor(part * sorted.length)];
   return { limit, spread: moments(Array.from(scores)).deviation };

@@ -2,83 +2,166 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import { addLogSumExp } from './log-sum-exp.ts';
 import { type Moments, moments } from './moments.ts';
 
-/** What a kind of detectors says of InD samples: the mean of their standardised scores. */
-export interface VoiceScale extends Moments {
-  readonly kind: number;
+/** What is known of a sample. */
+export interface Heard {
+  /** Its score by each detector, as it is. */
+  readonly raw: ArrayLike<number>;
+  /** Its scores, standardised by those of InD samples. */
+  readonly standardised: ArrayLike<number>;
+  /** The standardised energy of its logits; absent as long as there are none. */
+  readonly energy?: number;
+}
+
+/** What one voice listens to, and how much it counts. */
+interface Voice {
+  /** The detectors that it hears. */
+  readonly detectors: readonly number[];
+  /** The mean of their standardised scores, or that of the largest as they are (the paper takes the largest one). */
+  readonly hears: 'mean' | 'largest';
+  /** Weight of the energy of the logits. */
+  readonly doubt: number;
+  /** What is taken off it, in deviations. */
+  readonly handicap: number;
+}
+
+/** A voice, and what is usual for it among InD samples. */
+export interface VoiceScale extends Voice {
+  /** Of what its detectors say. */
+  readonly heard: Moments;
+  /** Of that, standardised, and its part of the energy. */
+  readonly said: Moments;
+}
+
+/** The first voice hears all detectors of the first kind, and the classifier's own doubt more than any other does. */
+const FIRST = { hears: 'mean', doubt: 1.3, handicap: 0 } as const;
+
+/**
+ * The others hear what happens in early layers, mostly of images whose colours, contrast or noise have changed. A
+ * classifier may be sure of these, so its doubt counts less. And an InD sample is loud in one of several voices more often
+ * than in one: without a handicap, their noise would cost near-OOD samples, which the first voice hears best.
+ */
+const OTHERS = { doubt: 0.5, handicap: 0.75 } as const;
+
+/** The share of the first kind's detectors, from the input on, that have a voice of their own. */
+const EARLY = 1 / 6;
+
+/** So many scores are the largest: with one alone, a single detector's noise would be heard. */
+const LARGEST = 3;
+
+/**
+ * The voices of detectors: the first kind's together, the first of these by themselves, and of each other kind their mean
+ * and the largest of them.
+ *
+ * @param kinds of each detector, in the network's order within a kind, from 0
+ */
+function voicesOf(kinds: readonly number[]): Voice[] {
+  const ofKind = (kind: number) => [...kinds.keys()].filter((d) => kinds[d] === kind);
+  const all = ofKind(0);
+  const early = all.slice(0, Math.max(1, Math.round(EARLY * all.length)));
+  return [
+    { detectors: all, ...FIRST },
+    ...(early.length < all.length ? [{ detectors: early, hears: 'mean', ...OTHERS } as const] : []),
+    ...[...new Set(kinds)]
+      .filter((kind) => kind > 0)
+      .flatMap((kind) =>
+        (['mean', 'largest'] as const).map((hears) => ({ detectors: ofKind(kind), hears, ...OTHERS })),
+      ),
+  ];
 }
 
 /**
- * What is taken off all voices but the first kind's, in deviations. An InD sample is loud in one of several voices more
- * often than in one: without a handicap, the others' noise would cost near-OOD samples, which the first kind hears best.
- */
-const HANDICAP = 0.6;
-
-/**
- * Fits the scales of the voices of all kinds that there are.
+ * Fits the scales of voices.
  *
- * @param samples InD samples' standardised scores, one of each detector
+ * @param samples InD samples
  * @param kinds of each detector, from 0
+ * @param count how many of the detectors there are so far; all where absent
  */
-export function fitVoices(samples: readonly Float64Array[], kinds: readonly number[]): VoiceScale[] {
-  return [...new Set(kinds)]
-    .sort((a, b) => a - b)
-    .map((kind) => ({ kind, ...moments(samples.map((scores) => meanOf(kind, scores, kinds))) }));
+export function fitVoices(
+  samples: readonly Heard[],
+  kinds: readonly number[],
+  count = kinds.length,
+): VoiceScale[] {
+  return voicesOf(kinds)
+    .map((voice) => ({ ...voice, detectors: voice.detectors.filter((d) => d < count) }))
+    .filter(({ detectors }) => detectors.length > 0)
+    .map((voice) => {
+      const scores = samples.map((sample) => hear(voice, sample));
+      const heard = moments(scores);
+      const said = moments(samples.map((sample, i) => say(voice, heard, scores[i], sample)));
+      return { ...voice, heard, said };
+    });
 }
 
 /**
- * How alarmed the voices are about a sample: log Σ exp of what they say, standardised, less the handicap. It is the
- * largest where one is louder than the others, and more than that where they agree. Kinds of detectors fail in different
- * places: a mean would drown the one that hears something in those that do not.
- *
- * @param scores the sample's standardised scores, one of each detector
+ * How alarmed the voices are about a sample: log Σ exp of what they say, standardised, less their handicaps. It is the
+ * largest where one is louder than the others, and more than that where they agree. Voices fail in different places: a mean
+ * would drown the one that hears something in those that do not.
  */
-export function alarmOf(
-  scores: Float64Array,
-  kinds: readonly number[],
-  voices: readonly VoiceScale[],
-): number {
-  const said = voices.map(
-    ({ kind, mean, deviation }) => (meanOf(kind, scores, kinds) - mean) / deviation - handicap(kind),
-  );
-  const loudest = Math.max(...said);
-  return loudest + Math.log(said.reduce((sum, value) => sum + Math.exp(value - loudest), 0));
+export function alarmOf(sample: Heard, voices: readonly VoiceScale[]): number {
+  const loud = voices.map((voice) => {
+    const value = say(voice, voice.heard, hear(voice, sample), sample);
+    return (value - voice.said.mean) / voice.said.deviation - voice.handicap;
+  });
+  const loudest = Math.max(...loud);
+  return loudest + Math.log(loud.reduce((sum, value) => sum + Math.exp(value - loudest), 0));
 }
 
-/** `alarmOf` of a value `[batch, detectors]`, as nodes. Gives the name of the result, `[batch, 1]`. */
+function hear({ detectors, hears }: Voice, { raw, standardised }: Heard): number {
+  const scores = Float64Array.from(detectors, (d) => (hears === 'mean' ? standardised : raw)[d]);
+  const heard = hears === 'mean' ? scores : scores.sort().subarray(-LARGEST);
+  return heard.reduce((sum, score) => sum + score, 0) / heard.length;
+}
+
+function say({ doubt }: Voice, { mean, deviation }: Moments, heard: number, { energy = 0 }: Heard): number {
+  return (heard - mean) / deviation + doubt * energy;
+}
+
+/** What voices hear of samples, as values of a graph: `[batch, detectors]`, and `[batch, 1]`. */
+export interface HeardValues {
+  readonly raw: string;
+  readonly standardised: string;
+  readonly energy?: string;
+}
+
+/** `alarmOf` as nodes. Gives the name of the result, `[batch, 1]`. */
 export function addAlarm(
   graph: GraphBuilder,
-  scores: string,
-  kinds: readonly number[],
+  { raw, standardised, energy }: HeardValues,
   voices: readonly VoiceScale[],
   name: string,
 ): string {
-  const node = (opType: string, inputs: string[], word: string, attributes = {}) =>
-    graph.node(opType, inputs, { name: `${name}/${word}`, attributes });
-  const floats = (word: string, shape: number[], values: readonly number[]) =>
-    graph.initializer(`${name}/${word}`, { dtype: 'float32', shape, data: Float32Array.from(values) });
+  const node = (opType: string, inputs: string[], word: string, attributes = {}, outputs?: string[]) =>
+    graph.node(opType, inputs, { name: `${name}/${word}`, attributes, outputs });
+  const ofVoices = (word: string, of: (voice: VoiceScale) => number) =>
+    graph.initializer(`${name}/${word}`, {
+      dtype: 'float32',
+      shape: [voices.length],
+      data: Float32Array.from(voices, of),
+    });
+  const int64s = (word: string, values: readonly number[]) => graph.int64s(`${name}/${word}`, values);
 
-  // A column a voice.
-  const weights = kinds.flatMap((own) =>
-    voices.map(({ kind, deviation }) =>
-      own === kind ? 1 / (deviation * kinds.filter((other) => other === kind).length) : 0,
-    ),
+  const axis = int64s('axis', [1]);
+  const heard = voices.map(({ detectors, hears }, v) => {
+    const scores = node(
+      'Gather',
+      [hears === 'mean' ? standardised : raw, int64s(`detectors_${v}`, detectors)],
+      `scores_${v}`,
+      { axis: 1 },
+    );
+    if (hears === 'mean') return node('ReduceMean', [scores, axis], `mean_${v}`);
+    const most = int64s(`most_${v}`, [Math.min(LARGEST, detectors.length)]);
+    const largest = `${name}/largest_${v}`;
+    node('TopK', [scores, most], `largest_${v}`, { axis: 1 }, [largest, `${largest}_at`]);
+    return node('ReduceMean', [largest, axis], `mean_${v}`);
+  });
+  const together = heard.length > 1 ? node('Concat', heard, 'heard', { axis: 1 }) : heard[0];
+  const slope = ofVoices('slope', (v) => 1 / (v.heard.deviation * v.said.deviation));
+  const usual = ofVoices(
+    'usual',
+    (v) => (v.heard.mean / v.heard.deviation + v.said.mean) / v.said.deviation + v.handicap,
   );
-  const usual = voices.map(({ kind, mean, deviation }) => mean / deviation + handicap(kind));
-  const means = node('MatMul', [scores, floats('weights', [kinds.length, voices.length], weights)], 'means');
-  const said = node('Sub', [means, floats('usual', [voices.length], usual)], 'said');
-  if (voices.length === 1) return said;
-  return addLogSumExp(graph, said, `${name}/alarm`);
-}
-
-const handicap = (kind: number) => (kind > 0 ? HANDICAP : 0);
-
-function meanOf(kind: number, scores: Float64Array, kinds: readonly number[]): number {
-  let sum = 0;
-  let count = 0;
-  for (let d = 0; d < scores.length; d++)
-    if (kinds[d] === kind) {
-      sum += scores[d];
-      count++;
-    }
-  return sum / count;
+  const said = node('Sub', [node('Mul', [together, slope], 'scaled'), usual], 'said');
+  const doubt = () => ofVoices('doubt', (v) => v.doubt / v.said.deviation);
+  const loud = energy ? node('Add', [said, node('Mul', [energy, doubt()], 'doubts')], 'loud') : said;
+  return addLogSumExp(graph, loud, `${name}/alarm`);
 }

@@ -110,9 +110,9 @@ class StageWriter {
   }
 
   #addLastScores(): void {
-    const { features, inputs, detectors } = this.#network;
+    const { features, inputs } = this.#network;
     this.#given(features.logits);
-    addEvidence(this.#graph, 'detectors', detectors.kinds, inputs, this.#scales.evidence, 'evidence');
+    addEvidence(this.#graph, 'detectors', inputs, this.#scales.evidence, 'evidence');
     this.#addLargest('evidence', this.#scales.stages.last, 'ood_score');
     this.#addStage('ood_score', 'stage');
   }
@@ -124,8 +124,7 @@ class StageWriter {
     const { means, deviations, voices, ...limit } = this.#scales.stages.early[this.#at];
     const centred = this.#node('Sub', ['detectors', this.#floats('means', [count], means)], 'centred');
     const z = this.#node('Div', [centred, this.#floats('deviations', [count], deviations)], 'standardised');
-    const kinds = detectors.kinds.slice(0, count);
-    const alarm = addAlarm(this.#graph, z, kinds, voices, 'voices');
+    const alarm = addAlarm(this.#graph, { raw: 'detectors', standardised: z }, voices, 'voices');
     const flat = this.#graph.int64s('flat', [-1]);
     this.#node('Reshape', [alarm, flat], 'evidence');
     const score = this.#addLargest('evidence', limit, 'own/ood_score');

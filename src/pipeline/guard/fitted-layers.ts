@@ -31,12 +31,15 @@ const fitters: Readonly<Record<Exclude<DetectorKind, 'ocsvm'>, FitLayerDetectors
   knn: fitKnn,
 };
 
+/** Beside another kind, one-class SVMs watch this share of the layers, from the input on. */
+const SVM_DEPTH = 1 / 2;
+
 /**
- * What the one-class SVMs that watch beside another kind multiply for an image, at most, as a share of what the network
- * does. Of one image each number of a support vector is read from memory to be multiplied once, where a convolution's
- * weights are used hundreds of times, so it takes far more than this share of the time.
+ * What they multiply for an image, at most, as a share of what the network does. Of one image each number of a support
+ * vector is read from memory to be multiplied once, where a convolution's weights are used hundreds of times, so it takes
+ * far more than this share of the time.
  */
-const SVM_SHARE = 1 / 400;
+const SVM_SHARE = 1 / 100;
 
 /** Detectors of a network's layers, and the inputs of their graphs. */
 export interface FittedLayers {
@@ -71,7 +74,7 @@ export async function fitLayers(
   for (const kind of kinds)
     if (kind === 'ocsvm') {
       const all = await readDetectors(svms!, backbone, 'that of the run');
-      byKind.push(oneClassSvms(kinds.length > 1 ? smallSvms(all, graph) : all));
+      byKind.push(oneClassSvms(kinds.length > 1 ? earlySvms(all, graph) : all));
     } else byKind.push(await fitKind(fitters[kind], graph, features!, backbone, onProgress));
   const detectors = panelOf(byKind);
   const name = ([first, ...others]: readonly string[]) => [first, ...others.slice(-1)].join(' … ');
@@ -84,22 +87,26 @@ export async function fitLayers(
   };
 }
 
-/** The smallest that are within `SVM_SHARE` together, at least one; not the logits': their energy is heard. */
-function smallSvms(all: readonly LayerDetector[], { model, logits }: FeatureGraph): LayerDetector[] {
+/**
+ * Those of early layers, the smallest of them that are within `SVM_SHARE` together, at least one. What is unusual in an
+ * image's colours, contrast or noise is seen there, before the network has learnt to overlook it.
+ */
+function earlySvms(all: readonly LayerDetector[], { model, logits }: FeatureGraph): LayerDetector[] {
   const types = inferShapes(model);
   const ofNetwork = model.graph.node.reduce((sum, node) => sum + multiplyAdds(node, types), 0);
   const ofSvm = ({ supportVectors }: LayerDetector) => supportVectors.length;
+  const ofLayers = all.filter(({ tap }) => tap !== logits);
+  const early = ofLayers.slice(0, Math.ceil(SVM_DEPTH * ofLayers.length));
   let sum = 0;
   const small = new Set(
-    all
-      .filter(({ tap }) => tap !== logits)
-      .sort((a, b) => ofSvm(a) - ofSvm(b))
+    early
+      .toSorted((a, b) => ofSvm(a) - ofSvm(b))
       .filter((svm, i) => {
         sum += ofSvm(svm);
         return i === 0 || sum <= SVM_SHARE * ofNetwork;
       }),
   );
-  return all.filter((svm) => small.has(svm));
+  return early.filter((svm) => small.has(svm));
 }
 
 async function fitKind(
