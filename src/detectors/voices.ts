@@ -32,15 +32,18 @@ export interface VoiceScale extends Voice {
   readonly said: Moments;
 }
 
-/** The first voice hears all detectors of the first kind, and the classifier's own doubt more than any other does. */
-const FIRST = { hears: 'mean', doubt: 1.3, handicap: 0 } as const;
+/** All detectors of the first kind, and the classifier's own doubt more than any other voice does. */
+const FIRST_KIND = { hears: 'mean', doubt: 1.3, handicap: 0 } as const;
 
 /**
- * The others hear what happens in early layers, mostly of images whose colours, contrast or noise have changed. A
- * classifier may be sure of these, so its doubt counts less. And an InD sample is loud in one of several voices more often
- * than in one: without a handicap, their noise would cost near-OOD samples, which the first voice hears best.
+ * The other voices hear what happens in early layers, mostly of images whose colours, contrast or noise have changed. A
+ * classifier may be sure of these, so its doubt counts less, and least where the detectors are best at them. And an InD
+ * sample is loud in one of several voices more often than in one: without handicaps, their noise would cost near-OOD
+ * samples, which the first voice hears best.
  */
-const OTHERS = { doubt: 0.5, handicap: 0.75 } as const;
+const EARLY_LAYERS = { hears: 'mean', doubt: 1, handicap: 1 } as const;
+const OTHER_KIND = { hears: 'mean', doubt: 0.4, handicap: 1 } as const;
+const LARGEST_SCORES = { hears: 'largest', doubt: 0.4, handicap: 0 } as const;
 
 /** The share of the first kind's detectors, from the input on, that have a voice of their own. */
 const EARLY = 1 / 6;
@@ -59,12 +62,12 @@ function voicesOf(kinds: readonly number[]): Voice[] {
   const all = ofKind(0);
   const early = all.slice(0, Math.max(1, Math.round(EARLY * all.length)));
   return [
-    { detectors: all, ...FIRST },
-    ...(early.length < all.length ? [{ detectors: early, hears: 'mean', ...OTHERS } as const] : []),
+    { detectors: all, ...FIRST_KIND },
+    ...(early.length < all.length ? [{ detectors: early, ...EARLY_LAYERS }] : []),
     ...[...new Set(kinds)]
       .filter((kind) => kind > 0)
       .flatMap((kind) =>
-        (['mean', 'largest'] as const).map((hears) => ({ detectors: ofKind(kind), hears, ...OTHERS })),
+        [OTHER_KIND, LARGEST_SCORES].map((voice) => ({ detectors: ofKind(kind), ...voice })),
       ),
   ];
 }

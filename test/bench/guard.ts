@@ -7,6 +7,7 @@ import { withThreshold } from '../../src/detectors/decision-model.ts';
 import type { ModelProto } from '../../src/graph/onnx.ts';
 import { prependPreprocessing } from '../../src/graph/preprocessing.ts';
 import { readModel } from '../../src/graph/read.ts';
+import { pruneUnused } from '../../src/graph/rewrite.ts';
 import { encodeModel } from '../../src/graph/write.ts';
 import {
   type FeatureGraph,
@@ -35,10 +36,11 @@ export const guard: Bench = {
     const path = join(run, 'backbone.onnx');
     const backbone = await readModel(path);
     const features = featureGraph(backbone, path);
+    const guarded = await readModel(join(run, 'guarded.onnx'));
     const models: Record<string, ModelProto> = {
       classifier: prependPreprocessing(backbone, preprocessingOf(backboneMetadata(backbone, path))),
-      pooled: features.model,
-      guarded: await readModel(join(run, 'guarded.onnx')),
+      pooled: withoutDetectors(guarded, features),
+      guarded,
     };
     const early = join(run, 'guarded-early-exit.onnx');
     if (existsSync(early)) {
@@ -72,6 +74,13 @@ export const guard: Bench = {
     }
   },
 };
+
+/** What a guarded model has of a feature graph: network and pooling. */
+function withoutDetectors(guarded: ModelProto, { model }: FeatureGraph): ModelProto {
+  const yielded = new Set(guarded.graph.node.flatMap(({ output }) => output));
+  const output = model.graph.output.filter(({ name }) => yielded.has(name));
+  return pruneUnused({ ...guarded, graph: { ...guarded.graph, output } });
+}
 
 function noise(batch: number, { size: { height, width } }: FeatureGraph): Tensor {
   const random = new RandomState(0);

@@ -10,6 +10,7 @@ import { fitKnn } from '../../src/detectors/knn.ts';
 import { type FitLayerDetectors, groupTaps, type TapGroup } from '../../src/detectors/layer-detectors.ts';
 import { fitMahalanobis } from '../../src/detectors/mahalanobis.ts';
 import { fitStandardScaler, standardise } from '../../src/detectors/standard-scaler.ts';
+import { alarmOf, fitVoices } from '../../src/detectors/voices.ts';
 import { auroc } from '../../src/evaluation/metrics.ts';
 import { joinModels } from '../../src/graph/join.ts';
 import { conformalPValues, DetectorError, encodeModel, GraphError } from '../../src/index.ts';
@@ -300,24 +301,60 @@ describe('evidence', () => {
       expect(Math.min(...far)).to.be.greaterThan(Math.max(...expected));
     });
 
-  it('adds up what two voices say, that of the second kind with a handicap', async () => {
+  it('is log Σ exp of what voices say, each with its part of the energy and its handicap', async () => {
     const { evidence, scale } = await scaled(await panel(fitGaussians, fitKnn));
-    expect(scale.voices.map(({ kind }) => kind)).to.deep.equal([0, 1]);
     const { layers, energy, voices } = scale;
-    const scores = evidenceScores(evidence, scale);
-    for (const row of [0, 13, 399]) {
+    const moments = (values: number[]) => {
+      const mean = values.reduce((a, b) => a + b, 0) / values.length;
+      return {
+        mean,
+        deviation: Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length),
+      };
+    };
+    // Three Gaussians, then three of the second kind; what the voices hear of a row, and its energy.
+    const heard = (row: number) => {
       const label = evidence.labels[row];
       const own = (which: 'mean' | 'deviation', d: number) => layers[which][label * 6 + d];
-      const raw = [0, 1, 2, 3, 4, 5].map((d) => evidence.layerScores[row * 6 + d]);
+      const raw = Array.from(evidence.layerScores.subarray(row * 6, row * 6 + 6));
       const z = raw.map((score, d) => (score - own('mean', d)) / own('deviation', d));
-      const mean = (of: number[]) => (of[0] + of[1] + of[2]) / 3;
-      const said = [mean(z.slice(0, 3)), mean(z.slice(3))].map(
-        (value, v) => (value - voices[v].mean) / voices[v].deviation - (v > 0 ? 0.6 : 0),
-      );
-      const alarm = Math.log(said.reduce((sum, value) => sum + Math.exp(value), 0));
-      const doubt = (evidence.energy[row] - energy.mean[label]) / energy.deviation[label];
-      expect(scores[row]).to.be.closeTo(alarm + doubt, 1e-9);
+      const mean = (of: number[]) => of.reduce((a, b) => a + b, 0) / of.length;
+      return {
+        values: [mean(z.slice(0, 3)), z[0], mean(z.slice(3)), mean(raw.slice(3))],
+        doubt: (evidence.energy[row] - energy.mean[label]) / energy.deviation[label],
+      };
+    };
+    expect(voices.map(({ detectors }) => detectors)).to.deep.equal([[0, 1, 2], [0], [3, 4, 5], [3, 4, 5]]);
+    const scaledOn = Array.from({ length: 200 }, (_, i) => heard(2 * i));
+    const doubts = [1.3, 1, 0.4, 0.4];
+    const handicaps = [0, 1, 1, 0];
+    const said = doubts.map((weight, v) => {
+      const own = moments(scaledOn.map(({ values }) => values[v]));
+      const add = ({ values, doubt }: ReturnType<typeof heard>) =>
+        (values[v] - own.mean) / own.deviation + weight * doubt;
+      const all = moments(scaledOn.map(add));
+      return (row: number) => (add(heard(row)) - all.mean) / all.deviation - handicaps[v];
+    });
+    const scores = evidenceScores(evidence, scale);
+    for (const row of [0, 13, 399]) {
+      const expected = Math.log(said.reduce((sum, voice) => sum + Math.exp(voice(row)), 0));
+      expect(scores[row]).to.be.closeTo(expected, 1e-9);
     }
+  });
+
+  it('hears the three largest of more scores', () => {
+    const random = new RandomState(0);
+    const kinds = [0, 1, 1, 1, 1, 1];
+    const samples = Array.from({ length: 50 }, () => {
+      const raw = Float64Array.from(kinds, () => random.normal());
+      return { raw, standardised: raw };
+    });
+    const voices = fitVoices(samples, kinds).filter(({ hears }) => hears === 'largest');
+    const [{ heard, said }] = voices;
+    expect(heard.mean).to.be.greaterThan(0.4);
+    // Of one voice alone, the alarm is what it says: of the largest three of 9, 5, 4, 0 and 0 the mean, 6.
+    const raw = [100, 9, 0, 5, 4, 0];
+    const expected = ((6 - heard.mean) / heard.deviation - said.mean) / said.deviation;
+    expect(alarmOf({ raw, standardised: raw }, voices)).to.be.closeTo(expected, 1e-9);
   });
 
   it('is no number where a tap is none', async () => {

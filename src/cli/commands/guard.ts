@@ -38,7 +38,7 @@ export const guardCommand = command({
       choices: aggregations,
       default: 'evidence',
       describe:
-        "how layers become one score: their mean on one scale with the logits' energy, or the paper's maximum, of ocsvm where no detector is given",
+        "how layers become one score: what they and the logits' energy say together, or the paper's maximum, of ocsvm where no detector is given",
     },
     'early-exit': {
       type: 'boolean',

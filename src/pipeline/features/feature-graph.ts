@@ -58,6 +58,20 @@ export function featureGraph(backbone: ModelProto, where: string): FeatureGraph 
   };
 }
 
+/** A feature graph that pools only some of its taps, and the logits. */
+export function withTaps(features: FeatureGraph, some: Iterable<string>): FeatureGraph {
+  const kept = new Set([...some, features.logits]);
+  const { model, taps, detectorTaps, widths } = features;
+  const output = model.graph.output.filter(({ name }) => kept.has(name));
+  return {
+    ...features,
+    model: pruneUnused({ ...model, graph: { ...model.graph, output } }),
+    taps: taps.filter((tap) => kept.has(tap)),
+    detectorTaps: detectorTaps.filter((tap) => kept.has(tap)),
+    widths: widths.filter((_, at) => kept.has(taps[at])),
+  };
+}
+
 /** What a backbone's metadata say of the normalisation; undefined where they say none. */
 export function preprocessingOf({
   mean,

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { RunError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { type DetectorPanel, panelOf } from '../../detectors/detector-panel.ts';
 import type { EvidenceInputs } from '../../detectors/evidence-model.ts';
@@ -31,7 +32,16 @@ const fitters: Readonly<Record<Exclude<DetectorKind, 'ocsvm'>, FitLayerDetectors
   knn: fitKnn,
 };
 
-/** Beside another kind, one-class SVMs watch this share of the layers, from the input on. */
+/**
+ * A tap is watched for so many of the network's multiplications, at most: of one image, to pool one takes as long as about
+ * a million of them.
+ */
+const MULTIPLICATIONS_PER_TAP = 2.5e6;
+
+/** So many taps are watched however small the network. */
+const FEW_TAPS = 20;
+
+/** Beside another kind, one-class SVMs watch this share of the watched taps, from the input on. */
 const SVM_DEPTH = 1 / 2;
 
 /**
@@ -61,7 +71,7 @@ export interface DetectorSources {
  * Fits detectors of each kind, or reads those that were fitted.
  *
  * @param backbone SHA-256 of the backbone that the features must be of
- * @throws RunError where they, or the one-class SVMs, are of another one; DetectorError where nothing can be fitted
+ * @throws RunError where they, or the one-class SVMs, are of another one, or there is none of the latter for these layers; DetectorError where nothing can be fitted
  */
 export async function fitLayers(
   kinds: readonly DetectorKind[],
@@ -71,11 +81,16 @@ export async function fitLayers(
   onProgress?: OnProgress,
 ): Promise<FittedLayers> {
   const byKind: LayerDetectors[] = [];
+  const watched = watchedTaps(graph);
   for (const kind of kinds)
     if (kind === 'ocsvm') {
       const all = await readDetectors(svms!, backbone, 'that of the run');
-      byKind.push(oneClassSvms(kinds.length > 1 ? earlySvms(all, graph) : all));
-    } else byKind.push(await fitKind(fitters[kind], graph, features!, backbone, onProgress));
+      const own = kinds.length > 1 ? earlySvms(all, watched, graph) : all;
+      if (own.length === 0)
+        throw new RunError(svms!, 'watches none of the layers that the guard does', 'fit them too');
+      byKind.push(oneClassSvms(own));
+    } else
+      byKind.push(await fitKind(fitters[kind], inputsOf(graph, watched), features!, backbone, onProgress));
   const detectors = panelOf(byKind);
   const name = ([first, ...others]: readonly string[]) => [first, ...others.slice(-1)].join(' … ');
   return {
@@ -88,22 +103,41 @@ export async function fitLayers(
 }
 
 /**
+ * The taps that get detectors, but the logits, whose energy is heard; of more than the network's cost allows every second,
+ * third and so on: the same places of all its blocks.
+ */
+function watchedTaps(graph: FeatureGraph): ReadonlySet<string> {
+  const taps = graph.detectorTaps.filter((tap) => tap !== graph.logits);
+  const most = Math.max(FEW_TAPS, multiplicationsOf(graph) / MULTIPLICATIONS_PER_TAP);
+  const step = Math.ceil(taps.length / most);
+  return new Set(taps.filter((_, at) => at % step === 0));
+}
+
+function multiplicationsOf({ model }: FeatureGraph): number {
+  const types = inferShapes(model);
+  return model.graph.node.reduce((sum, node) => sum + multiplyAdds(node, types), 0);
+}
+
+/**
  * Those of early layers, the smallest of them that are within `SVM_SHARE` together, at least one. What is unusual in an
  * image's colours, contrast or noise is seen there, before the network has learnt to overlook it.
  */
-function earlySvms(all: readonly LayerDetector[], { model, logits }: FeatureGraph): LayerDetector[] {
-  const types = inferShapes(model);
-  const ofNetwork = model.graph.node.reduce((sum, node) => sum + multiplyAdds(node, types), 0);
+function earlySvms(
+  all: readonly LayerDetector[],
+  watched: ReadonlySet<string>,
+  graph: FeatureGraph,
+): LayerDetector[] {
+  const most = SVM_SHARE * multiplicationsOf(graph);
   const ofSvm = ({ supportVectors }: LayerDetector) => supportVectors.length;
-  const ofLayers = all.filter(({ tap }) => tap !== logits);
-  const early = ofLayers.slice(0, Math.ceil(SVM_DEPTH * ofLayers.length));
+  const ofWatched = all.filter(({ tap }) => watched.has(tap));
+  const early = ofWatched.slice(0, Math.ceil(SVM_DEPTH * ofWatched.length));
   let sum = 0;
   const small = new Set(
     early
       .toSorted((a, b) => ofSvm(a) - ofSvm(b))
       .filter((svm, i) => {
         sum += ofSvm(svm);
-        return i === 0 || sum <= SVM_SHARE * ofNetwork;
+        return i === 0 || sum <= most;
       }),
   );
   return early.filter((svm) => small.has(svm));
@@ -111,12 +145,11 @@ function earlySvms(all: readonly LayerDetector[], { model, logits }: FeatureGrap
 
 async function fitKind(
   fitOne: FitLayerDetectors,
-  graph: FeatureGraph,
+  inputs: EvidenceInputs,
   path: string,
   backbone: string,
   onProgress?: OnProgress,
 ): Promise<LayerDetectors> {
-  const inputs = inputsOf(graph, new Set(graph.detectorTaps.filter((tap) => tap !== graph.logits)));
   const features = await openFeatures(path);
   try {
     return await fitOne(groupsOf(features, inputs, path, backbone, onProgress), availableParallelism());

@@ -13,7 +13,7 @@ import { writeModel } from '../../graph/write.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
 import { featureFile, oodFiles, setName } from '../features/feature-files.ts';
-import { featureGraph } from '../features/feature-graph.ts';
+import { featureGraph, withTaps } from '../features/feature-graph.ts';
 import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { type EarlyExitReport, guardWithEarlyExit } from './early-exit.ts';
@@ -112,6 +112,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
     run: async () => {
       const [scaleRows, calibrationRows] = halves(seed);
       const fitted = await fitLayers(detectors, graph, sources, backboneHash, onProgress);
+      const watched = withTaps(graph, fitted.inputs.widths.keys());
       const evidence = await gatherEvidence(
         fitted.detectors,
         fitted.inputs,
@@ -130,9 +131,9 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
         const decision = decisionModel(graph.logits, classes, known, calibration.threshold);
         const { layers } = scorer;
         const metadata = guardMetadata({ detectors, aggregation, layers, calibration }, classNames, inputs);
-        const guarded = guardedModel(graph, scorer, decision, metadata, path);
+        const guarded = guardedModel(watched, scorer, decision, metadata, path);
         await writeModel(run.file(GUARD_FILE), guarded);
-        await verifyGuarded(run.file(GUARD_FILE), graph, scorer, known, calibration.threshold);
+        await verifyGuarded(run.file(GUARD_FILE), watched, scorer, known, calibration.threshold);
         const sets: GuardReport['sets'][number][] = [];
         for (const file of oods) {
           const ood = await score(file);
@@ -141,7 +142,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
         }
         const results = { detectors, aggregation, layers, calibration, sets };
         if (!earlyExit) return { outputs: [GUARD_FILE], results, device: session.device };
-        const early = await guardWithEarlyExit(graph, fitted, {
+        const early = await guardWithEarlyExit(watched, fitted, {
           ...{ heldOut, oods, backbone: backboneHash, rate, confidence, where: path, onProgress },
           ...{ scaleRows, calibrationRows },
         });
