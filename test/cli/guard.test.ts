@@ -255,6 +255,12 @@ describe('la-ood guard and score', () => {
     const bare = await laOod('score', at('run', 'backbone.onnx'), at('noise'));
     expect(bare.exitCode).to.equal(1);
     expect(bare.stderr).to.match(/is no guarded model; la-ood guard makes one of a run\n$/);
+    await json('fit', '--run', at('run'), '--layers', '19');
+    const unwatched = await laOod('guard', '--run', at('run'));
+    expect(unwatched.exitCode).to.equal(1);
+    expect(unwatched.stderr).to.match(
+      /detectors\.onnx: watches none of the layers that the guard does; run la-ood fit without --layers\n$/,
+    );
     await writeFile(at('broken.onnx'), 'not a model');
     expect((await laOod('score', at('broken.onnx'), at('noise'))).exitCode).to.equal(1);
   });

@@ -66,7 +66,11 @@ export async function fitLayers(
       const all = await readDetectors(svms!, backbone, 'that of the run');
       const own = kinds.length > 1 ? earlySvms(all, watched, graph) : all;
       if (own.length === 0)
-        throw new RunError(svms!, 'watches none of the layers that the guard does', 'fit them too');
+        throw new RunError(
+          svms!,
+          'watches none of the layers that the guard does',
+          'run la-ood fit without --layers',
+        );
       byKind.push(oneClassSvms(own));
     } else
       byKind.push(await fitKind(fitters[kind], inputsOf(graph, watched), features!, backbone, onProgress));
