@@ -26,6 +26,14 @@ export function multiplyAdds(node: NodeProto, types: ReadonlyMap<string, ValueTy
   }
 }
 
+/** Those of all nodes. */
+export function totalMultiplyAdds(
+  nodes: readonly NodeProto[],
+  types: ReadonlyMap<string, ValueType>,
+): number {
+  return nodes.reduce((sum, node) => sum + multiplyAdds(node, types), 0);
+}
+
 function count(sizes: Shape): number {
   return sizes.reduce<number>((product, size) => product * number(size), 1);
 }

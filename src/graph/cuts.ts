@@ -1,4 +1,4 @@
-import { multiplyAdds } from './cost.ts';
+import { multiplyAdds, totalMultiplyAdds } from './cost.ts';
 import type { ModelProto, NodeProto } from './onnx.ts';
 import { inferShapes } from './shapes.ts';
 import { neededValues, producers } from './topology.ts';
@@ -40,7 +40,7 @@ function narrowPlaces(model: ModelProto, input: string, output: string): Cut[] {
   const uses = new Map<string, number>();
   for (const node of network)
     for (const value of neededValues(node)) uses.set(value, (uses.get(value) ?? 0) + 1);
-  const total = network.reduce((sum, node) => sum + multiplyAdds(node, types), 0);
+  const total = totalMultiplyAdds(network, types);
   const batch = types.get(input)?.shape?.[0];
 
   const cuts: Cut[] = [];

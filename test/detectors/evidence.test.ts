@@ -9,6 +9,7 @@ import { fitGaussians } from '../../src/detectors/gaussian.ts';
 import { fitKnn } from '../../src/detectors/knn.ts';
 import { type FitLayerDetectors, groupTaps, type TapGroup } from '../../src/detectors/layer-detectors.ts';
 import { fitMahalanobis } from '../../src/detectors/mahalanobis.ts';
+import { moments } from '../../src/detectors/moments.ts';
 import { fitStandardScaler, standardise } from '../../src/detectors/standard-scaler.ts';
 import { alarmOf, fitVoices } from '../../src/detectors/voices.ts';
 import { auroc } from '../../src/evaluation/metrics.ts';
@@ -304,13 +305,6 @@ describe('evidence', () => {
   it('is log Σ exp of what voices say, each with its part of the energy and its handicap', async () => {
     const { evidence, scale } = await scaled(await panel(fitGaussians, fitKnn));
     const { layers, energy, voices } = scale;
-    const moments = (values: number[]) => {
-      const mean = values.reduce((a, b) => a + b, 0) / values.length;
-      return {
-        mean,
-        deviation: Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length),
-      };
-    };
     // Three Gaussians, then three of the second kind; what the voices hear of a row, and its energy.
     const heard = (row: number) => {
       const label = evidence.labels[row];

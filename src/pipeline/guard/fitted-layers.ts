@@ -18,7 +18,7 @@ import { readDetectors } from '../detectors/read-detectors.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { layersOf } from '../features/feature-rows.ts';
 import { logitsOf, predictedClasses } from './gather-evidence.ts';
-import { earlySvms, watchedTaps } from './watched-taps.ts';
+import { earlySvms, multiplicationsOf, watchedTaps } from './watched-taps.ts';
 
 /** What watches the layers; `ocsvm` are the detectors that `fitDetectors` wrote, the others are fitted by the guard. */
 export const detectorKinds = ['gaussian', 'ocsvm', 'mahalanobis', 'knn'] as const;
@@ -60,11 +60,12 @@ export async function fitLayers(
   onProgress?: OnProgress,
 ): Promise<FittedLayers> {
   const byKind: LayerDetectors[] = [];
-  const watched = watchedTaps(graph);
+  const multiplications = multiplicationsOf(graph);
+  const watched = watchedTaps(graph, multiplications);
   for (const kind of kinds)
     if (kind === 'ocsvm') {
       const all = await readDetectors(svms!, backbone, 'that of the run');
-      const own = kinds.length > 1 ? earlySvms(all, watched, graph) : all;
+      const own = kinds.length > 1 ? earlySvms(all, watched, multiplications) : all;
       if (own.length === 0)
         throw new RunError(
           svms!,

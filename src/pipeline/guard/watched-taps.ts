@@ -1,5 +1,5 @@
 import type { LayerDetector } from '../../detectors/fit-layer.ts';
-import { multiplyAdds } from '../../graph/cost.ts';
+import { totalMultiplyAdds } from '../../graph/cost.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 
@@ -22,13 +22,23 @@ const SVM_DEPTH = 1 / 2;
  */
 const SVM_SHARE = 1 / 100;
 
+/** What a network multiplies for one image. */
+export function multiplicationsOf({ model }: FeatureGraph): number {
+  return totalMultiplyAdds(model.graph.node, inferShapes(model));
+}
+
 /**
  * The taps that get detectors, but the logits, whose energy is heard; of more than the network's cost allows every second,
  * third and so on: the same places of all its blocks.
+ *
+ * @param multiplications of the network, for one image
  */
-export function watchedTaps(graph: FeatureGraph): ReadonlySet<string> {
-  const taps = graph.detectorTaps.filter((tap) => tap !== graph.logits);
-  const most = Math.max(FEW_TAPS, multiplicationsOf(graph) / MULTIPLICATIONS_PER_TAP);
+export function watchedTaps(
+  { detectorTaps, logits }: FeatureGraph,
+  multiplications: number,
+): ReadonlySet<string> {
+  const taps = detectorTaps.filter((tap) => tap !== logits);
+  const most = Math.max(FEW_TAPS, multiplications / MULTIPLICATIONS_PER_TAP);
   const step = Math.ceil(taps.length / most);
   return new Set(taps.filter((_, at) => at % step === 0));
 }
@@ -36,13 +46,14 @@ export function watchedTaps(graph: FeatureGraph): ReadonlySet<string> {
 /**
  * Those of early layers, the smallest of them that are within `SVM_SHARE` together, at least one. What is unusual in an
  * image's colours, contrast or noise is seen there, before the network has learnt to overlook it.
+ *
+ * @param multiplications of the network, for one image
  */
 export function earlySvms(
   all: readonly LayerDetector[],
   watched: ReadonlySet<string>,
-  graph: FeatureGraph,
+  multiplications: number,
 ): LayerDetector[] {
-  const most = SVM_SHARE * multiplicationsOf(graph);
   const ofSvm = ({ supportVectors }: LayerDetector) => supportVectors.length;
   const ofWatched = all.filter(({ tap }) => watched.has(tap));
   const early = ofWatched.slice(0, Math.ceil(SVM_DEPTH * ofWatched.length));
@@ -52,13 +63,8 @@ export function earlySvms(
       .toSorted((a, b) => ofSvm(a) - ofSvm(b))
       .filter((svm, i) => {
         sum += ofSvm(svm);
-        return i === 0 || sum <= most;
+        return i === 0 || sum <= SVM_SHARE * multiplications;
       }),
   );
   return early.filter((svm) => small.has(svm));
-}
-
-function multiplicationsOf({ model }: FeatureGraph): number {
-  const types = inferShapes(model);
-  return model.graph.node.reduce((sum, node) => sum + multiplyAdds(node, types), 0);
 }
