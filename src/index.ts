@@ -47,6 +47,7 @@ export type { DType, StateDict, Tensor, TensorData } from './common/tensor.ts';
 export { endWorkers } from './common/workers.ts';
 // Detectors.
 export type { GammaTrial } from './detectors/choose-gamma.ts';
+export { type DetectorKind, detectorKinds } from './detectors/detector-panel.ts';
 export { detectorsModel, detectorsOfModel } from './detectors/detectors-model.ts';
 export {
   defaultFitOptions,
@@ -118,7 +119,6 @@ export {
   type NamedSet,
 } from './pipeline/features/features.ts';
 export type { EarlyExitReport } from './pipeline/guard/early-exit.ts';
-export { type DetectorKind, detectorKinds } from './pipeline/guard/fitted-layers.ts';
 export {
   type GuardOptions,
   type GuardReport,

@@ -1,3 +1,4 @@
+import type { DetectorKind } from './detector-panel.ts';
 import { moments } from './moments.ts';
 import { alarmOf, fitVoices, type Heard, type VoiceScale } from './voices.ts';
 
@@ -21,8 +22,8 @@ export interface ClassMoments {
 export interface Evidence {
   /** n × layers, row-major; higher is more OOD. */
   readonly layerScores: Float32Array;
-  /** Of each layer score, the kind of its detector, from 0. */
-  readonly kinds: readonly number[];
+  /** Of each layer score, the kind of its detector. */
+  readonly kinds: readonly DetectorKind[];
   /** n free energies of the logits; higher is more OOD. */
   readonly energy: Float64Array;
   /** n predicted classes. */

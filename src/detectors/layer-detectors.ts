@@ -4,6 +4,8 @@ import type { GraphBuilder } from '../graph/builder.ts';
 export interface LayerDetectors {
   /** The taps that each detector watches. */
   readonly groups: readonly (readonly string[])[];
+  /** What each of them looks for, in words; where absent, anything unusual about its taps. */
+  readonly names?: readonly string[];
   /**
    * Adds the nodes that score samples. The graph has the pooled value of each watched tap, float32 `[batch, width]`, by its
    * name.

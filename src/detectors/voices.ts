@@ -1,4 +1,5 @@
 import type { GraphBuilder } from '../graph/builder.ts';
+import type { DetectorKind } from './detector-panel.ts';
 import { addLogSumExp } from './log-sum-exp.ts';
 import { type Moments, moments } from './moments.ts';
 
@@ -32,43 +33,29 @@ export interface VoiceScale extends Voice {
   readonly said: Moments;
 }
 
-/** All detectors of the first kind, and the classifier's own doubt more than any other voice does. */
+/** All detectors of the first kind, and the classifier's own doubt: near-OOD images are heard best by both. */
 const FIRST_KIND = { hears: 'mean', doubt: 1.3, handicap: 0 } as const;
 
-/**
- * The other voices hear what happens in early layers, mostly of images whose colours, contrast or noise have changed. A
- * classifier may be sure of these, so its doubt counts less, and least where the detectors are best at them. And an InD
- * sample is loud in one of several voices more often than in one: without handicaps, their noise would cost near-OOD
- * samples, which the first voice hears best.
- */
-const EARLY_LAYERS = { hears: 'mean', doubt: 1, handicap: 1 } as const;
-const OTHER_KIND = { hears: 'mean', doubt: 0.4, handicap: 1 } as const;
-const LARGEST_SCORES = { hears: 'largest', doubt: 0.4, handicap: 0 } as const;
+/** The largest scores of another kind. One that is much too large says more than it does to the mean of all. */
+const OTHER_KIND = { hears: 'largest', doubt: 0.4, handicap: 0 } as const;
 
-/** The share of the first kind's detectors, from the input on, that have a voice of their own. */
-const EARLY = 1 / 6;
+/**
+ * A probe by itself. A classifier is as sure of what probes look for as of InD images, so its doubt does not count. And
+ * an InD sample is loud in one of several voices more often than in one: without the handicap, their noise would cost
+ * what the other voices hear.
+ */
+const PROBE = { hears: 'mean', doubt: 0, handicap: 2 } as const;
 
 /** So many scores are the largest: with one alone, a single detector's noise would be heard. */
 const LARGEST = 3;
 
-/**
- * The voices of detectors: the first kind's together, the first of these by themselves, and of each other kind their mean
- * and the largest of them.
- *
- * @param kinds of each detector, in the network's order within a kind, from 0
- */
-function voicesOf(kinds: readonly number[]): Voice[] {
-  const ofKind = (kind: number) => [...kinds.keys()].filter((d) => kinds[d] === kind);
-  const all = ofKind(0);
-  const early = all.slice(0, Math.max(1, Math.round(EARLY * all.length)));
+/** The voices of detectors: all of the first kind, the largest scores of each other kind, and each probe. */
+function voicesOf(kinds: readonly DetectorKind[]): Voice[] {
+  const ofKind = (kind: DetectorKind) => [...kinds.keys()].filter((d) => kinds[d] === kind);
+  const others = [...new Set(kinds)].filter((kind) => kind !== 'probe').map(ofKind);
   return [
-    { detectors: all, ...FIRST_KIND },
-    ...(early.length < all.length ? [{ detectors: early, ...EARLY_LAYERS }] : []),
-    ...[...new Set(kinds)]
-      .filter((kind) => kind > 0)
-      .flatMap((kind) =>
-        [OTHER_KIND, LARGEST_SCORES].map((voice) => ({ detectors: ofKind(kind), ...voice })),
-      ),
+    ...others.map((detectors, at) => ({ detectors, ...(at === 0 ? FIRST_KIND : OTHER_KIND) })),
+    ...ofKind('probe').map((probe) => ({ detectors: [probe], ...PROBE })),
   ];
 }
 
@@ -76,12 +63,12 @@ function voicesOf(kinds: readonly number[]): Voice[] {
  * Fits the scales of voices.
  *
  * @param samples InD samples
- * @param kinds of each detector, from 0
+ * @param kinds of each detector
  * @param count how many of the detectors there are so far; all where absent
  */
 export function fitVoices(
   samples: readonly Heard[],
-  kinds: readonly number[],
+  kinds: readonly DetectorKind[],
   count = kinds.length,
 ): VoiceScale[] {
   return voicesOf(kinds)

@@ -82,6 +82,11 @@ export async function featureFile(run: RunFolder, part: 'train' | 'test', ind?: 
   );
 }
 
+/** The file of pseudo outliers that are made of the images of a training set's feature file. */
+export function pseudoFile(train: string): string {
+  return train.replace(/_train\.hdf5$/, '_pseudo.hdf5');
+}
+
 /** Names of the run's feature files, sorted. */
 export async function featureSets(run: RunFolder): Promise<string[]> {
   const files = await readdir(run.file('features')).catch(() => [] as string[]);

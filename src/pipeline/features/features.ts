@@ -1,5 +1,6 @@
 import { writeFeatures } from '../../../converters/hdf5/write-features.ts';
 import { batches } from '../../../data/batches.ts';
+import { pseudoOutlierKinds, pseudoOutliers } from '../../../data/derived/pseudo-outliers.ts';
 import type { ImageSet } from '../../../data/image-set.ts';
 import { openImageSet } from '../../../data/open.ts';
 import { undamaged } from '../../../data/undamaged.ts';
@@ -36,8 +37,8 @@ export interface FeatureOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** What a set is for. */
-export type Role = 'train' | 'test' | 'ood';
+/** What a set is for: `pseudo` are training images, changed, that the guard is told to tell from InD images. */
+export type Role = 'train' | 'test' | 'ood' | 'pseudo';
 
 export interface FeatureReport {
   /** Name of the feature file without its ending: `cifar10_train`. */
@@ -52,9 +53,13 @@ export interface FeatureReport {
   readonly done: 'now' | 'before';
 }
 
+/** Attribute of a file of pseudo outliers: their kinds, a JSON list; there are as many of one as of another. */
+export const PSEUDO_KINDS = 'pseudo_outliers';
+
 /**
  * Runs the backbone of a run folder over sets of images, and writes the pooled value of every tap into
- * `features/<set>_train.hdf5` and `features/<set>_test.hdf5`, in the original's layout.
+ * `features/<set>_train.hdf5` and `features/<set>_test.hdf5`, in the original's layout. With the training images come
+ * pseudo outliers that are made of some of them, in `features/<set>_pseudo.hdf5`.
  *
  * Work that was cut off goes on where it was: the features of each block of images are kept until the set is done.
  *
@@ -69,7 +74,11 @@ export async function extractFeatures(run: RunFolder, options: FeatureOptions): 
   const backbone = await Backbone.open(run, options);
   try {
     const reports: FeatureReport[] = [];
-    for (const [set, role] of sets) reports.push(await extractSet(run, backbone, set, role, options));
+    for (const [set, role] of sets) {
+      const opened = await open(set, role, options);
+      reports.push(await extractSet(run, backbone, opened, options));
+      if (role === 'train') reports.push(await extractSet(run, backbone, pseudoSet(opened), options));
+    }
     return reports;
   } finally {
     await backbone.close();
@@ -77,7 +86,7 @@ export async function extractFeatures(run: RunFolder, options: FeatureOptions): 
 }
 
 function fileName(name: string, role: Role): string {
-  return `${name}_${role === 'train' ? 'train' : 'test'}`;
+  return `${name}_${role === 'ood' ? 'test' : role}`;
 }
 
 /** An OOD set by the name of the InD set would take its place, and InD would be measured against itself. */
@@ -98,16 +107,36 @@ function refuseClashes(run: RunFolder, sets: readonly [NamedSet, Role][]): void 
   }
 }
 
+/** A set of images that is open. */
+interface OpenSet {
+  readonly images: ImageSet;
+  readonly skipped?: readonly string[];
+  readonly role: Role;
+  readonly named: NamedSet;
+}
+
+async function open(
+  named: NamedSet,
+  role: Role,
+  { compat, seed = 0, orient, skipDamaged, onProgress }: FeatureOptions,
+): Promise<OpenSet> {
+  const name = fileName(named.name, role);
+  const images = await openImageSet(named.source, { name, seed, compat, orient });
+  return { ...(skipDamaged ? await undamaged(images, onProgress) : { images }), role, named };
+}
+
+function pseudoSet({ images, named }: OpenSet): OpenSet {
+  const role = 'pseudo';
+  return { images: pseudoOutliers(images, fileName(named.name, role)), role, named };
+}
+
 async function extractSet(
   run: RunFolder,
   backbone: Backbone,
-  { name, source }: NamedSet,
-  role: Role,
-  { compat, seed = 0, orient, skipDamaged, onProgress }: FeatureOptions,
+  { images, skipped, role, named: { name, source } }: OpenSet,
+  { compat, seed = 0, orient, onProgress }: FeatureOptions,
 ): Promise<FeatureReport> {
   const set = fileName(name, role);
-  const opened = await openImageSet(source, { name: set, seed, compat, orient });
-  const { images, skipped } = skipDamaged ? await undamaged(opened, onProgress) : { images: opened };
   const { taps, detectorTaps, widths, logits } = backbone.graph;
   const logitsLayer = taps.indexOf(logits);
   const output = `features/${set}.hdf5`;
@@ -117,6 +146,7 @@ async function extractSet(
     logits,
     backbone_sha256: backbone.sha256,
     dataset: set,
+    ...(role === 'pseudo' && { [PSEUDO_KINDS]: JSON.stringify(pseudoOutlierKinds) }),
   };
   const { record, done } = await run.do({
     name: `features/${set}`,

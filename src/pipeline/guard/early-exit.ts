@@ -76,7 +76,7 @@ export async function guardWithEarlyExit(
 ): Promise<EarlyExitGuard> {
   const { heldOut, oods, backbone, rate, confidence, where, onProgress } = options;
   const network = stageNetwork(features, fitted);
-  const { detectors, layers, inputs, complete, shares } = network;
+  const { detectors, inputs, complete, shares } = network;
   if (shares.length === 1)
     throw new GraphError(where, 'has no place where it can be cut in two', 'leave out --early-exit');
   const gather = (path: string) => gatherEvidence(detectors, inputs, path, backbone, onProgress);
@@ -105,7 +105,7 @@ export async function guardWithEarlyExit(
     model: joinModels(earlyExitGraph(network, scales), decision, where),
     metadata: {
       'la_ood.calibration': JSON.stringify(calibration),
-      'la_ood.layers': JSON.stringify(layers),
+      'la_ood.layers': JSON.stringify(detectors.names),
       'la_ood.stages': JSON.stringify(shares),
     },
     report: { shares, calibration, computed: computed(scores), sets },

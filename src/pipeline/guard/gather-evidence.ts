@@ -1,7 +1,7 @@
 import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
 import { DetectorError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
-import type { DetectorPanel } from '../../detectors/detector-panel.ts';
+import type { DetectorKind, DetectorPanel } from '../../detectors/detector-panel.ts';
 import type { Evidence } from '../../detectors/evidence.ts';
 import { type EvidenceInputs, evidenceModel } from '../../detectors/evidence-model.ts';
 import { baselineScores } from '../../evaluation/baselines.ts';
@@ -46,7 +46,7 @@ export async function gatherEvidence(
 /** Layer scores with what the logits say. */
 export function evidenceOf(
   layerScores: Float32Array,
-  kinds: readonly number[],
+  kinds: readonly DetectorKind[],
   logits: Float32Array,
   classes: number,
 ): Evidence {

@@ -5,6 +5,7 @@ import { sha256File, sha256Files } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { RandomState } from '../../common/random.ts';
 import { decisionModel } from '../../detectors/decision-model.ts';
+import type { DetectorKind } from '../../detectors/detector-panel.ts';
 import { calibrate } from '../../evaluation/conformal.ts';
 import { auroc } from '../../evaluation/metrics.ts';
 import { readModel } from '../../graph/read.ts';
@@ -12,19 +13,19 @@ import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
-import { featureFile, oodFiles, setName } from '../features/feature-files.ts';
+import { featureFile, oodFiles, pseudoFile, setName } from '../features/feature-files.ts';
 import { featureGraph, withTaps } from '../features/feature-graph.ts';
 import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { type EarlyExitReport, guardWithEarlyExit } from './early-exit.ts';
-import { type DetectorKind, type DetectorSources, fitLayers } from './fitted-layers.ts';
+import { type DetectorSources, fitLayers } from './fitted-layers.ts';
 import { gatherEvidence } from './gather-evidence.ts';
 import { type GuardMethod, guardMetadata } from './guarded-file.ts';
 import { guardedModel, verifyGuarded } from './guarded-model.ts';
 import { type Aggregation, type Scorer, scorerOf } from './scorer.ts';
 
 export interface GuardOptions {
-  /** The kinds of detectors that watch the layers; where absent, Gaussians and one-class SVMs, for `max` these alone. */
+  /** The kinds of detectors that watch the layers; where absent, Gaussians, one-class SVMs and probes, for `max` the SVMs alone. */
   readonly detectors?: readonly DetectorKind[];
   /** How layer scores become one; evidence where absent. `max` takes one kind of detectors. */
   readonly aggregation?: Aggregation;
@@ -57,7 +58,7 @@ export const GUARD_FILE = 'guarded.onnx';
 const EARLY_EXIT_FILE = 'guarded-early-exit.onnx';
 
 const defaultDetectors: Readonly<Record<Aggregation, readonly DetectorKind[]>> = {
-  evidence: ['gaussian', 'ocsvm'],
+  evidence: ['gaussian', 'ocsvm', 'probe'],
   max: ['ocsvm'],
 };
 
@@ -91,8 +92,12 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
     if (error instanceof RunError) return [];
     throw error;
   });
+  const features = detectors.some((kind) => kind !== 'ocsvm')
+    ? await featureFile(run, 'train', ind)
+    : undefined;
   const sources: DetectorSources = {
-    features: detectors.some((kind) => kind !== 'ocsvm') ? await featureFile(run, 'train', ind) : undefined,
+    features,
+    pseudo: features && detectors.includes('probe') ? pseudoFile(features) : undefined,
     svms: detectors.includes('ocsvm') ? run.file('detectors.onnx') : undefined,
   };
   const inputs = {
@@ -166,7 +171,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
 /**
  * SHA-256 of what a guard is made of, by name, and of OOD sets that it is tried on.
  *
- * @throws RunError where there are no one-class SVMs yet
+ * @throws RunError where there are no one-class SVMs or pseudo outliers yet
  */
 async function hashesOf(
   run: RunFolder,
@@ -185,11 +190,16 @@ async function hashesOf(
   return Object.fromEntries(
     named.map(([name, file], i) => {
       if (hashes[i] !== undefined) return [name, hashes[i]];
-      const fit = `run la-ood fit --run ${run.path} first`;
-      throw new RunError(file, 'is missing', name === 'svms' ? `${fit}, or take --detector gaussian` : fit);
+      throw new RunError(file, 'is missing', remedies[name]?.(run.path));
     }),
   );
 }
+
+/** What a person does where a file of `DetectorSources` is missing. */
+const remedies: Readonly<Record<string, (run: string) => string>> = {
+  svms: (run) => `run la-ood fit --run ${run} first, or take --detector gaussian`,
+  pseudo: (run) => `run la-ood features --run ${run} --train again, or take --detector gaussian ocsvm`,
+};
 
 /** Accuracy from which on the held-out set's classes are taken for the classifier's, in its order. */
 const SAME_CLASSES = 0.5;

@@ -2,12 +2,12 @@ import type { Geometry } from '../../../data/image-set.ts';
 import { backboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { CALIBRATION } from '../../detectors/decision-model.ts';
+import type { DetectorKind } from '../../detectors/detector-panel.ts';
 import type { Calibration } from '../../evaluation/conformal.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { getMetadata } from '../../graph/rewrite.ts';
 import { tensorFromProto } from '../../graph/tensor.ts';
 import { programVersion } from '../versions.ts';
-import type { DetectorKind } from './fitted-layers.ts';
 import type { Aggregation } from './scorer.ts';
 
 /** Metadata key of the names of the classes, a JSON list. */

@@ -25,13 +25,13 @@ export interface Scorer {
  */
 export function scorerOf(
   aggregation: Aggregation,
-  { detectors, layers, inputs }: FittedLayers,
+  { detectors, inputs }: FittedLayers,
   heldOut: Evidence,
   rows: Uint32Array,
 ): Scorer {
   const { widths, logits, classes } = inputs;
   const taps = [...widths.keys()];
-  if (aggregation === 'max') return { model: maximumModel(detectors, widths), taps, layers };
+  if (aggregation === 'max') return { model: maximumModel(detectors, widths), taps, layers: detectors.names };
   const model = evidenceModel(detectors, inputs, fitEvidenceScale(heldOut, classes, rows));
-  return { model, taps: [...new Set([...taps, logits])], layers };
+  return { model, taps: [...new Set([...taps, logits])], layers: detectors.names };
 }

@@ -12,8 +12,6 @@ export interface StagedNetwork {
   /** Share of the network's multiplications that is done by the end of each stage, (0, 1]. */
   readonly shares: readonly number[];
   readonly detectors: DetectorPanel;
-  /** What each of them watches, in words. */
-  readonly layers: readonly string[];
   readonly inputs: EvidenceInputs;
   /** How many detectors are complete by the end of each stage. */
   readonly complete: readonly number[];
@@ -33,7 +31,7 @@ export function stageNetwork(features: FeatureGraph, fitted: FittedLayers): Stag
 }
 
 function stageAt(features: FeatureGraph, cuts: readonly Cut[], fitted: FittedLayers): StagedNetwork {
-  const { detectors, layers, inputs } = fitted;
+  const { detectors, inputs } = fitted;
   const stages = dealIntoStages(features.model, PIXELS, features.logits, cuts);
   const yieldedBy = new Map(
     stages.flatMap(({ node }, stage) =>
@@ -58,6 +56,5 @@ function stageAt(features: FeatureGraph, cuts: readonly Cut[], fitted: FittedLay
     ...{ features, stages, complete, carried, inputs },
     shares: [...cuts.map(({ share }) => share), 1],
     detectors: choose(detectors, order),
-    layers: order.map((d) => layers[d]),
   };
 }

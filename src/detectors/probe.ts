@@ -1,0 +1,94 @@
+import type { Tensor } from '../common/tensor.ts';
+import { CovarianceFitter } from './covariance.ts';
+import { type AddNode, addStandardised, type Watched } from './distance-scores.ts';
+import type { LayerDetectors, TapGroup } from './layer-detectors.ts';
+import { fitFiniteScaler, type StandardScaler } from './standard-scaler.ts';
+
+/** What linear probes are fitted on: features of InD samples, and of pseudo outliers. */
+export interface ProbedGroup extends TapGroup {
+  /** Of each kind of pseudo outliers, m × width, row-major. */
+  readonly outliers: readonly Float32Array[];
+}
+
+/** A group of taps, and the direction in which each kind of pseudo outliers lies. */
+interface Directions extends Watched {
+  /** Of each kind, in standardised features. */
+  readonly weights: readonly Float64Array[];
+}
+
+/**
+ * A linear probe for each kind of pseudo outliers: images that were made of InD ones, by what may happen to an image. It is
+ * Fisher's discriminant of each group, C⁻¹(μ′ − μ) of the InD covariance C, the means μ of InD samples and μ′ of the
+ * outliers, scaled to unit variance; its score is the groups' sum. A probe hears one thing, of which a detector that asks
+ * how far an image is from InD ones in any direction hears next to nothing: what is blurred a little lies nearer to the
+ * mean than InD images do.
+ *
+ * @throws DetectorError where a feature is not finite, or the features have no distribution to speak of
+ */
+export async function fitProbes(
+  groups: AsyncIterable<ProbedGroup>,
+  /** The kinds of pseudo outliers, in words. */
+  names: readonly string[],
+  /** Threads of one matrix product. */
+  threads: number,
+): Promise<LayerDetectors> {
+  const covariances = await CovarianceFitter.open(threads);
+  const directions: Directions[] = [];
+  for await (const group of groups) {
+    const scaler = fitFiniteScaler(group);
+    const whitening = await covariances.whitening(group, scaler);
+    const weights = group.outliers.map((outliers) =>
+      discriminant(whitening, standardisedMean(scaler, outliers)),
+    );
+    directions.push({ taps: group.taps, scaler, weights });
+  }
+  const taps = directions.flatMap((group) => group.taps);
+  return {
+    groups: names.map(() => taps),
+    names,
+    addScores(graph, which, name) {
+      const node: AddNode = (opType, inputs, word, attributes = {}) =>
+        graph.node(opType, inputs, { name: `${name}/${word}`, attributes: { ...attributes } });
+      const constant = (word: string, tensor: Tensor) => graph.initializer(`${name}/${word}`, tensor);
+      const z = addStandardised(directions, node, constant);
+      const rows = directions.flatMap(({ weights, scaler }) =>
+        Array.from(scaler.mean, (_, j) => which.map((kind) => weights[kind][j])),
+      );
+      const data = Float32Array.from(rows.flat());
+      const shape = [rows.length, which.length];
+      graph.node('MatMul', [z, constant('weights', { dtype: 'float32', shape, data })], { name });
+    },
+  };
+}
+
+/** The mean of samples, n × width, as standardised features. */
+function standardisedMean({ mean, scale }: StandardScaler, samples: Float32Array): Float64Array {
+  const width = mean.length;
+  const count = samples.length / width;
+  const sums = new Float64Array(width);
+  samples.forEach((value, at) => {
+    sums[at % width] += value - mean[at % width];
+  });
+  return sums.map((sum, j) => sum / count / scale[j]);
+}
+
+/**
+ * Of the covariance C = L Lᵀ and the difference d of two means: C⁻¹d / √(dᵀC⁻¹d), whose product with samples has variance 1;
+ * zeros where there is no difference.
+ *
+ * @param whitening L⁻¹, lower triangular, row-major
+ */
+function discriminant(whitening: Float32Array, difference: Float64Array): Float64Array {
+  const width = difference.length;
+  const white = difference.map((_, i) => {
+    let sum = 0;
+    for (let j = 0; j <= i; j++) sum += whitening[i * width + j] * difference[j];
+    return sum;
+  });
+  const length = Math.sqrt(white.reduce((sum, value) => sum + value * value, 0)) || 1;
+  return difference.map((_, j) => {
+    let sum = 0;
+    for (let i = j; i < width; i++) sum += whitening[i * width + j] * white[i];
+    return sum / length;
+  });
+}

@@ -1,0 +1,89 @@
+import type { FeatureFile } from '../../../converters/hdf5/features.ts';
+import { RunError } from '../../common/errors.ts';
+import type { OnProgress } from '../../common/progress.ts';
+import type { EvidenceInputs } from '../../detectors/evidence-model.ts';
+import { groupTaps, type TapGroup } from '../../detectors/layer-detectors.ts';
+import type { ProbedGroup } from '../../detectors/probe.ts';
+import { layersOf } from '../features/feature-rows.ts';
+import { PSEUDO_KINDS } from '../features/features.ts';
+import { logitsOf, predictedClasses } from './gather-evidence.ts';
+
+/** What the features of groups of taps are read of. */
+export interface GroupSource {
+  readonly inputs: EvidenceInputs;
+  /** SHA-256 of the backbone that the features must be of. */
+  readonly backbone: string;
+  readonly onProgress?: OnProgress;
+}
+
+/**
+ * The groups of taps that detectors watch, with their features of training images.
+ *
+ * @param depth which share of the groups, from the input on; at least one
+ */
+export async function* tapGroups(
+  features: FeatureFile,
+  { inputs, backbone, onProgress }: GroupSource,
+  depth = 1,
+): AsyncGenerator<TapGroup> {
+  const { widths, classes } = inputs;
+  const taps = [...widths.keys()];
+  const labels = predictedClasses(logitsOf(features, inputs, features.path, backbone), classes);
+  const all = groupTaps([...widths.values()]);
+  const groups = all.slice(0, Math.max(1, Math.round(depth * all.length)));
+  for (const [done, group] of groups.entries()) {
+    const watched = group.map((at) => taps[at]);
+    const width = group.reduce((sum, at) => sum + widths.get(taps[at])!, 0);
+    yield { taps: watched, features: sideBySide(features, watched, backbone), width, labels, classes };
+    onProgress?.({ task: 'fit', done: done + 1, total: groups.length, unit: 'groups of layers' });
+  }
+}
+
+/** The groups of early taps, with features of pseudo outliers beside those of training images. */
+export async function* probedGroups(
+  features: FeatureFile,
+  outliers: FeatureFile,
+  source: GroupSource,
+  depth: number,
+): AsyncGenerator<ProbedGroup> {
+  const kinds = pseudoKinds(outliers).length;
+  for await (const group of tapGroups(features, source, depth)) {
+    const all = sideBySide(outliers, group.taps, source.backbone);
+    const each = all.length / kinds;
+    yield {
+      ...group,
+      outliers: Array.from({ length: kinds }, (_, k) => all.subarray(k * each, (k + 1) * each)),
+    };
+  }
+}
+
+/** The kinds of pseudo outliers that a file has features of. @throws RunError where it is no such file */
+export function pseudoKinds({ attributes, path, count }: FeatureFile): string[] {
+  const listed = attributes[PSEUDO_KINDS];
+  const kinds: string[] = typeof listed === 'string' ? JSON.parse(listed) : [];
+  if (kinds.length === 0 || count % kinds.length > 0)
+    throw new RunError(
+      path,
+      'does not say which pseudo outliers it is of',
+      'run la-ood features --train again',
+    );
+  return kinds;
+}
+
+/** Features of some taps, n × their widths together, row-major. */
+function sideBySide(features: FeatureFile, taps: readonly string[], backbone: string): Float32Array {
+  const layers = layersOf(features, taps, features.path, backbone);
+  const columns = layers.map(({ index }) => features.readLayer(index));
+  if (columns.length === 1) return columns[0];
+  const rows = features.count;
+  const width = layers.reduce((sum, layer) => sum + layer.width, 0);
+  const together = new Float32Array(rows * width);
+  let at = 0;
+  columns.forEach((column, c) => {
+    const own = layers[c].width;
+    for (let row = 0; row < rows; row++)
+      together.set(column.subarray(row * own, (row + 1) * own), row * width + at);
+    at += own;
+  });
+  return together;
+}
