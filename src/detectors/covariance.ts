@@ -1,7 +1,7 @@
 import { inverseCholesky } from '../common/cholesky.ts';
 import { DetectorError } from '../common/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
-import { ElementType, type ModelProto } from '../graph/onnx.ts';
+import { ElementType } from '../graph/onnx.ts';
 import { encodeModel } from '../graph/write.ts';
 import * as ort from '../runtime/onnxruntime.ts';
 import { groupLabel, type TapGroup } from './layer-detectors.ts';
@@ -13,21 +13,19 @@ const RIDGE = 1e-3;
 /** Rows multiplied at once. */
 const BLOCK = 2048;
 
-/** Computes covariances one after the other; its onnxruntime sessions serve them all. */
+/** Computes covariances one after the other; its onnxruntime session serves them all. */
 export class CovarianceFitter {
   readonly #products: ort.InferenceSession;
-  readonly #whitening: ort.InferenceSession;
 
-  private constructor(products: ort.InferenceSession, whitening: ort.InferenceSession) {
+  private constructor(products: ort.InferenceSession) {
     this.#products = products;
-    this.#whitening = whitening;
   }
 
   /** @param threads of one matrix product */
   static async open(threads: number): Promise<CovarianceFitter> {
-    const open = (graph: ModelProto) =>
-      ort.InferenceSession.create(encodeModel(graph), ort.takingTurns(threads));
-    return new CovarianceFitter(await open(productsGraph()), await open(whiteningGraph()));
+    return new CovarianceFitter(
+      await ort.InferenceSession.create(encodeModel(productsGraph()), ort.takingTurns(threads)),
+    );
   }
 
   /**
@@ -62,23 +60,6 @@ export class CovarianceFitter {
       throw new DetectorError(groupLabel(taps), 'the covariance of their features cannot be inverted');
     return Float32Array.from(whitening);
   }
-
-  /** A group's standardised features times L⁻¹, n × width, row-major. */
-  async whiten(
-    { features, width }: TapGroup,
-    scaler: StandardScaler,
-    whitening: Float32Array,
-  ): Promise<Float32Array> {
-    const all = new Float32Array(features.length);
-    const factor = new ort.Tensor('float32', whitening, [width, width]);
-    for (let start = 0; start < features.length; start += BLOCK * width) {
-      const block = Float32Array.from(standardise(scaler, features.subarray(start, start + BLOCK * width)));
-      const rows = new ort.Tensor('float32', block, [block.length / width, width]);
-      const { whitened } = await this.#whitening.run({ rows, factor });
-      all.set(whitened.data as Float32Array, start);
-    }
-    return all;
-  }
 }
 
 /** rows [n, d] → products [d, d], rowsᵀ rows */
@@ -87,15 +68,5 @@ function productsGraph() {
   graph.input('rows', ElementType.float, ['n', 'd']);
   graph.node('Gemm', ['rows', 'rows'], { name: 'products', attributes: { transA: 1 } });
   graph.output('products', ElementType.float, ['d', 'd']);
-  return graph.build();
-}
-
-/** rows [n, d], factor [d, d] → whitened [n, d], rows factorᵀ */
-function whiteningGraph() {
-  const graph = new GraphBuilder('whitening');
-  graph.input('rows', ElementType.float, ['n', 'd']);
-  graph.input('factor', ElementType.float, ['d', 'd']);
-  graph.node('Gemm', ['rows', 'factor'], { name: 'whitened', attributes: { transB: 1 } });
-  graph.output('whitened', ElementType.float, ['n', 'd']);
   return graph.build();
 }

@@ -126,14 +126,10 @@ function byPaddedWidth(detectors: readonly Watched[]): Map<number, number[]> {
   return members;
 }
 
-/** The logarithm of squared distances, with a word of its own where there are several. */
-export function addLogarithm<T>(
-  { node, constant }: SameWidth<T>,
-  distances: string,
-  word = 'distance',
-): string {
-  const least = constant(`${word}_nearest`, [], Float32Array.of(NEAREST));
-  return node('Log', [node('Add', [distances, least], `${word}_positive`)], `${word}_logarithm`);
+/** The logarithm of squared distances. */
+export function addLogarithm<T>({ node, constant }: SameWidth<T>, distances: string): string {
+  const least = constant('least', [], Float32Array.of(NEAREST));
+  return node('Log', [node('Add', [distances, least], 'positive')], 'logarithm');
 }
 
 /** The squared lengths of the rows of a value `[detectors, batch, width]`, `[detectors, batch, 1]`. */
@@ -154,41 +150,25 @@ export function addDistancesTo<T extends Watched>(
   rows: string,
   pointsOf: (detector: T) => Float32Array,
 ): string {
-  const { detectors, node, constant } = same;
-  const points = detectors.map(pointsOf);
-  const count = points[0].length / detectors[0].scaler.mean.length;
-  const lengths = new Float32Array(detectors.length * count);
-  points.forEach((own, d) => {
-    const width = own.length / count;
-    own.forEach((value, at) => {
-      lengths[d * count + Math.floor(at / width)] += value * value;
-    });
-  });
-  const products = addProductsWith(same, rows, (detector) => pointsOf(detector).map((value) => -2 * value));
-  const own = constant('points_lengths', [detectors.length, 1, count], lengths);
-  const sum = node('Add', [products, own], 'products_and_lengths');
-  return node('Add', [sum, addSquaredLengths(same, rows)], 'squared_distances');
-}
-
-/**
- * The products of the rows of a value `[detectors, batch, width]` with as many points of each detector: `[detectors, batch,
- * points]`.
- *
- * @param pointsOf a detector's points, row-major, each of the detector's own width
- */
-export function addProductsWith<T extends Watched>(
-  { detectors, width, node, constant }: SameWidth<T>,
-  rows: string,
-  pointsOf: (detector: T) => Float32Array,
-): string {
+  const { detectors, width, node, constant } = same;
   const points = detectors.map(pointsOf);
   const count = points[0].length / detectors[0].scaler.mean.length;
   const columns = new Float32Array(detectors.length * width * count);
+  const lengths = new Float32Array(detectors.length * count);
   points.forEach((values, d) => {
     const own = values.length / count;
     values.forEach((value, at) => {
-      columns[(d * width + (at % own)) * count + Math.floor(at / own)] = value;
+      const point = Math.floor(at / own);
+      columns[(d * width + (at % own)) * count + point] = -2 * value;
+      lengths[d * count + point] += value * value;
     });
   });
-  return node('MatMul', [rows, constant('points', [detectors.length, width, count], columns)], 'products');
+  const products = node(
+    'MatMul',
+    [rows, constant('points', [detectors.length, width, count], columns)],
+    'products',
+  );
+  const own = constant('points_lengths', [detectors.length, 1, count], lengths);
+  const sum = node('Add', [products, own], 'products_and_lengths');
+  return node('Add', [sum, addSquaredLengths(same, rows)], 'squared_distances');
 }

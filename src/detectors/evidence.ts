@@ -1,6 +1,6 @@
 import type { DetectorKind } from './detector-panel.ts';
 import { moments } from './moments.ts';
-import { alarmOf, fitVoices, type Heard, type VoiceScale } from './voices.ts';
+import { alarmOf, fitVoices, type Heard, type Voice, type VoiceScale, voicesOf } from './voices.ts';
 
 /** Layer scores and the classifier's own doubt, put on one scale: what is usual among InD samples. */
 export interface EvidenceScale {
@@ -38,13 +38,19 @@ const PRIOR = 20;
  * the p-values: their scores would no longer be exchangeable with those of new InD samples.
  *
  * @param rows which samples
+ * @param voices that are to hear the detectors
  */
-export function fitEvidenceScale(evidence: Evidence, classes: number, rows: Uint32Array): EvidenceScale {
+export function fitEvidenceScale(
+  evidence: Evidence,
+  classes: number,
+  rows: Uint32Array,
+  voices: readonly Voice[] = voicesOf(evidence.kinds),
+): EvidenceScale {
   const { layerScores, energy, labels } = evidence;
   const layers = fitClassMoments(layerScores, labels, classes, rows);
   const doubt = fitClassMoments(energy, labels, classes, rows);
   const samples = Array.from(rows, (row) => heardOf(evidence, layers, doubt, row));
-  return { layers, energy: doubt, voices: fitVoices(samples, evidence.kinds) };
+  return { layers, energy: doubt, voices: fitVoices(samples, voices) };
 }
 
 /** The score of every sample: how alarmed the voices are. */

@@ -4,30 +4,29 @@ import { type AddNode, addStandardised, type Watched } from './distance-scores.t
 import type { LayerDetectors, TapGroup } from './layer-detectors.ts';
 import { fitFiniteScaler, type StandardScaler } from './standard-scaler.ts';
 
-/** What linear probes are fitted on: features of InD samples, and of pseudo outliers. */
+/** What linear probes are fitted on: features of InD samples, and of corrupted ones. */
 export interface ProbedGroup extends TapGroup {
-  /** Of each kind of pseudo outliers, m × width, row-major. */
-  readonly outliers: readonly Float32Array[];
+  /** Of each corruption, m × width, row-major. */
+  readonly corrupted: readonly Float32Array[];
 }
 
-/** A group of taps, and the direction in which each kind of pseudo outliers lies. */
+/** A group of taps, and the direction in which each corruption shifts it. */
 interface Directions extends Watched {
-  /** Of each kind, in standardised features. */
+  /** Of each corruption, in standardised features. */
   readonly weights: readonly Float64Array[];
 }
 
 /**
- * A linear probe for each kind of pseudo outliers: images that were made of InD ones, by what may happen to an image. It is
- * Fisher's discriminant of each group, C⁻¹(μ′ − μ) of the InD covariance C, the means μ of InD samples and μ′ of the
- * outliers, scaled to unit variance; its score is the groups' sum. A probe hears one thing, of which a detector that asks
- * how far an image is from InD ones in any direction hears next to nothing: what is blurred a little lies nearer to the
- * mean than InD images do.
+ * A linear probe for each corruption: it tells InD samples from what the corruption makes of them. It is Fisher's
+ * discriminant of each group, C⁻¹(μ′ − μ) of the InD covariance C and the means μ of InD and μ′ of corrupted samples, scaled
+ * to unit variance; its score is the groups' sum. A probe looks in one direction only, so it hears what is drowned where
+ * every direction counts: a slightly blurred image is nearer to the mean than most InD images.
  *
  * @throws DetectorError where a feature is not finite, or the features have no distribution to speak of
  */
 export async function fitProbes(
   groups: AsyncIterable<ProbedGroup>,
-  /** The kinds of pseudo outliers, in words. */
+  /** The corruptions, in words. */
   names: readonly string[],
   /** Threads of one matrix product. */
   threads: number,
@@ -37,8 +36,8 @@ export async function fitProbes(
   for await (const group of groups) {
     const scaler = fitFiniteScaler(group);
     const whitening = await covariances.whitening(group, scaler);
-    const weights = group.outliers.map((outliers) =>
-      discriminant(whitening, standardisedMean(scaler, outliers)),
+    const weights = group.corrupted.map((samples) =>
+      discriminant(whitening, standardisedMean(scaler, samples)),
     );
     directions.push({ taps: group.taps, scaler, weights });
   }
@@ -52,7 +51,7 @@ export async function fitProbes(
       const constant = (word: string, tensor: Tensor) => graph.initializer(`${name}/${word}`, tensor);
       const z = addStandardised(directions, node, constant);
       const rows = directions.flatMap(({ weights, scaler }) =>
-        Array.from(scaler.mean, (_, j) => which.map((kind) => weights[kind][j])),
+        Array.from(scaler.mean, (_, j) => which.map((probe) => weights[probe][j])),
       );
       const data = Float32Array.from(rows.flat());
       const shape = [rows.length, which.length];

@@ -1,6 +1,6 @@
 import { type Evidence, type EvidenceScale, evidenceScores, layerScoresOf } from './evidence.ts';
 import { moments } from './moments.ts';
-import { alarmOf, fitVoices, type Heard, type VoiceScale } from './voices.ts';
+import { alarmOf, fitVoices, type Heard, type VoiceScale, voicesOf } from './voices.ts';
 
 /**
  * How the scores of a network's successive stages are put on one scale. A stage's score is how far it is above a limit
@@ -62,7 +62,7 @@ export function fitStageScales(
     const samples = heardSoFar(evidence, { means, deviations });
     const voices = fitVoices(
       Array.from(rows, (row) => samples[row]),
-      evidence.kinds,
+      voicesOf(evidence.kinds),
       count,
     );
     const scores = Array.from(rows, (row) => alarmOf(samples[row], voices));

@@ -14,7 +14,7 @@ export interface Heard {
 }
 
 /** What one voice listens to, and how much it counts. */
-interface Voice {
+export interface Voice {
   /** The detectors that it hears. */
   readonly detectors: readonly number[];
   /** The mean of their standardised scores, or that of the largest as they are (the paper takes the largest one). */
@@ -50,7 +50,7 @@ const PROBE = { hears: 'mean', doubt: 0, handicap: 2 } as const;
 const LARGEST = 3;
 
 /** The voices of detectors: all of the first kind, the largest scores of each other kind, and each probe. */
-function voicesOf(kinds: readonly DetectorKind[]): Voice[] {
+export function voicesOf(kinds: readonly DetectorKind[]): Voice[] {
   const ofKind = (kind: DetectorKind) => [...kinds.keys()].filter((d) => kinds[d] === kind);
   const others = [...new Set(kinds)].filter((kind) => kind !== 'probe').map(ofKind);
   return [
@@ -63,15 +63,14 @@ function voicesOf(kinds: readonly DetectorKind[]): Voice[] {
  * Fits the scales of voices.
  *
  * @param samples InD samples
- * @param kinds of each detector
- * @param count how many of the detectors there are so far; all where absent
+ * @param count how many detectors there are so far; all where absent
  */
 export function fitVoices(
   samples: readonly Heard[],
-  kinds: readonly DetectorKind[],
-  count = kinds.length,
+  voices: readonly Voice[],
+  count = Number.POSITIVE_INFINITY,
 ): VoiceScale[] {
-  return voicesOf(kinds)
+  return voices
     .map((voice) => ({ ...voice, detectors: voice.detectors.filter((d) => d < count) }))
     .filter(({ detectors }) => detectors.length > 0)
     .map((voice) => {

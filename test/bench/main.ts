@@ -11,6 +11,7 @@ import { folder } from './folder.ts';
 import { growth } from './growth.ts';
 import { guard } from './guard.ts';
 import { machineFacts } from './machine.ts';
+import { score } from './score.ts';
 import { scoring } from './scoring.ts';
 import { training } from './training.ts';
 
@@ -24,6 +25,7 @@ const benches: Readonly<Record<string, Bench>> = {
   growth,
   scoring,
   guard,
+  score,
   training,
   'fine-tuning': fineTuning,
 };

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import * as ort from 'onnxruntime-node';
@@ -47,9 +47,11 @@ describe('la-ood guard and score', () => {
 
   it('says at which rate, from how many images, and how the OOD sets fare', () => {
     const { calibration, sets, detectors, aggregation } = report;
-    expect([detectors, aggregation]).to.deep.equal([['gaussian', 'ocsvm'], 'evidence']);
+    expect([detectors, aggregation]).to.deep.equal([['gaussian', 'ocsvm', 'probe'], 'evidence']);
     expect(calibration).to.include({ rate: 0.1, confidence: 0.95, count: 250 });
     expect(calibration.upperBound).to.be.within(0.1, 0.15);
+    const probes = ['gaussian_blur-3', 'contrast-2', 'brightness-3', 'gaussian_noise-2'];
+    expect(report.layers.slice(-4)).to.deep.equal(probes.map((name) => `${name} (probe)`));
     expect(sets.map(({ name }) => name)).to.deep.equal(['noise']);
     expect(sets[0].auroc).to.be.greaterThan(0.95);
     expect(sets[0].found).to.be.greaterThan(0.8);
@@ -246,6 +248,40 @@ describe('la-ood guard and score', () => {
     const { layer_scores, ood_score } = await session.run({ pixels }, ['layer_scores', 'ood_score']);
     expect(ood_score.data[0]).to.equal(Math.max(...(layer_scores.data as Float32Array)));
     await session.release();
+  });
+
+  it('knows what happened to images that were changed', async () => {
+    await json('guard', '--run', at('run'));
+    const changes = ['gaussian_blur-5', 'contrast-4', 'gaussian_noise-3'];
+    for (const [i, probe] of ['gaussian_blur-3', 'contrast-2', 'gaussian_noise-2'].entries()) {
+      const { rows } = await json<Scores>('score', guarded(), `${changes[i]}:${at('test')}`);
+      const named = rows.filter(({ layer }) => layer === `${probe} (probe)`).length;
+      const other = rows.filter(({ layer }) => layer.endsWith('(probe)')).length - named;
+      expect(named, probe).to.be.greaterThan(other);
+      expect(rows.filter(({ isOod }) => isOod).length, probe).to.be.greaterThan(100);
+    }
+  });
+
+  it('needs corrupted training images for probes, and says how to make them', async () => {
+    const file = at('run', 'features', 'demo_corrupted.hdf5');
+    await rename(file, `${file}.away`);
+    const without = await laOod('guard', '--run', at('run'));
+    expect(without.exitCode).to.equal(1);
+    expect(without.stderr).to.match(
+      /demo_corrupted\.hdf5: is missing; run la-ood features --run .* --train SET once more, or take --detector gaussian ocsvm\n$/,
+    );
+    const two = ['--detector', 'gaussian', 'ocsvm'];
+    const { layers } = await json<GuardReport>('guard', '--run', at('run'), ...two);
+    expect(layers.filter((layer) => layer.endsWith('(probe)'))).to.deep.equal([]);
+    await rename(`${file}.away`, file);
+    await copyFile(at('run', 'features', 'demo_train.hdf5'), file);
+    const other = await laOod('guard', '--run', at('run'));
+    expect(other.exitCode).to.equal(1);
+    expect(other.stderr).to.match(
+      /demo_corrupted\.hdf5: does not say what its images are corrupted by; run la-ood features --train once more\n$/,
+    );
+    await json('features', '--run', at('run'), '--ind', 'demo', '--train', at('train'));
+    expect((await laOod('guard', '--run', at('run'))).exitCode).to.equal(0);
   });
 
   it('refuses what it cannot promise, and files that are not its own', async () => {

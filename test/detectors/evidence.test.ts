@@ -2,16 +2,22 @@ import { expect } from 'chai';
 import * as ort from 'onnxruntime-node';
 import { RandomState } from '../../src/common/random.ts';
 import { decisionModel } from '../../src/detectors/decision-model.ts';
-import { type DetectorPanel, panelOf } from '../../src/detectors/detector-panel.ts';
+import { type DetectorKind, type DetectorPanel, panelOf } from '../../src/detectors/detector-panel.ts';
 import { evidenceScores, fitEvidenceScale } from '../../src/detectors/evidence.ts';
 import { evidenceModel } from '../../src/detectors/evidence-model.ts';
 import { fitGaussians } from '../../src/detectors/gaussian.ts';
 import { fitKnn } from '../../src/detectors/knn.ts';
-import { type FitLayerDetectors, groupTaps, type TapGroup } from '../../src/detectors/layer-detectors.ts';
+import {
+  type FitLayerDetectors,
+  groupTaps,
+  type LayerDetectors,
+  type TapGroup,
+} from '../../src/detectors/layer-detectors.ts';
 import { fitMahalanobis } from '../../src/detectors/mahalanobis.ts';
 import { moments } from '../../src/detectors/moments.ts';
+import { fitProbes, type ProbedGroup } from '../../src/detectors/probe.ts';
 import { fitStandardScaler, standardise } from '../../src/detectors/standard-scaler.ts';
-import { alarmOf, fitVoices } from '../../src/detectors/voices.ts';
+import { alarmOf, fitVoices, voicesOf } from '../../src/detectors/voices.ts';
 import { auroc } from '../../src/evaluation/metrics.ts';
 import { joinModels } from '../../src/graph/join.ts';
 import { conformalPValues, DetectorError, encodeModel, GraphError } from '../../src/index.ts';
@@ -82,6 +88,20 @@ async function* trainingGroups(values: Record<string, Float32Array>): AsyncGener
   }
 }
 
+/** The same, beside corrupted samples. */
+async function* trainingProbes(
+  values: Record<string, Float32Array>,
+  corrupted: readonly Record<string, Float32Array>[],
+): AsyncGenerator<ProbedGroup> {
+  for await (const group of trainingGroups(values)) {
+    const of = (made: Record<string, Float32Array>) =>
+      sideBySide(made, group.taps, made.logits.length / classes);
+    yield { ...group, corrupted: corrupted.map(of) };
+  }
+}
+
+const alone = (kind: DetectorKind, detectors: LayerDetectors) => panelOf(new Map([[kind, detectors]]));
+
 /** A group's standardised rows: of the samples that a detector was fitted on, and of others. */
 function standardisedRows(
   train: Record<string, Float32Array>,
@@ -150,7 +170,7 @@ describe('detectors of groups of layers', () => {
   async function distances(fitKind: FitLayerDetectors): Promise<Float32Array> {
     const detectors = await fitKind(trainingGroups(train), 1);
     expect(detectors.groups).to.deep.equal(groups);
-    const { layer_scores } = await run(evidenceModel(panelOf([detectors]), inputs), held);
+    const { layer_scores } = await run(evidenceModel(alone('gaussian', detectors), inputs), held);
     return layer_scores.data as Float32Array;
   }
 
@@ -159,75 +179,14 @@ describe('detectors of groups of layers', () => {
     expect(groupTaps([512, 512, 10])).to.deep.equal([[0], [1], [2]]);
   });
 
-  it('measures the distance from a Gaussian, and what that from its tail exceeds the usual', async () => {
+  it('measures the distance from a Gaussian', async () => {
     const scores = await distances(fitGaussians);
-    let unusual = 0;
     for (let g = 0; g < 3; g++) {
       const { fitted, asked: rows, width } = standardisedRows(train, held, g);
       const mean = new Float64Array(width);
       const covariance = covarianceOf(fitted, () => mean);
-      const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, j) => sum + value * b[j], 0);
-      // E[x |z|²] of standardised features x: whitened, it is the tail t, and x·A⁻¹ of it is z·t.
-      const inverse = Array.from({ length: width }, (_, j) =>
-        solved(covariance, new Float64Array(width).fill(1, j, j + 1)),
-      );
-      const squared = fitted.map((x) =>
-        dot(
-          x,
-          mean.map((_, j) => dot(inverse[j], x)),
-        ),
-      );
-      const skew = mean.map(
-        (_, j) => fitted.reduce((sum, x, r) => sum + x[j] * squared[r], 0) / fitted.length,
-      );
-      const towards = solved(covariance, skew);
-      const length = dot(skew, towards);
-      const far = (x: Float64Array, own: number) => Math.log((own - 2 * dot(x, towards) + length) / length);
-      const z = (value: number, all: number[]) => {
-        const centre = all.reduce((a, b) => a + b, 0) / all.length;
-        return (value - centre) / Math.sqrt(all.reduce((sum, a) => sum + (a - centre) ** 2, 0) / all.length);
-      };
-      const nearOfAll = squared.map(Math.log);
-      const farOfAll = fitted.map((x, r) => far(x, squared[r]));
-      for (const i of asked) {
-        const own = mahalanobis(covariance, rows[i], mean);
-        const more = z(far(rows[i], own), farOfAll) - 1;
-        if (more > 0) unusual++;
-        expect(scores[i * 3 + g]).to.be.closeTo(z(Math.log(own), nearOfAll) + Math.max(0, more), 2e-3);
-      }
-    }
-    expect(unusual).to.be.within(1, 8);
-  });
-
-  it('sees what is near to the mean on the short side of a skewed distribution', async () => {
-    // 40 exponential causes: at 0, the end where much of the density is, all of them together are rare.
-    const made = (count: number, seed: number, cause: (uniform: number) => number) => {
-      const values = samples(count, seed, 0.01);
-      const random = new RandomState(seed + 100);
-      const causes = Float64Array.from({ length: count * 40 }, () => cause(random.random()));
-      for (const [tap, width] of widths) {
-        const mix = new RandomState(width);
-        const weights = Float64Array.from({ length: width * 40 }, () => mix.normal());
-        values[tap] = values[tap].map((value, at) => {
-          const [row, j] = [Math.floor(at / width), at % width];
-          let sum = value;
-          for (let k = 0; k < 40; k++) sum += weights[j * 40 + k] * causes[row * 40 + k];
-          return sum;
-        });
-      }
-      return values;
-    };
-    const usual = (uniform: number) => -Math.log(1 - uniform);
-    const detectors = await fitGaussians(trainingGroups(made(4000, 1, usual)), 1);
-    const scoresOf = async (values: Record<string, Float32Array>) => {
-      const { layer_scores } = await run(evidenceModel(panelOf([detectors]), inputs), values);
-      return layer_scores.data as Float32Array;
-    };
-    const known = await scoresOf(made(500, 2, usual));
-    const dull = await scoresOf(made(500, 3, (uniform) => uniform / 10));
-    for (let g = 0; g < 3; g++) {
-      const of = (scores: Float32Array) => Float32Array.from({ length: 500 }, (_, i) => scores[i * 3 + g]);
-      expect(auroc(of(known), of(dull)), `group ${g}`).to.be.greaterThan(0.95);
+      for (const i of asked)
+        expect(scores[i * 3 + g]).to.be.closeTo(Math.log(mahalanobis(covariance, rows[i], mean)), 1e-3);
     }
   });
 
@@ -262,6 +221,52 @@ describe('detectors of groups of layers', () => {
     }
   });
 
+  it('probes in the direction of corrupted samples, in units of the covariance', async () => {
+    const corrupted = [samples(300, 5, 0.7), samples(200, 6)];
+    // The second kind is nothing but brighter, and in some channels only.
+    for (const tap of widths.keys())
+      corrupted[1][tap] = corrupted[1][tap].map((value, at) => value + (at % 5 === 0 ? 0.4 : 0));
+    const probes = await fitProbes(trainingProbes(train, corrupted), ['duller', 'brighter'], 1);
+    const every = [...widths.keys()];
+    expect(probes.groups).to.deep.equal([every, every]);
+    const panel = alone('probe', probes);
+    expect(panel.names).to.deep.equal(['duller', 'brighter']);
+    const scoresOf = async (values: Record<string, Float32Array>) =>
+      (await run(evidenceModel(panel, inputs), values)).layer_scores.data as Float32Array;
+    const scores = await scoresOf(held);
+
+    const expected = asked.map(() => [0, 0]);
+    for (let g = 0; g < 3; g++) {
+      const { fitted, asked: rows, width } = standardisedRows(train, held, g);
+      const covariance = covarianceOf(fitted, () => new Float64Array(width));
+      corrupted.forEach((made, kind) => {
+        const own = standardisedRows(train, made, g).asked;
+        const difference = new Float64Array(width).map(
+          (_, j) => own.reduce((sum, row) => sum + row[j], 0) / own.length,
+        );
+        const towards = solved(covariance, difference);
+        const dot = (x: Float64Array) => x.reduce((sum, value, j) => sum + value * towards[j], 0);
+        asked.forEach((i, at) => {
+          expected[at][kind] += dot(rows[i]) / Math.sqrt(dot(difference));
+        });
+      });
+    }
+    asked.forEach((i, at) => {
+      for (const kind of [0, 1])
+        expect(scores[2 * i + kind]).to.be.closeTo(expected[at][kind], 2e-3, `sample ${i}, kind ${kind}`);
+    });
+
+    const brighter = (all: Float32Array) => all.filter((_, at) => at % 2 === 1);
+    const known = brighter(await scoresOf(samples(300, 7)));
+    expect(auroc(known, brighter(await scoresOf(corrupted[1])))).to.be.greaterThan(0.95);
+  });
+
+  it('has a probe that is silent where corrupted samples are as InD ones are', async () => {
+    const probes = await fitProbes(trainingProbes(train, [train]), ['nothing'], 1);
+    const { layer_scores } = await run(evidenceModel(alone('probe', probes), inputs), held);
+    for (const score of layer_scores.data as Float32Array) expect(Number.isFinite(score)).to.equal(true);
+  });
+
   it('refuses features that are no numbers', async () => {
     const broken = { ...train, c: train.c.map((value, at) => (at === 7 ? Number.NaN : value)) };
     for (const fitKind of [fitGaussians, fitMahalanobis, fitKnn]) {
@@ -273,9 +278,20 @@ describe('detectors of groups of layers', () => {
 });
 
 describe('evidence', () => {
-  async function panel(...kinds: FitLayerDetectors[]) {
-    const train = samples(2000, 1);
-    return panelOf(await Promise.all(kinds.map((fitKind) => fitKind(trainingGroups(train), 1))));
+  const train = samples(2000, 1);
+  const fitters: Partial<Record<DetectorKind, () => Promise<LayerDetectors>>> = {
+    gaussian: () => fitGaussians(trainingGroups(train), 1),
+    knn: () => fitKnn(trainingGroups(train), 1),
+    probe: () => {
+      const corrupted = [samples(300, 5, 0.7), samples(300, 6, 1.5)];
+      return fitProbes(trainingProbes(train, corrupted), ['duller', 'louder'], 1);
+    },
+  };
+
+  async function panel(...kinds: DetectorKind[]) {
+    const byKind = new Map<DetectorKind, LayerDetectors>();
+    for (const kind of kinds) byKind.set(kind, await fitters[kind]!());
+    return panelOf(byKind);
   }
 
   /** Held-out samples, and the scale and the model that they give. */
@@ -288,39 +304,44 @@ describe('evidence', () => {
     return { held, evidence, scale, model: evidenceModel(detectors, inputs, scale) };
   }
 
-  for (const [name, kinds] of [
-    ['one kind', [fitGaussians]],
-    ['two kinds', [fitGaussians, fitKnn]],
-  ] as const)
-    it(`is scored in the graph as the formula says (${name})`, async () => {
-      const { held, evidence, scale, model } = await scaled(await panel(...kinds));
+  for (const kinds of [['gaussian'], ['gaussian', 'knn'], ['knn', 'gaussian', 'probe']] as const)
+    it(`is scored in the graph as the formula says (${kinds.join(', ')})`, async () => {
+      const detectors = await panel(...kinds);
+      const { held, evidence, scale, model } = await scaled(detectors);
       const outputs = await run(model, held);
-      expect(outputs.layer_scores.dims).to.deep.equal([400, 3 * kinds.length]);
+      expect(outputs.layer_scores.dims).to.deep.equal([400, detectors.groups.length]);
       const expected = evidenceScores(evidence, scale);
       for (let i = 0; i < 400; i++) expect(outputs.ood_score.data[i]).to.be.closeTo(expected[i], 1e-3);
       const far = (await run(model, samples(50, 3, 4))).ood_score.data as Float32Array;
       expect(Math.min(...far)).to.be.greaterThan(Math.max(...expected));
     });
 
+  it('says what its detectors watch or look for', async () => {
+    const { names } = await panel('gaussian', 'probe');
+    expect(names).to.deep.equal([
+      ...['a … b (gaussian)', 'c (gaussian)', 'd (gaussian)', 'duller (probe)', 'louder (probe)'],
+    ]);
+  });
+
   it('is log Σ exp of what voices say, each with its part of the energy and its handicap', async () => {
-    const { evidence, scale } = await scaled(await panel(fitGaussians, fitKnn));
+    const { evidence, scale } = await scaled(await panel('gaussian', 'knn', 'probe'));
     const { layers, energy, voices } = scale;
-    // Three Gaussians, then three of the second kind; what the voices hear of a row, and its energy.
+    // Three Gaussians, three of the second kind and two probes; what the voices hear of a row, and its energy.
     const heard = (row: number) => {
       const label = evidence.labels[row];
-      const own = (which: 'mean' | 'deviation', d: number) => layers[which][label * 6 + d];
-      const raw = Array.from(evidence.layerScores.subarray(row * 6, row * 6 + 6));
+      const own = (which: 'mean' | 'deviation', d: number) => layers[which][label * 8 + d];
+      const raw = Array.from(evidence.layerScores.subarray(row * 8, row * 8 + 8));
       const z = raw.map((score, d) => (score - own('mean', d)) / own('deviation', d));
       const mean = (of: number[]) => of.reduce((a, b) => a + b, 0) / of.length;
       return {
-        values: [mean(z.slice(0, 3)), z[0], mean(z.slice(3)), mean(raw.slice(3))],
+        values: [mean(z.slice(0, 3)), mean(raw.slice(3, 6)), z[6], z[7]],
         doubt: (evidence.energy[row] - energy.mean[label]) / energy.deviation[label],
       };
     };
-    expect(voices.map(({ detectors }) => detectors)).to.deep.equal([[0, 1, 2], [0], [3, 4, 5], [3, 4, 5]]);
+    expect(voices.map(({ detectors }) => detectors)).to.deep.equal([[0, 1, 2], [3, 4, 5], [6], [7]]);
     const scaledOn = Array.from({ length: 200 }, (_, i) => heard(2 * i));
-    const doubts = [1.3, 1, 0.4, 0.4];
-    const handicaps = [0, 1, 1, 0];
+    const doubts = [1.3, 0.4, 0, 0];
+    const handicaps = [0, 0, 2, 2];
     const said = doubts.map((weight, v) => {
       const own = moments(scaledOn.map(({ values }) => values[v]));
       const add = ({ values, doubt }: ReturnType<typeof heard>) =>
@@ -337,12 +358,12 @@ describe('evidence', () => {
 
   it('hears the three largest of more scores', () => {
     const random = new RandomState(0);
-    const kinds = [0, 1, 1, 1, 1, 1];
+    const kinds: DetectorKind[] = ['gaussian', ...Array(5).fill('ocsvm')];
     const samples = Array.from({ length: 50 }, () => {
       const raw = Float64Array.from(kinds, () => random.normal());
       return { raw, standardised: raw };
     });
-    const voices = fitVoices(samples, kinds).filter(({ hears }) => hears === 'largest');
+    const voices = fitVoices(samples, voicesOf(kinds)).filter(({ hears }) => hears === 'largest');
     const [{ heard, said }] = voices;
     expect(heard.mean).to.be.greaterThan(0.4);
     // Of one voice alone, the alarm is what it says: of the largest three of 9, 5, 4, 0 and 0 the mean, 6.
@@ -352,7 +373,7 @@ describe('evidence', () => {
   });
 
   it('is no number where a tap is none', async () => {
-    const { held, model } = await scaled(await panel(fitGaussians, fitKnn));
+    const { held, model } = await scaled(await panel('gaussian', 'knn'));
     for (const tap of ['a', 'd']) {
       const broken = { ...held, [tap]: held[tap].slice().fill(Number.NaN, 0, widths.get(tap)) };
       const { ood_score } = await run(model, broken);

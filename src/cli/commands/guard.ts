@@ -32,7 +32,7 @@ export const guardCommand = command({
       array: true,
       choices: detectorKinds,
       describe:
-        "what watches the layers, one kind or several; gaussian and ocsvm (the paper's, of la-ood fit) where not given",
+        "what watches the layers, one kind or several; gaussian, ocsvm (the paper's, of la-ood fit) and probe (of corrupted training images) where not given",
     },
     aggregation: {
       choices: aggregations,
@@ -65,7 +65,7 @@ export const guardCommand = command({
     return {
       result: { run: path, ...report },
       text: [
-        `Watches ${plural(layers.length, 'place')} of the network (${report.detectors.join(' and ')}, ${aggregation}); calibrated on ${plural(count, 'InD image')} that nothing was fitted on.`,
+        `${plural(layers.length, 'detector')} watch the network (${report.detectors.join(', ')}; by ${aggregation}); calibrated on ${plural(count, 'InD image')} that nothing was fitted on.`,
         `Scores above ${threshold.toPrecision(5)} are OOD: at most ${percent(rate)} false alarms on average, with ${percent(confidence)} confidence below ${percent(upperBound)}.`,
         ...(found.length ? ['', columns(['OOD set', 'AUROC', 'called OOD'], found)] : []),
         ...(early ? describeEarlyExit(early) : []),

@@ -82,9 +82,9 @@ export async function featureFile(run: RunFolder, part: 'train' | 'test', ind?: 
   );
 }
 
-/** The file of pseudo outliers that are made of the images of a training set's feature file. */
-export function pseudoFile(train: string): string {
-  return train.replace(/_train\.hdf5$/, '_pseudo.hdf5');
+/** The file of corrupted images that belongs to a training set's feature file. */
+export function corruptedFile(train: string): string {
+  return train.replace(/_train\.hdf5$/, '_corrupted.hdf5');
 }
 
 /** Names of the run's feature files, sorted. */

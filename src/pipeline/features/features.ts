@@ -1,6 +1,6 @@
 import { writeFeatures } from '../../../converters/hdf5/write-features.ts';
 import { batches } from '../../../data/batches.ts';
-import { pseudoOutlierKinds, pseudoOutliers } from '../../../data/derived/pseudo-outliers.ts';
+import { corruptedSample, probedCorruptions } from '../../../data/derived/corrupted-sample.ts';
 import type { ImageSet } from '../../../data/image-set.ts';
 import { openImageSet } from '../../../data/open.ts';
 import { undamaged } from '../../../data/undamaged.ts';
@@ -37,8 +37,8 @@ export interface FeatureOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** What a set is for: `pseudo` are training images, changed, that the guard is told to tell from InD images. */
-export type Role = 'train' | 'test' | 'ood' | 'pseudo';
+/** What a set is for; `corrupted` are training images that something was done to, for the probes of a guard. */
+export type Role = 'train' | 'test' | 'ood' | 'corrupted';
 
 export interface FeatureReport {
   /** Name of the feature file without its ending: `cifar10_train`. */
@@ -53,13 +53,13 @@ export interface FeatureReport {
   readonly done: 'now' | 'before';
 }
 
-/** Attribute of a file of pseudo outliers: their kinds, a JSON list; there are as many of one as of another. */
-export const PSEUDO_KINDS = 'pseudo_outliers';
+/** Attribute of a file of corrupted images: by what they are, a JSON list; each has as many images as the others. */
+export const CORRUPTIONS = 'corruptions';
 
 /**
  * Runs the backbone of a run folder over sets of images, and writes the pooled value of every tap into
  * `features/<set>_train.hdf5` and `features/<set>_test.hdf5`, in the original's layout. With the training images come
- * pseudo outliers that are made of some of them, in `features/<set>_pseudo.hdf5`.
+ * some of them corrupted, in `features/<set>_corrupted.hdf5`.
  *
  * Work that was cut off goes on where it was: the features of each block of images are kept until the set is done.
  *
@@ -77,7 +77,7 @@ export async function extractFeatures(run: RunFolder, options: FeatureOptions): 
     for (const [set, role] of sets) {
       const opened = await open(set, role, options);
       reports.push(await extractSet(run, backbone, opened, options));
-      if (role === 'train') reports.push(await extractSet(run, backbone, pseudoSet(opened), options));
+      if (role === 'train') reports.push(await extractSet(run, backbone, corruptedSet(opened), options));
     }
     return reports;
   } finally {
@@ -125,9 +125,9 @@ async function open(
   return { ...(skipDamaged ? await undamaged(images, onProgress) : { images }), role, named };
 }
 
-function pseudoSet({ images, named }: OpenSet): OpenSet {
-  const role = 'pseudo';
-  return { images: pseudoOutliers(images, fileName(named.name, role)), role, named };
+function corruptedSet({ images, named }: OpenSet): OpenSet {
+  const role = 'corrupted';
+  return { images: corruptedSample(images, fileName(named.name, role)), role, named };
 }
 
 async function extractSet(
@@ -146,7 +146,7 @@ async function extractSet(
     logits,
     backbone_sha256: backbone.sha256,
     dataset: set,
-    ...(role === 'pseudo' && { [PSEUDO_KINDS]: JSON.stringify(pseudoOutlierKinds) }),
+    ...(role === 'corrupted' && { [CORRUPTIONS]: JSON.stringify(probedCorruptions) }),
   };
   const { record, done } = await run.do({
     name: `features/${set}`,

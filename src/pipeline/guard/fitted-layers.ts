@@ -12,7 +12,7 @@ import { oneClassSvms } from '../../detectors/one-class-svms.ts';
 import { fitProbes } from '../../detectors/probe.ts';
 import { readDetectors } from '../detectors/read-detectors.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
-import { type GroupSource, probedGroups, pseudoKinds, tapGroups } from './tap-groups.ts';
+import { corruptionsOf, probedGroups, tapGroups } from './tap-groups.ts';
 import { earlySvms, multiplicationsOf, PROBE_DEPTH, watchedTaps } from './watched-taps.ts';
 
 /** Detectors of a network's layers, and the inputs of their graphs. */
@@ -25,8 +25,8 @@ export interface FittedLayers {
 export interface DetectorSources {
   /** Features of the images that the backbone was trained on; all kinds but `ocsvm` are fitted on them. */
   readonly features?: string;
-  /** Features of pseudo outliers, for probes. */
-  readonly pseudo?: string;
+  /** Features of training images that were corrupted, for probes. */
+  readonly corrupted?: string;
   /** One-class SVMs, that `fitDetectors` wrote. */
   readonly svms?: string;
 }
@@ -46,18 +46,23 @@ export async function fitLayers(
 ): Promise<FittedLayers> {
   const multiplications = multiplicationsOf(graph);
   const watched = watchedTaps(graph, multiplications);
-  const source: GroupSource = { inputs: inputsOf(graph, watched), backbone, onProgress };
   const threads = availableParallelism();
+  const inputs = inputsOf(graph, watched);
+  const source = (kind: DetectorKind) => ({ inputs, backbone, task: `fit ${kind}`, onProgress });
+  const onGroups = (kind: DetectorKind, fitKind: FitLayerDetectors) =>
+    withFeatures([sources.features!], ([features]) => fitKind(tapGroups(features, source(kind)), threads));
 
-  const onGroups = (fitKind: FitLayerDetectors) =>
-    withFeatures([sources.features!], ([features]) => fitKind(tapGroups(features, source), threads));
   const fitters: Readonly<Record<DetectorKind, () => Promise<LayerDetectors>>> = {
-    gaussian: () => onGroups(fitGaussians),
-    mahalanobis: () => onGroups(fitMahalanobis),
-    knn: () => onGroups(fitKnn),
+    gaussian: () => onGroups('gaussian', fitGaussians),
+    mahalanobis: () => onGroups('mahalanobis', fitMahalanobis),
+    knn: () => onGroups('knn', fitKnn),
     probe: () =>
-      withFeatures([sources.features!, sources.pseudo!], ([features, outliers]) =>
-        fitProbes(probedGroups(features, outliers, source, PROBE_DEPTH), pseudoKinds(outliers), threads),
+      withFeatures([sources.features!, sources.corrupted!], ([features, corrupted]) =>
+        fitProbes(
+          probedGroups(features, corrupted, source('probe'), PROBE_DEPTH),
+          corruptionsOf(corrupted),
+          threads,
+        ),
       ),
     async ocsvm() {
       const all = await readDetectors(sources.svms!, backbone, 'that of the run');

@@ -13,7 +13,7 @@ import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
-import { featureFile, oodFiles, pseudoFile, setName } from '../features/feature-files.ts';
+import { corruptedFile, featureFile, oodFiles, setName } from '../features/feature-files.ts';
 import { featureGraph, withTaps } from '../features/feature-graph.ts';
 import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
 import type { RunFolder } from '../run-folder.ts';
@@ -97,7 +97,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
     : undefined;
   const sources: DetectorSources = {
     features,
-    pseudo: features && detectors.includes('probe') ? pseudoFile(features) : undefined,
+    corrupted: features && detectors.includes('probe') ? corruptedFile(features) : undefined,
     svms: detectors.includes('ocsvm') ? run.file('detectors.onnx') : undefined,
   };
   const inputs = {
@@ -171,7 +171,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
 /**
  * SHA-256 of what a guard is made of, by name, and of OOD sets that it is tried on.
  *
- * @throws RunError where there are no one-class SVMs or pseudo outliers yet
+ * @throws RunError where there are no one-class SVMs, or features of corrupted images
  */
 async function hashesOf(
   run: RunFolder,
@@ -198,7 +198,8 @@ async function hashesOf(
 /** What a person does where a file of `DetectorSources` is missing. */
 const remedies: Readonly<Record<string, (run: string) => string>> = {
   svms: (run) => `run la-ood fit --run ${run} first, or take --detector gaussian`,
-  pseudo: (run) => `run la-ood features --run ${run} --train again, or take --detector gaussian ocsvm`,
+  corrupted: (run) =>
+    `run la-ood features --run ${run} --train SET once more, or take --detector gaussian ocsvm`,
 };
 
 /** Accuracy from which on the held-out set's classes are taken for the classifier's, in its order. */

@@ -5,7 +5,7 @@ import type { EvidenceInputs } from '../../detectors/evidence-model.ts';
 import { groupTaps, type TapGroup } from '../../detectors/layer-detectors.ts';
 import type { ProbedGroup } from '../../detectors/probe.ts';
 import { layersOf } from '../features/feature-rows.ts';
-import { PSEUDO_KINDS } from '../features/features.ts';
+import { CORRUPTIONS } from '../features/features.ts';
 import { logitsOf, predictedClasses } from './gather-evidence.ts';
 
 /** What the features of groups of taps are read of. */
@@ -13,6 +13,8 @@ export interface GroupSource {
   readonly inputs: EvidenceInputs;
   /** SHA-256 of the backbone that the features must be of. */
   readonly backbone: string;
+  /** What is done with them, for progress. */
+  readonly task: string;
   readonly onProgress?: OnProgress;
 }
 
@@ -23,7 +25,7 @@ export interface GroupSource {
  */
 export async function* tapGroups(
   features: FeatureFile,
-  { inputs, backbone, onProgress }: GroupSource,
+  { inputs, backbone, task, onProgress }: GroupSource,
   depth = 1,
 ): AsyncGenerator<TapGroup> {
   const { widths, classes } = inputs;
@@ -35,39 +37,39 @@ export async function* tapGroups(
     const watched = group.map((at) => taps[at]);
     const width = group.reduce((sum, at) => sum + widths.get(taps[at])!, 0);
     yield { taps: watched, features: sideBySide(features, watched, backbone), width, labels, classes };
-    onProgress?.({ task: 'fit', done: done + 1, total: groups.length, unit: 'groups of layers' });
+    onProgress?.({ task, done: done + 1, total: groups.length, unit: 'groups of layers' });
   }
 }
 
-/** The groups of early taps, with features of pseudo outliers beside those of training images. */
+/** The groups of early taps, with features of corrupted images beside those of training images. */
 export async function* probedGroups(
   features: FeatureFile,
-  outliers: FeatureFile,
+  corrupted: FeatureFile,
   source: GroupSource,
   depth: number,
 ): AsyncGenerator<ProbedGroup> {
-  const kinds = pseudoKinds(outliers).length;
+  const { length } = corruptionsOf(corrupted);
   for await (const group of tapGroups(features, source, depth)) {
-    const all = sideBySide(outliers, group.taps, source.backbone);
-    const each = all.length / kinds;
+    const all = sideBySide(corrupted, group.taps, source.backbone);
+    const each = all.length / length;
     yield {
       ...group,
-      outliers: Array.from({ length: kinds }, (_, k) => all.subarray(k * each, (k + 1) * each)),
+      corrupted: Array.from({ length }, (_, c) => all.subarray(c * each, (c + 1) * each)),
     };
   }
 }
 
-/** The kinds of pseudo outliers that a file has features of. @throws RunError where it is no such file */
-export function pseudoKinds({ attributes, path, count }: FeatureFile): string[] {
-  const listed = attributes[PSEUDO_KINDS];
-  const kinds: string[] = typeof listed === 'string' ? JSON.parse(listed) : [];
-  if (kinds.length === 0 || count % kinds.length > 0)
+/** By what the images of a feature file are corrupted. @throws RunError where it does not say it */
+export function corruptionsOf({ attributes, path, count }: FeatureFile): string[] {
+  const listed = attributes[CORRUPTIONS];
+  const corruptions: string[] = typeof listed === 'string' ? JSON.parse(listed) : [];
+  if (corruptions.length === 0 || count % corruptions.length > 0)
     throw new RunError(
       path,
-      'does not say which pseudo outliers it is of',
-      'run la-ood features --train again',
+      'does not say what its images are corrupted by',
+      'run la-ood features --train once more',
     );
-  return kinds;
+  return corruptions;
 }
 
 /** Features of some taps, n × their widths together, row-major. */
