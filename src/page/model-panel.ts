@@ -16,7 +16,7 @@ export function showModel(facts: GuardFacts): void {
       ...(architecture ? ([['Network', architecture]] as const) : []),
       ['Classes', classNames ? listed(classNames) : String(classCount)],
       ['Input', `${width} × ${height} RGB, ${resized}, ${filter}`],
-      ['Watches', listed(layers, 'place')],
+      ['Detectors', listed(layers, 'detector')],
       ['Method', `${facts.detector}, ${facts.aggregation}`],
       ...(stages ? ([['Stages', stages.map(percent).join(', ')]] as const) : []),
       ['Calibrated on', plural(calibration.count, 'image')],

@@ -48,7 +48,7 @@ describe('la-ood features, fit and evaluate', () => {
     expect(stdout).to.include(`Wrote in ${run()}: features/known_train.hdf5`).and.include('Next: la-ood fit');
     for (const line of stderr.trimEnd().split('\n'))
       expect(line).to.match(
-        /^features \w+_(train|test): \d+ of \d+ images(, [\d.]+( s each|\/s))?(, ETA .*)?$/,
+        /^features \w+_(train|corrupted|test): \d+ of \d+ images(, [\d.]+( s each|\/s))?(, ETA .*)?$/,
       );
     expect(stderr).to.include('features noise_test: 40 of 40 images');
     const path = at('run', 'features', 'known_test.hdf5');
