@@ -17,10 +17,13 @@ interface Directions extends Watched {
 }
 
 /**
- * A linear probe for each corruption: it tells InD samples from what the corruption makes of them. It is Fisher's
- * discriminant of each group, C⁻¹(μ′ − μ) of the InD covariance C and the means μ of InD and μ′ of corrupted samples, scaled
- * to unit variance; its score is the groups' sum. A probe looks in one direction only, so it hears what is drowned where
- * every direction counts: a slightly blurred image is nearer to the mean than most InD images.
+ * A linear probe for each corruption: it looks in the direction in which InD samples are shifted by it, Fisher's
+ * discriminant C⁻¹(μ′ − μ) of each group, of the InD covariance C and the means μ of InD and μ′ of corrupted samples, scaled
+ * to unit variance. Its score is how far a sample is from the mean along the groups' sum, on either side: a darker image
+ * is where brighter ones are, but beyond the mean.
+ *
+ * In one direction much is heard that is drowned where every direction counts. A slightly blurred image is nearer to the
+ * mean than most InD images.
  *
  * @throws DetectorError where a feature is not finite, or the features have no distribution to speak of
  */
@@ -55,7 +58,8 @@ export async function fitProbes(
       );
       const data = Float32Array.from(rows.flat());
       const shape = [rows.length, which.length];
-      graph.node('MatMul', [z, constant('weights', { dtype: 'float32', shape, data })], { name });
+      const along = node('MatMul', [z, constant('weights', { dtype: 'float32', shape, data })], 'along');
+      graph.node('Abs', [along], { name });
     },
   };
 }

@@ -26,7 +26,10 @@ export const featuresCommand = command({
   positionals: { classifier: classifierPositional },
   options: {
     ...runOptions,
-    train: { type: 'string', describe: 'InD images to fit detectors on, some of them corrupted too: [NAME=]SET' },
+    train: {
+      type: 'string',
+      describe: 'InD images to fit detectors on, some of them corrupted too: [NAME=]SET',
+    },
     test: { type: 'string', describe: 'InD images to test on: [NAME=]SET' },
     ood: {
       type: 'string',
