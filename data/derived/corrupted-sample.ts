@@ -4,12 +4,14 @@ import { randomNumbers, subset } from '../subset.ts';
 import { type Derivation, derivedSet, parseDerivation } from './derived-set.ts';
 
 /**
- * Of `derivations`: four ways in which a camera's images go wrong, not so much that they could not be recognised.
+ * Of `derivations`: ways in which a camera's images go wrong (focus, exposure, colour, sensor), not so much that they could
+ * not be recognised.
  */
 export const probedCorruptions: readonly string[] = [
   'gaussian_blur-3',
   'contrast-2',
   'brightness-3',
+  'saturate-3',
   'gaussian_noise-2',
 ];
 

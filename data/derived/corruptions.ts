@@ -12,10 +12,10 @@ export type Severity = 1 | 2 | 3 | 4 | 5;
 type Corruption = (image: Image, severity: Severity, random: RandomState) => Uint8Array | Promise<Uint8Array>;
 
 /** A parameter at severities 1 … 5. */
-type Parameters = readonly [number, number, number, number, number];
+type Parameters<T> = readonly [T, T, T, T, T];
 
 /**
- * Seven of the corruptions of Hendrycks and Dietterich (*Benchmarking neural network robustness to common corruptions and
+ * Eight of the corruptions of Hendrycks and Dietterich (*Benchmarking neural network robustness to common corruptions and
  * perturbations*, ICLR 2019), with the strengths of CIFAR-10-C for images whose shorter side has at most 64 pixels, and
  * those of ImageNet-C for larger ones. Samples are rounded, where the original cuts off their fractions.
  */
@@ -52,6 +52,36 @@ export const corruptions: Readonly<Record<string, Corruption>> = {
       return value === 0 ? brighter : (sample * brighter) / value;
     });
   }),
+  /**
+   * Times a factor, and a share of the range more, of the saturation of each pixel; its hue and its value stay. The first
+   * two take colour away, the others add some. What is grey is taken for red.
+   */
+  saturate: byStrength(
+    [
+      [0.3, 0],
+      [0.1, 0],
+      [1.5, 0],
+      [2, 0.1],
+      [2.5, 0.2],
+    ],
+    [
+      [0.3, 0],
+      [0.1, 0],
+      [2, 0],
+      [5, 0.1],
+      [20, 0.2],
+    ],
+    ({ pixels }, [factor, more]) =>
+      clamped(pixels, (sample, i) => {
+        const red = i - (i % 3);
+        const value = Math.max(pixels[red], pixels[red + 1], pixels[red + 2]);
+        const range = value - Math.min(pixels[red], pixels[red + 1], pixels[red + 2]);
+        if (range === 0) return i % 3 === 0 ? value : value * (1 - more);
+        // Saturation is range / value.
+        const scale = Math.min(value / range, factor + (more * value) / range);
+        return value - scale * (value - sample) + LAST_BITS;
+      }),
+  ),
   /** Shrunk to a share of its size and enlarged again, with boxes. */
   pixelate: byStrength([0.95, 0.9, 0.85, 0.75, 0.65], [0.6, 0.5, 0.4, 0.3, 0.25], (image, share) => {
     const small = {
@@ -73,10 +103,13 @@ export const corruptions: Readonly<Record<string, Corruption>> = {
 
 const largestSmall = 64;
 
-function byStrength(
-  small: Parameters,
-  large: Parameters,
-  corrupt: (image: Image, strength: number, random: RandomState) => Uint8Array | Promise<Uint8Array>,
+/** What is a half but for its last bits is rounded as one. */
+const LAST_BITS = 1e-9;
+
+function byStrength<T>(
+  small: Parameters<T>,
+  large: Parameters<T>,
+  corrupt: (image: Image, strength: T, random: RandomState) => Uint8Array | Promise<Uint8Array>,
 ): Corruption {
   return (image, severity, random) => {
     const strengths = Math.min(image.height, image.width) <= largestSmall ? small : large;

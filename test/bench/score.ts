@@ -30,7 +30,8 @@ const variants: Readonly<Record<string, (voices: readonly Voice[]) => readonly V
   'without the probe of blur': withoutProbe(0),
   'without that of contrast': withoutProbe(1),
   'without that of brightness': withoutProbe(2),
-  'without that of noise': withoutProbe(3),
+  'without that of saturation': withoutProbe(3),
+  'without that of noise': withoutProbe(4),
   ...Object.fromEntries(
     [0, 1, 2, 3].map((handicap) => [`probes' handicap ${handicap}`, changedProbes({ handicap })]),
   ),

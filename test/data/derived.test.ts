@@ -57,6 +57,8 @@ describe('Derived sets', () => {
           expect(await set.read(4, 1, to)).to.deep.equal(pixels.subarray(4 * one, 5 * one));
         }
         expect(distances[0]).to.be.above(0);
+        // The first two severities of saturation take colour away, the others add some.
+        if (kind === 'saturate') distances.splice(0, 2);
         expect(distances).to.deep.equal([...distances].sort((a, b) => a - b));
       }
     });

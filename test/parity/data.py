@@ -214,6 +214,12 @@ def corrupted(folder: str, count: str) -> dict:
         brighter = [colorsys.hsv_to_rgb(h, s, min(1, v + share)) for h, s, v in rows]
         return 255 * np.array(brighter).reshape(x.shape)
 
+    def saturate(x, strength, _):
+        factor, more = strength
+        rows = [colorsys.rgb_to_hsv(*(pixel / 255)) for pixel in x.reshape(-1, 3)]
+        coloured = [colorsys.hsv_to_rgb(h, min(1, s * factor + more), v) for h, s, v in rows]
+        return 255 * np.array(coloured).reshape(x.shape)
+
     def contrast(x, share, _):
         means = x.mean((0, 1), keepdims=True)
         return (x - means) * share + means
@@ -224,6 +230,7 @@ def corrupted(folder: str, count: str) -> dict:
         "gaussian_blur": (lambda x, c, r: ndimage.gaussian_filter(x * 1.0, (c, c, 0), mode="nearest"), (0.4, 0.6, 0.7, 0.8, 1), (1, 2, 3, 4, 6)),
         "contrast": (contrast, (0.75, 0.5, 0.4, 0.3, 0.15), (0.4, 0.3, 0.2, 0.1, 0.05)),
         "brightness": (brightness, (0.05, 0.1, 0.15, 0.2, 0.3), (0.1, 0.2, 0.3, 0.4, 0.5)),
+        "saturate": (saturate, ((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)), ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2))),
         "pixelate": (pixelate, (0.95, 0.9, 0.85, 0.75, 0.65), (0.6, 0.5, 0.4, 0.3, 0.25)),
         "jpeg_compression": (jpeg, (80, 65, 58, 50, 40), (25, 18, 15, 10, 7)),
     }
