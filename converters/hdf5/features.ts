@@ -200,11 +200,17 @@ function plainAttributes(attributes: Record<string, Attribute>): Record<string, 
 /** The attribute `taps`: a JSON list with a name for each layer. */
 function tapNames(path: string, json: string | number | undefined, layers: number): string[] | undefined {
   if (json === undefined) return undefined;
-  let taps: unknown;
-  try {
-    taps = JSON.parse(String(json));
-  } catch {}
-  if (!Array.isArray(taps) || taps.length !== layers || !taps.every((name) => typeof name === 'string'))
+  const taps = listedNames(json);
+  if (taps?.length !== layers)
     throw new FeatureError(path, `its attribute "taps" is not a JSON list of ${layers} names`, REMEDY);
   return taps;
+}
+
+/** The names in an attribute that is a JSON list of them; undefined where it is none. */
+export function listedNames(json: string | number | undefined): string[] | undefined {
+  try {
+    const names: unknown = JSON.parse(String(json));
+    if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
+  } catch {}
+  return undefined;
 }

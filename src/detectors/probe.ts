@@ -1,7 +1,8 @@
+import { DetectorError } from '../common/errors.ts';
 import type { Tensor } from '../common/tensor.ts';
 import { CovarianceFitter } from './covariance.ts';
 import { type AddNode, addStandardised, type Watched } from './distance-scores.ts';
-import type { LayerDetectors, TapGroup } from './layer-detectors.ts';
+import { groupLabel, type LayerDetectors, type TapGroup } from './layer-detectors.ts';
 import { fitFiniteScaler, type StandardScaler } from './standard-scaler.ts';
 
 /** What linear probes are fitted on: features of InD samples, and of corrupted ones. */
@@ -39,9 +40,14 @@ export async function fitProbes(
   for await (const group of groups) {
     const scaler = fitFiniteScaler(group);
     const whitening = await covariances.whitening(group, scaler);
-    const weights = group.corrupted.map((samples) =>
-      discriminant(whitening, standardisedMean(scaler, samples)),
-    );
+    const weights = group.corrupted.map((samples) => {
+      const shift = standardisedMean(scaler, samples);
+      if (shift.every(Number.isFinite)) return discriminant(whitening, shift);
+      throw new DetectorError(
+        groupLabel(group.taps),
+        'a feature of a corrupted image is not a finite number',
+      );
+    });
     directions.push({ taps: group.taps, scaler, weights });
   }
   const taps = directions.flatMap((group) => group.taps);

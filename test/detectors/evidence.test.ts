@@ -278,6 +278,9 @@ describe('detectors of groups of layers', () => {
       expect(error).to.be.instanceOf(DetectorError);
       expect(error.message).to.equal('layer c: a feature is not a finite number');
     }
+    const error = await caught(() => fitProbes(trainingProbes(train, [broken]), ['broken'], 1));
+    expect(error).to.be.instanceOf(DetectorError);
+    expect(error.message).to.equal('layer c: a feature of a corrupted image is not a finite number');
   });
 });
 

@@ -1,4 +1,4 @@
-import type { FeatureFile } from '../../../converters/hdf5/features.ts';
+import { type FeatureFile, listedNames } from '../../../converters/hdf5/features.ts';
 import { RunError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { EvidenceInputs } from '../../detectors/evidence-model.ts';
@@ -61,9 +61,8 @@ export async function* probedGroups(
 
 /** By what the images of a feature file are corrupted. @throws RunError where it does not say it */
 export function corruptionsOf({ attributes, path, count }: FeatureFile): string[] {
-  const listed = attributes[CORRUPTIONS];
-  const corruptions: string[] = typeof listed === 'string' ? JSON.parse(listed) : [];
-  if (corruptions.length === 0 || count % corruptions.length > 0)
+  const corruptions = listedNames(attributes[CORRUPTIONS]);
+  if (!corruptions?.length || count % corruptions.length > 0)
     throw new RunError(
       path,
       'does not say what its images are corrupted by',
