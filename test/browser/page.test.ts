@@ -329,13 +329,19 @@ async function text(of: Locator): Promise<string> {
   return (await of.textContent())!.trim();
 }
 
+/**
+ * A rank among the demo's 500 calibration images. Some of the images here are among them: their scores tie with
+ * themselves, and rounding decides which is larger.
+ */
+const RANK = 1 / 501;
+
 /** Compares what the page says with what `la-ood score` says, and with the layer scores that Node has. */
 function compare(shown: Shown, row: ScoredImage, layers?: readonly number[]): void {
   const what = shown.name;
   expect(shown.decision, what).to.equal(row.isOod ? 'OOD' : 'InD');
   expect(shown.label, what).to.equal(row.label);
   expect(shown.score, what).to.be.closeTo(row.score, 1e-4);
-  expect(shown.pValue, what).to.be.closeTo(row.pValue, 1e-4);
+  expect(shown.pValue, what).to.be.closeTo(row.pValue, 1e-4 + RANK);
   expect(shown.layer, what).to.equal(row.layer);
   if (!layers) return;
   expect(shown.layerScores, what).to.have.length(layers.length);
