@@ -28,12 +28,13 @@ export function scoreChart({ scores }: GuardFacts, { threshold }: Calibration, v
     'div',
     { class: 'score-chart', role: 'img', 'aria-label': told },
     element('div', { class: 'bars' }, ...bars),
-    mark('limit', place(threshold), `threshold ${score(threshold)}`),
     mark(
       'own',
       isBeyond ? 100 : Math.max(0, place(value)),
       `this image ${score(value)}${isBeyond ? ' →' : ''}`,
     ),
+    // Above the other, whose line may run through its label.
+    mark('limit', place(threshold), `threshold ${score(threshold)}`),
   );
 }
 
