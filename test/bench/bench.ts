@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../../src/common/errors.ts';
 
-/** Measures one thing of ours beside its counterpart in Python, in one run, and prints both. */
+/** Measures one thing of ours beside its counterpart, in one run, and prints both. */
 export interface Bench {
   /** One line for `--help`. */
   readonly about: string;
+  /** Where the counterpart is in Python. `--ours`, of the benches that have it, leaves it out. */
+  readonly python: boolean;
   readonly options: Readonly<Record<string, BenchOption>>;
   run(values: BenchValues): Promise<void>;
 }

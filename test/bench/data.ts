@@ -22,6 +22,7 @@ const cores = availableParallelism();
 /** From image files to pixels of the network's size, beside Pillow in as many processes as there are cores. */
 export const data: Bench = {
   about: 'decoding and resizing: images a second beside Pillow; how long a network waits for images',
+  python: true,
   options: {
     // A few hundred are read in 0.2 s, in which it shows that one of the processes has a batch of 32 more to do.
     photographs: { about: 'large images to make and read', default: '1024' },

@@ -39,6 +39,7 @@ interface Training {
 export const detectors: Bench = {
   about:
     "the training of a network's detectors on all cores beside scikit-learn in one process, as the original",
+  python: true,
   options: {
     features: { about: 'a feature file; synthetic features where absent' },
     layers: {

@@ -27,6 +27,7 @@ const CLASSES = 10;
 /** From pixels to the pooled value of every tap, beside PyTorch eager doing what the original does. */
 export const features: Bench = {
   about: 'pixels to pooled features: images a second on the CPU beside PyTorch eager',
+  python: true,
   options: {
     models: { about: 'backbones, separated by commas', default: 'densenet100,vgg16' },
     images: { about: 'images a round', default: '384' },

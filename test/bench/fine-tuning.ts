@@ -30,6 +30,7 @@ interface Epoch {
 /** The published densenet100, fine-tuned on JPEG images, beside PyTorch with the same recipe and as many steps. */
 export const fineTuning: Bench = {
   about: 'fine-tuning the published densenet100 on JPEG images: test accuracy beside PyTorch, by epoch',
+  python: true,
   options: {
     checkpoint: { about: 'densenet100-cifar10.pth.tar (required)' },
     images: { about: 'the unpacked cifar10-jpeg: a folder with train and test (required)' },

@@ -13,6 +13,7 @@ const size = { height: 32, width: 32 };
 /** A very large folder, of hard links to a few images: how soon the first come, and what memory all of them take. */
 export const folder: Bench = {
   about: 'a folder of many images: listing beside Python, the first batch, memory while all are read',
+  python: true,
   options: {
     images: { about: 'images in the folder', default: '1000000' },
     classes: { about: 'sub-folders that they are in', default: '1000' },

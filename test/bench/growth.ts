@@ -25,6 +25,7 @@ interface Measured {
 /** Time and memory of fitting as the samples grow, each in a process of its own. */
 export const growth: Bench = {
   about: `time and memory of fitting ${WIDTH} wide layers of 10,000 to 200,000 synthetic samples`,
+  python: false,
   options: {},
   async run() {
     await inTemporaryFolder(async (folder) => {

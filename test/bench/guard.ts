@@ -24,11 +24,11 @@ const LEAD = 5;
 /** What guarding costs: a guarded model beside the classifier alone, from the same pixels, on all cores. */
 export const guard: Bench = {
   about: 'time of a guarded model beside the bare classifier, with the shares of pooling and detectors',
+  python: false,
   options: {
     run: { about: 'a run folder that has a guarded.onnx (required)' },
     batches: { about: 'images a run', default: '1,8,32' },
     rounds: { about: 'rounds of ten runs of each model', default: '5' },
-    ours: { about: 'needs no Python, as there is no counterpart', flag: true },
   },
   async run(values) {
     const { run } = values;

@@ -51,12 +51,12 @@ function changedProbes(change: Partial<Voice>) {
 /** The default score beside others that could be made of the same detectors, by AUROC. */
 export const score: Bench = {
   about: "AUROC of the default score, of variants of it, and of the paper's, on the OOD sets of a run",
+  python: false,
   options: {
     run: { about: 'a run folder that has features and detectors (required)' },
     ind: { about: 'name of the InD set' },
     sets: { about: 'OOD sets, by name, between commas; all where absent' },
     seed: { about: 'seed of the split of the held-out images, as in la-ood guard', default: '0' },
-    ours: { about: 'needs no Python, as there is no counterpart', flag: true },
   },
   async run(values) {
     const { run: folder, ind } = values;

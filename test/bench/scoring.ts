@@ -17,6 +17,7 @@ const BLOCK = 1000;
 /** A run's `detectors.onnx` beside scikit-learn's `decision_function` on the same support vectors. */
 export const scoring: Bench = {
   about: 'scoring with detectors.onnx beside decision_function on the same support vectors',
+  python: true,
   options: {
     run: { about: 'a run folder that has detectors and test features (required)' },
     set: { about: 'which features/SET.hdf5; the first test set where absent' },

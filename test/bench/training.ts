@@ -23,6 +23,7 @@ const WATCHED = { name: 'resnet20', batch: 32 };
 /** Whole steps (forth, back, SGD) on batches in memory, beside PyTorch eager; and what many steps do to memory. */
 export const training: Bench = {
   about: 'training steps: images a second on tfjs-node beside PyTorch eager, and memory over many steps',
+  python: true,
   options: {
     models: { about: 'backbones, separated by commas', default: 'vgg16,resnet34,densenet100' },
     batch: { about: "images a step; the recipe's by default" },
