@@ -1,20 +1,24 @@
 import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
 import { versions } from '../../src/pipeline/versions.ts';
 import { python } from '../parity/python.ts';
+import type { Bench } from './bench.ts';
 
-/** What the figures depend on: processor, memory, load before the start, versions on both sides. */
-export async function machineFacts(): Promise<string> {
+/** What the figures of a bench depend on: processor, memory, load before the start, versions on both sides. */
+export async function machineFacts({ python: isBesidePython }: Bench): Promise<string> {
   const [{ model }] = cpus();
   const memory = `${(totalmem() / 2 ** 30).toFixed(0)} GiB`;
-  const theirs = process.env.LA_OOD_PYTHON
-    ? await python<Record<string, string>>('../bench/versions.py')
-    : { python: 'none (npm run test:parity makes the environment)' };
-  return [
+  const facts = [
     `processor  ${model}, ${availableParallelism()} cores, ${memory}`,
     `load       ${loadavg()[0].toFixed(2)} processes over the last minute; figures count only when it is near 0`,
     `ours       ${list(versions())}`,
-    `theirs     ${list(theirs)}`,
-  ].join('\n');
+  ];
+  if (isBesidePython) facts.push(`theirs     ${list(await theirVersions())}`);
+  return facts.join('\n');
+}
+
+async function theirVersions(): Promise<Record<string, string>> {
+  if (!process.env.LA_OOD_PYTHON) return { python: 'none (npm run test:parity makes the environment)' };
+  return python('../bench/versions.py');
 }
 
 function list(entries: Record<string, string>): string {

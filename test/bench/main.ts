@@ -44,7 +44,7 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
     const values = parse(bench, args);
     if (bench.python && !process.env.LA_OOD_PYTHON && !values.ours)
       throw new UsageError('Python', 'there is none to compare with', 'npm run test:parity makes one');
-    console.log(await machineFacts());
+    console.log(await machineFacts(bench));
     await bench.run(values);
     return 0;
   } catch (error) {
