@@ -4,8 +4,8 @@ import { randomNumbers, subset } from '../subset.ts';
 import { type Derivation, derivedSet, parseDerivation } from './derived-set.ts';
 
 /**
- * Of `derivations`: ways in which a camera's images go wrong (focus, exposure, colour, sensor), not so much that they could
- * not be recognised.
+ * Of `derivations`: ways in which a camera's images go wrong (focus, exposure, colour, sensor, resolution, compression), not
+ * so much that they could not be recognised.
  */
 export const probedCorruptions: readonly string[] = [
   'gaussian_blur-3',
@@ -13,6 +13,8 @@ export const probedCorruptions: readonly string[] = [
   'brightness-3',
   'saturate-3',
   'gaussian_noise-2',
+  'pixelate-4',
+  'jpeg_compression-1',
 ];
 
 /** Images at most. Nothing is asked of each corruption but their mean. */

@@ -44,7 +44,7 @@ const OTHER_KIND = { hears: 'largest', doubt: 0.4, handicap: 0 } as const;
  * an InD sample is loud in one of several voices more often than in one: without the handicap, their noise would cost
  * what the other voices hear.
  */
-const PROBE = { hears: 'mean', doubt: 0, handicap: 0.75 } as const;
+const PROBE = { hears: 'mean', doubt: 0, handicap: 1.25 } as const;
 
 /** So many scores are the largest: with one alone, a single detector's noise would be heard. */
 const LARGEST = 3;

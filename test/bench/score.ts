@@ -32,8 +32,10 @@ const variants: Readonly<Record<string, (voices: readonly Voice[]) => readonly V
   'without that of brightness': withoutProbe(2),
   'without that of saturation': withoutProbe(3),
   'without that of noise': withoutProbe(4),
+  'without that of pixelation': withoutProbe(5),
+  'without that of JPEG': withoutProbe(6),
   ...Object.fromEntries(
-    [0, 0.5, 1.25, 2].map((handicap) => [`probes' handicap ${handicap}`, changedProbes({ handicap })]),
+    [0, 0.75, 1, 2].map((handicap) => [`probes' handicap ${handicap}`, changedProbes({ handicap })]),
   ),
   'probes with 0.4 e': changedProbes({ doubt: 0.4 }),
   "the SVMs' mean": (voices) => voices.map((voice) => ({ ...voice, hears: 'mean' })),

@@ -50,8 +50,11 @@ describe('la-ood guard and score', () => {
     expect([detectors, aggregation]).to.deep.equal([['gaussian', 'ocsvm', 'probe'], 'evidence']);
     expect(calibration).to.include({ rate: 0.1, confidence: 0.95, count: 250 });
     expect(calibration.upperBound).to.be.within(0.1, 0.15);
-    const probes = ['gaussian_blur-3', 'contrast-2', 'brightness-3', 'saturate-3', 'gaussian_noise-2'];
-    expect(report.layers.slice(-5)).to.deep.equal(probes.map((name) => `${name} (probe)`));
+    const probes = [
+      ...['gaussian_blur-3', 'contrast-2', 'brightness-3', 'saturate-3', 'gaussian_noise-2'],
+      ...['pixelate-4', 'jpeg_compression-1'],
+    ];
+    expect(report.layers.slice(-7)).to.deep.equal(probes.map((name) => `${name} (probe)`));
     expect(sets.map(({ name }) => name)).to.deep.equal(['noise']);
     expect(sets[0].auroc).to.be.greaterThan(0.95);
     expect(sets[0].found).to.be.greaterThan(0.8);

@@ -348,7 +348,7 @@ describe('evidence', () => {
     expect(voices.map(({ detectors }) => detectors)).to.deep.equal([[0, 1, 2], [3, 4, 5], [6], [7]]);
     const scaledOn = Array.from({ length: 200 }, (_, i) => heard(2 * i));
     const doubts = [1.3, 0.4, 0, 0];
-    const handicaps = [0, 0, 0.75, 0.75];
+    const handicaps = [0, 0, 1.25, 1.25];
     const said = doubts.map((weight, v) => {
       const own = moments(scaledOn.map(({ values }) => values[v]));
       const add = ({ values, doubt }: ReturnType<typeof heard>) =>
