@@ -103,15 +103,13 @@ function countTests(output: string, succeeded: boolean): Counts {
   return { passed: Math.max(passed, 1), failed, skipped };
 }
 
-/** Titles as mocha lists them at the end: the suites and the test on a line each, then an empty line. */
+/** Titles as mocha lists them at the end: the suites and the test on a line each, and a colon. */
 function failedTests(output: string): string[] {
-  return Array.from(output.matchAll(/^ {2}\d+\) ((?:.+\n)+?) *\n/gm), ([, lines]) =>
+  return Array.from(output.matchAll(/^ {2}\d+\) ((?:.+\n)*?.*):\n/gm), ([, lines]) =>
     lines
       .split('\n')
       .map((line) => line.trim())
-      .filter(Boolean)
-      .join(' › ')
-      .replace(/:$/, ''),
+      .join(' › '),
   );
 }
 
