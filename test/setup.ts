@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { packageRoot } from '../src/common/package-root.ts';
 
@@ -8,6 +10,14 @@ fc.configureGlobal({ seed: Number(process.env.LA_OOD_SEED ?? 1) });
 
 // The command line is tested as it is shipped.
 if (isStale()) execFileSync('npm', ['run', '--silent', 'build'], { cwd: packageRoot, stdio: 'inherit' });
+
+// Where `cli/run-states.ts` keeps what several files begin with; the processes that run files side by side inherit the name.
+process.env.LA_OOD_RUN_STATES ??= mkdtempSync(join(tmpdir(), 'la-ood-run-states-'));
+
+/** Once, after all tests. */
+export function mochaGlobalTeardown(): void {
+  rmSync(process.env.LA_OOD_RUN_STATES!, { recursive: true, force: true });
+}
 
 /** Whether something that a build reads is younger than the last file that a build writes. */
 function isStale(): boolean {

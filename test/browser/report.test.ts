@@ -12,8 +12,7 @@ describe("the demo's report.html in a browser", () => {
   let run: string;
   let url: string;
 
-  before(async function () {
-    this.timeout(300_000);
+  before(async () => {
     browser = await startChromium();
     run = await demoRun();
     url = pathToFileURL(join(run, 'report.html')).href;

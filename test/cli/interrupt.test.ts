@@ -38,7 +38,7 @@ describe('la-ood: interruptions', () => {
     expect(Number(/^features drawn_test: (\d+) of 3000/.exec(again.stderr)?.[1])).to.be.at.least(2048);
     const features = (run: string) => readFile(at(run, 'features', 'drawn_test.hdf5'));
     expect((await features('cut')).equals(await features('whole'))).to.equal(true);
-  }).timeout(60_000);
+  });
 
   it('ends quietly when nobody reads on (59)', async () => {
     const { process, finished } = start(['inspect', at('weights.pth')]);

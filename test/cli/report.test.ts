@@ -1,10 +1,10 @@
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { packageRoot } from '../../src/common/package-root.ts';
 import { type Evaluation, evaluateRun, extractFeatures, guardRun, RunFolder } from '../../src/index.ts';
 import { tableOf, textOf } from '../html.ts';
 import { imageFolder, temporaryFolder } from './files.ts';
 import { json, laOod } from './run.ts';
+import { copyOfRun } from './run-states.ts';
 
 describe('report.html', () => {
   const at = temporaryFolder();
@@ -12,22 +12,16 @@ describe('report.html', () => {
   const report = () => readFile(at('run', 'report.html'), 'utf8');
   const percent = (share: number) => (100 * share).toFixed(2);
 
-  before(async function () {
-    this.timeout(120_000);
-    await mkdir(run());
-    await Promise.all([
-      copyFile(new URL('data/demo/backbone.onnx', packageRoot), at('run', 'backbone.onnx')),
-      imageFolder(at('noise'), 'demo:noise', 40),
-      imageFolder(at('shapes'), 'demo:shapes', 30),
-    ]);
+  before(async () => {
+    await copyOfRun('features', run());
+    await imageFolder(at('shapes'), 'demo:shapes', 30);
+    await imageFolder(at('faded'), 'demo:faded', 40);
     await RunFolder.use(run(), (folder) =>
       extractFeatures(folder, {
-        train: { name: 'demo', source: 'demo:train:600' },
-        test: { name: 'demo', source: 'demo:test:200' },
         ood: [
-          { name: 'noise', source: at('noise') },
           { name: 'shapes', source: at('shapes') },
-          { name: 'blobs', source: 'blobs' },
+          { name: 'faded', source: at('faded') },
+          { name: 'drawn', source: 'demo:patterned:60' },
         ],
         seed: 3,
       }),
@@ -40,7 +34,7 @@ describe('report.html', () => {
     expect(stdout).to.include('report.html').and.include(`Next: open ${run()}/report.html`);
     const html = await report();
     const { sets }: Evaluation = JSON.parse(await readFile(at('run', 'results', 'summary.json'), 'utf8'));
-    expect(sets.map(({ ood }) => ood)).to.deep.equal(['blobs', 'noise', 'shapes', 'combined']);
+    expect(sets.map(({ ood }) => ood)).to.deep.equal(['drawn', 'faded', 'noise', 'shapes', 'combined']);
     const [, ...rows] = tableOf(html, 'Results by OOD set, in %');
     for (const [s, { ood, laOod, best, baselines }] of sets.entries())
       expect(rows[s].slice(0, 8)).to.deep.equal([
@@ -60,9 +54,9 @@ describe('report.html', () => {
 
   it('shows 16 images of each set, generated ones drawn again by their seed', async () => {
     const html = await report();
-    expect(html.match(/<img src="data:image\/webp;base64,/g)).to.have.length(4 * 16);
+    expect(html.match(/<img src="data:image\/webp;base64,/g)).to.have.length(5 * 16);
     expect(textOf(html)).to.not.include('are not shown');
-    expect(html).to.include('alt="noise, 00');
+    expect(html).to.include('alt="faded, 00');
   });
 
   it('is the same, byte by byte, when nothing has changed', async () => {
@@ -100,17 +94,17 @@ describe('report.html', () => {
   });
 
   it('says which sets have vanished or changed, and shows the others', async () => {
-    await rm(at('noise'), { recursive: true });
+    await rm(at('faded'), { recursive: true });
     await imageFolder(at('shapes'), 'demo:blank', 1);
     const { exitCode } = await laOod('evaluate', '--run', run());
     expect(exitCode).to.equal(0);
     const html = await report();
     expect(textOf(html)).to.include(
-      `The pictures of noise are not shown: ${at('noise')}: no such file or folder`,
+      `The pictures of faded are not shown: ${at('faded')}: no such file or folder`,
     );
     expect(textOf(html)).to.include('The pictures of shapes are not shown');
     expect(textOf(html)).to.include('is not what it was when its features were computed');
-    expect(html.match(/<img src=/g)).to.have.length(2 * 16);
+    expect(html.match(/<img src=/g)).to.have.length(3 * 16);
     expect(html.match(/class="no-picture"/g)).to.have.length(2 * 16);
   });
 });

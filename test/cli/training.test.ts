@@ -60,7 +60,7 @@ describe('la-ood train and cotrain', () => {
     expect((await json<TrainReport>(...tune('cut'))).done).equals('before');
     const best = Math.max(...whole.epochs.map(({ testAccuracy }) => testAccuracy));
     expect(whole.best.testAccuracy).equals(best);
-  }).timeout(120_000);
+  });
 
   it('trains the backbone together with detectors, and compares', async () => {
     mkdirSync(at('co'), { recursive: true });
@@ -84,7 +84,7 @@ describe('la-ood train and cotrain', () => {
     );
     expect(now.graph.node).deep.equals(old.graph.node);
     expect(now.graph.initializer).not.deep.equals(old.graph.initializer);
-  }).timeout(120_000);
+  });
 
   it('says in one line what is missing', async () => {
     const line = async (...args: string[]) => {
@@ -118,7 +118,7 @@ describe('la-ood train and cotrain', () => {
       /^1 epoch 1, step \d+: the loss is not finite any more; try --lr 10000000000000000000, or --clip 1$/,
     );
     expect(await line('cotrain', '--run', at('own'))).matches(/^1 \S+detectors\.onnx: is missing/);
-  }).timeout(60_000);
+  });
 });
 
 function checkpointIn(run: string): boolean {
