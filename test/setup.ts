@@ -11,12 +11,12 @@ fc.configureGlobal({ seed: Number(process.env.LA_OOD_SEED ?? 1) });
 // The command line is tested as it is shipped.
 if (isStale()) execFileSync('npm', ['run', '--silent', 'build'], { cwd: packageRoot, stdio: 'inherit' });
 
-// Where `cli/run-states.ts` keeps what several files begin with; the processes that run files side by side inherit the name.
-process.env.LA_OOD_RUN_STATES ??= mkdtempSync(join(tmpdir(), 'la-ood-run-states-'));
+// A folder of this run's own, for what several test files share; the processes that run files side by side inherit the name.
+process.env.LA_OOD_TEST_FOLDER ??= mkdtempSync(join(tmpdir(), 'la-ood-tests-'));
 
 /** Once, after all tests. */
 export function mochaGlobalTeardown(): void {
-  rmSync(process.env.LA_OOD_RUN_STATES!, { recursive: true, force: true });
+  rmSync(process.env.LA_OOD_TEST_FOLDER!, { recursive: true, force: true });
 }
 
 /** Whether something that a build reads is younger than the last file that a build writes. */

@@ -53,7 +53,7 @@ export function imagesOf(set: (typeof imageSets)[number]): Promise<string> {
 
 /** Has a folder made where nobody has made it yet; waits while another process is at it. */
 async function once(name: string, make: (folder: string) => Promise<unknown>): Promise<string> {
-  const folder = join(process.env.LA_OOD_RUN_STATES!, name);
+  const folder = join(process.env.LA_OOD_TEST_FOLDER!, name);
   const lock = `${folder}.lock`;
   await mkdir(join(folder, '..'), { recursive: true });
   while (!existsSync(folder)) {
