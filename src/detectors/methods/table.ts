@@ -11,6 +11,9 @@ import { gen } from './gen.ts';
 import { gradnorm } from './gradnorm.ts';
 import { klMatching } from './kl-matching.ts';
 import { knn } from './knn.ts';
+import { layerGaussians } from './layer-gaussians.ts';
+import { layerKnn } from './layer-knn.ts';
+import { layerSvms } from './layer-svms.ts';
 import { mahalanobis } from './mahalanobis.ts';
 import { mahalanobisPlusPlus } from './mahalanobis-plus-plus.ts';
 import { maxLogit } from './max-logit.ts';
@@ -50,6 +53,9 @@ export const methods: readonly Method[] = [
   fdbd,
   nci,
   gradnorm,
+  layerSvms,
+  layerGaussians,
+  layerKnn,
 ];
 
 /**
