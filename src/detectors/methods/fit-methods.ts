@@ -53,12 +53,14 @@ function refusalOf({ needs }: Method, training: Training): string | undefined {
 }
 
 function has(training: Training, need: Need): boolean {
-  const { width, head, layers, svms, isMultiLabel } = training.features;
+  const { width, head, labels, layers, svms, isMultiLabel } = training.features;
   switch (need) {
     case 'head input':
       return width !== undefined;
     case 'head':
       return head !== undefined;
+    case 'labels':
+      return labels !== undefined;
     case 'layers':
       return layers !== undefined;
     case 'one-class SVMs':
@@ -73,6 +75,7 @@ function has(training: Training, need: Need): boolean {
 const reasons: Readonly<Record<Need, string>> = {
   'head input': 'it needs what goes into a last linear layer, and the classifier has none',
   head: 'it needs the weights of a last linear layer, and the classifier has none',
+  labels: "it needs the class of each training image, and the set has no classes that are the classifier's",
   layers: 'it needs the pooled values of layers, and the features hold none',
   'one-class SVMs': 'it needs the one-class SVMs that la-ood fit fits',
   'one class an image': 'it takes a softmax, and classes do not exclude each other here (a sigmoid)',
