@@ -29,27 +29,21 @@ export async function fitMethods(
   const fitted: FittedByName[] = [];
   const refused: Refusal[] = [];
   for (const method of methods) {
-    const reason = refusalOf(method, training);
-    if (reason) refused.push({ method, reason });
-    else {
-      const start = performance.now();
-      try {
+    const start = performance.now();
+    try {
+      const missing = method.needs.find((need) => !has(training, need));
+      if (missing) refused.push({ method, reason: reasons[missing] });
+      else {
         const result = await method.fit(training, options);
         fitted.push({ ...result, method, seconds: (performance.now() - start) / 1000 });
-      } catch (error) {
-        if (!(error instanceof DetectorError)) throw error;
-        refused.push({ method, reason: error.message });
       }
+    } catch (error) {
+      if (!(error instanceof DetectorError)) throw error;
+      refused.push({ method, reason: error.message });
     }
     onFitted?.(method);
   }
   return { fitted, refused };
-}
-
-/** Why a method cannot be fitted on these features; undefined where nothing speaks against it. */
-function refusalOf({ needs }: Method, training: Training): string | undefined {
-  const missing = needs.find((need) => !has(training, need));
-  return missing && reasons[missing];
 }
 
 function has(training: Training, need: Need): boolean {
