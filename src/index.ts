@@ -74,7 +74,24 @@ export {
   type MethodResult,
   type SetResult,
 } from './evaluation/evaluate.ts';
-export { computeMetrics, type Metrics } from './evaluation/metrics.ts';
+export {
+  misclassifiedPanels,
+  type Panel,
+  panelsMarkdown,
+  panelsText,
+  panelWords,
+  setPanels,
+} from './evaluation/method-panels.ts';
+export {
+  type MethodResults,
+  type MethodScores,
+  type MethodTable,
+  measureMethods,
+  type SetKind,
+  setKinds,
+} from './evaluation/method-table.ts';
+export { computeMetrics, type MetricOptions, type Metrics } from './evaluation/metrics.ts';
+export { type Misclassification, misclassification } from './evaluation/misclassification.ts';
 export type { ScoredSet } from './evaluation/scored-set.ts';
 export { layerCsv, summaryCsv, summaryJson, summaryTable } from './evaluation/tables.ts';
 // ONNX graphs: files, and functions from graph to graph.

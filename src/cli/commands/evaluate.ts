@@ -1,6 +1,14 @@
-import { evaluateRun, RunFolder, summaryTable } from '../../index.ts';
+import {
+  evaluateRun,
+  misclassifiedPanels,
+  panelsText,
+  panelWords,
+  RunFolder,
+  summaryTable,
+} from '../../index.ts';
 import { command } from '../command.ts';
-import { atLeastOne, device, given, runOptions, runPath, seed } from '../options.ts';
+import { atLeastOne, compat, device, given, runOptions, runPath, seed } from '../options.ts';
+import { bold } from '../text.ts';
 
 export const evaluateCommand = command({
   name: 'evaluate',
@@ -29,18 +37,27 @@ export const evaluateCommand = command({
     },
     seed: { type: 'number', default: 0, describe: 'seed of that choice and of the resamples', check: seed },
     device,
+    compat,
   },
   async run(options, onProgress) {
     const path = runPath(options);
-    const { ind, ood, bootstrap, maxOod, seed, device } = options;
+    const { ind, ood, bootstrap, maxOod, seed, device, compat } = options;
     const resampling = bootstrap === undefined ? undefined : { resamples: bootstrap, seed };
     const { evaluation, files, warnings } = await RunFolder.use(path, (run) =>
-      evaluateRun(run, { ...given({ ind, ood, bootstrap: resampling }), maxOod, seed, device, onProgress }),
+      evaluateRun(run, {
+        ...given({ ind, ood, bootstrap: resampling, compat }),
+        maxOod,
+        seed,
+        device,
+        onProgress,
+      }),
     );
+    const misclassified = misclassifiedPanels(evaluation.methods);
     return {
       result: { run: path, files, warnings, ...evaluation },
       text: [
         summaryTable(evaluation),
+        ...misclassified.map((panel) => `\n${panelWords.misclassified}\n${panelsText([panel], bold)}`),
         ...warnings.map((warning) => `Note: ${warning}.`),
         `Wrote in ${path}: ${files.join(', ')}.`,
       ].join('\n'),

@@ -1,4 +1,5 @@
 import { escapeXml } from '../svg.ts';
+import { fpr95Convention } from '../tables.ts';
 import type { ReportContent } from './content.ts';
 import { fittingSection } from './fitting.ts';
 import { galleryRows, usualScores } from './gallery.ts';
@@ -45,7 +46,7 @@ ${facts(content)}
 <section id="verdicts" aria-labelledby="verdicts-title">
 <h2 id="verdicts-title">What is found, and what is not</h2>
 ${verdicts(sets, anchorOf)}
-${overviewTable(sets, anchorOf)}
+${overviewTable(sets, fpr95Convention(evaluation), anchorOf)}
 ${warningList(content.warnings)}
 ${words(content)}
 </section>

@@ -7,6 +7,7 @@ import { BACKBONE_KEY, detectorsOfModel } from '../../detectors/detectors-model.
 import { baselineScores } from '../../evaluation/baselines.ts';
 import { aurocChart } from '../../evaluation/chart.ts';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../../evaluation/evaluate.ts';
+import { methodsCsv } from '../../evaluation/method-panels.ts';
 import type { ScoredSet } from '../../evaluation/scored-set.ts';
 import { layerCsv, summaryCsv, summaryJson } from '../../evaluation/tables.ts';
 import { decodeModel } from '../../graph/read.ts';
@@ -23,9 +24,11 @@ import {
 import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { warningsOf } from './evaluation-warnings.ts';
+import { guardScores } from './guard-scores.ts';
 import { writeReport } from './report.ts';
+import { wrongImages } from './wrong-images.ts';
 
-export interface EvaluateRunOptions extends EvaluateOptions {
+export interface EvaluateRunOptions extends Omit<EvaluateOptions, 'guard' | 'methods'> {
   /** Name of the InD set; the one whose test features the run folder has, where absent. */
   readonly ind?: string;
   /** Names of the OOD sets; all that the run folder has test features of, where absent. */
@@ -80,17 +83,23 @@ export async function evaluateRun(
       try {
         const layers = detectors.map(({ tap }) => tap);
         const score = (file: string) => scoreFile(session, layers, file, backbone, onProgress);
-        const indScores = await score(ind);
+        const wrong = await wrongImages(run, ind);
+        const isWrong = wrong instanceof Uint8Array ? wrong : undefined;
+        const scored = await score(ind);
+        const indScores = { ...scored.scores, ...(isWrong && { isWrong }) };
         const oodScores: ScoredSet[] = [];
         for (const file of oods) oodScores.push((await score(file)).scores);
-        const named = indScores.layers.map(({ tap, index }) => ({ name: tap, index }));
-        result = evaluate(named, indScores.scores, oodScores, { ...evaluation, onProgress });
+        const named = scored.layers.map(({ tap, index }) => ({ name: tap, index }));
+        const guard = await guardScores(run, ind, oods, inputs, onProgress);
+        result = evaluate(named, indScores, oodScores, { ...evaluation, guard, onProgress });
         warnings = await warningsOf(result, ind, oods);
+        if (wrong && 'missing' in wrong)
+          warnings = [...warnings, `wrongly classified images are not told apart: ${wrong.missing}`];
         const tables = await writeTables(run, result);
-        const scores = { layers: named, ind: indScores.scores, oods: oodScores, options: evaluation };
-        const files = { ind, oods, hashes: inputs };
+        const scores = { layers: named, ind: indScores, oods: oodScores, options: evaluation };
+        const files = { ind, oods };
         const report = await writeReport(run, {
-          ...{ evaluation: result, warnings, detectors, scores, files, onProgress },
+          ...{ evaluation: result, warnings, detectors, scores, guard, files, onProgress },
         });
         return { outputs: [...tables, report], device: session.device };
       } finally {
@@ -147,6 +156,7 @@ async function writeTables(run: RunFolder, evaluation: Evaluation): Promise<stri
       layerCsv(set),
     ]),
     ['results/summary.csv', summaryCsv(evaluation)],
+    ['results/methods.csv', methodsCsv(evaluation.methods)],
     ['results/summary.json', summaryJson(evaluation)],
     ['results/auroc.svg', aurocChart(evaluation)],
   ];
