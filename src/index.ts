@@ -57,6 +57,7 @@ export {
   type LayerDetector,
   LayerFitter,
 } from './detectors/fit-layer.ts';
+export { methodNames } from './detectors/methods/table.ts';
 // Evaluation; higher scores are more OOD.
 export { baselineScores } from './evaluation/baselines.ts';
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/bootstrap.ts';

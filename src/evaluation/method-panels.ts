@@ -19,6 +19,8 @@ interface Cell {
 /** What the cells of panels say; goes with them wherever they are shown. */
 export const panelWords = {
   sets: 'AUROC / share of the set found where 5 % of the InD images are called OOD, in %; means are over the sets.',
+  tuned:
+    '†: its published figures are of settings that were chosen on validation OOD images; here it has the default ones.',
   misclassified:
     'AUROC of the images that the classifier gets wrong against those it gets right, and AURC (the mean share of wrong images among the n most trusted, over all n; lower is better), in %.',
 } as const;
@@ -149,8 +151,8 @@ function panel(
   return {
     title,
     columns,
-    rows: methods.map(({ name }, m) => ({
-      name,
+    rows: methods.map(({ name, isTuned }, m) => ({
+      name: isTuned ? `${name} †` : name,
       cells: cells[m].map(({ text, rank }, c) => ({ text, isBest: isTold && rank === best[c] })),
     })),
   };

@@ -22,6 +22,8 @@ export interface MeasuredSet {
 /** What a method says of the InD images, and of each set's; higher is more OOD. */
 export interface MethodScores {
   readonly name: string;
+  /** Whether its published figures are of settings that were chosen on validation OOD images. */
+  readonly isTuned?: boolean;
   readonly ind: Scores;
   /** For each set, in the order of the sets. */
   readonly sets: readonly Scores[];
@@ -32,6 +34,7 @@ export interface MethodScores {
 /** How well one method finds every set. */
 export interface MethodResults {
   readonly name: string;
+  readonly isTuned?: boolean;
   /** InD images that it was measured on. */
   readonly indImages: number;
   /** For each set, in the order of the sets. */
@@ -61,7 +64,7 @@ export function measureMethods(
   return {
     ind,
     sets,
-    methods: methods.map(({ name, ind, sets: scores, isWrong }): MethodResults => {
+    methods: methods.map(({ name, isTuned, ind, sets: scores, isWrong }): MethodResults => {
       const results = scores.map((ood) => {
         const metrics = computeMetrics(ind, ood, options);
         options.onProgress?.({ task: 'measure methods', done: ++done, total, unit: 'scores' });
@@ -70,6 +73,7 @@ export function measureMethods(
       const isMixed = isWrong?.includes(0) && isWrong.includes(1);
       return {
         name,
+        ...(isTuned && { isTuned }),
         indImages: ind.length,
         sets: results,
         means: meansByKind(sets, results),

@@ -8,6 +8,9 @@ import { msp } from './msp.ts';
 /** All methods, in the order of tables: of the logits, of the head input, of layers. */
 export const methods: readonly Method[] = [msp, energy, knn];
 
+/** What can be typed for a method. */
+export const methodNames: readonly string[] = methods.map(({ name }) => name);
+
 /**
  * The methods of these names, in the table's order; `all` stands for all.
  *

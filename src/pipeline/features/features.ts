@@ -6,6 +6,7 @@ import { openImageSet } from '../../../data/open.ts';
 import { undamaged } from '../../../data/undamaged.ts';
 import { RunError, UsageError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
+import type { SetKind } from '../../evaluation/method-table.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { Backbone } from './backbone.ts';
@@ -15,6 +16,8 @@ import { FeatureBlocks } from './feature-blocks.ts';
 export interface NamedSet {
   readonly name: string;
   readonly source: string;
+  /** Of an OOD set: how far it is from the InD set. */
+  readonly kind?: SetKind;
 }
 
 export interface FeatureOptions {
@@ -144,7 +147,7 @@ function corruptedSet({ images, named }: OpenSet): OpenSet {
 async function extractSet(
   run: RunFolder,
   backbone: Backbone,
-  { images, skipped, role, named: { name, source } }: OpenSet,
+  { images, skipped, role, named: { name, source, kind } }: OpenSet,
   { compat, seed = 0, orient, onProgress }: FeatureOptions,
 ): Promise<FeatureReport> {
   const set = fileName(name, role);
@@ -194,6 +197,7 @@ async function extractSet(
         outputs: [output],
         results: {
           role,
+          ...(kind && { kind }),
           images: images.length,
           source,
           ...(seed !== 0 && { seed }),
@@ -204,6 +208,7 @@ async function extractSet(
       };
     },
   });
+  if (kind) await run.amend(`features/${set}`, { kind });
   // Finding that nothing has changed takes time too.
   if (done === 'before')
     onProgress?.({ task: `features ${set}`, done: images.length, total: images.length, unit: 'images' });
