@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import { toCsv } from '../common/csv.ts';
 import type { Interval } from './bootstrap.ts';
-import type { Evaluation, LayerResult, MethodResult, SetResult } from './evaluate.ts';
+import { type Evaluation, GUARD, type LayerResult, type MethodResult, type SetResult } from './evaluate.ts';
 import type { Metrics } from './metrics.ts';
 
 /** What the two columns of false positive rates mean; goes with every table that shows them. */
@@ -31,7 +31,10 @@ export function guardNote({ sets: [{ guard }] }: Evaluation): string[] {
  * best of them, the guard where there is one, LA-OOD, and the baselines.
  */
 export function layerCsv(set: SetResult): string {
-  const metrics = ({ metrics: m }: MethodResult) => [m.fprAt95Tpr, m.auroc, m.auprOut, m.auprIn].map(percent);
+  const metrics = ({ name, metrics: of }: MethodResult) =>
+    (['fprAt95Tpr', 'auroc', 'auprOut', 'auprIn'] as const).map((key) =>
+      isComparable(name, key) ? percent(of[key]) : '',
+    );
   const layerRow = (layer: LayerResult) => [
     layer.index + 1,
     ...metrics(layer),
@@ -77,8 +80,10 @@ export function summaryCsv(evaluation: Evaluation): string {
         set.indCount,
         set.oodCount,
         name,
-        ...columns.map(({ key }) => percent(metrics[key])),
-        ...(withIntervals ? columns.flatMap(({ key }) => bounds(intervals?.[key])) : []),
+        ...columns.map(({ key }) => (isComparable(name, key) ? percent(metrics[key]) : '')),
+        ...(withIntervals
+          ? columns.flatMap(({ key }) => bounds(isComparable(name, key) ? intervals?.[key] : undefined))
+          : []),
       ]),
     ),
   ]);
@@ -146,8 +151,15 @@ function guardRow({ guard }: SetResult): MethodResult[] {
 
 /** The method's name and metrics, and below them their intervals where there are any. */
 function methodLines({ name, metrics, intervals }: MethodResult): string[][] {
-  const line = [name, ...columns.map(({ key }) => percent(metrics[key]))];
-  return intervals ? [line, ['', ...columns.map(({ key }) => bounds(intervals[key]).join('–'))]] : [line];
+  const line = [name, ...columns.map(({ key }) => (isComparable(name, key) ? percent(metrics[key]) : '–'))];
+  if (!intervals) return [line];
+  const within = columns.map(({ key }) => (isComparable(name, key) ? bounds(intervals[key]).join('–') : ''));
+  return [line, ['', ...within]];
+}
+
+/** Precision depends on how many images there are of each, and the guard has counts of its own. */
+export function isComparable(method: string, metric: keyof Metrics): boolean {
+  return method !== GUARD || !metric.startsWith('aupr');
 }
 
 /** Two decimals, without the sign. */

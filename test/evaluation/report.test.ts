@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { RandomState } from '../../src/common/random.ts';
 import { calibrate } from '../../src/evaluation/conformal.ts';
 import { evaluate, pairings } from '../../src/evaluation/evaluate.ts';
+import { setKinds } from '../../src/evaluation/method-table.ts';
 import { computeMetrics } from '../../src/evaluation/metrics.ts';
 import type { Gallery, ReportContent } from '../../src/evaluation/report/content.ts';
 import { reportHtml } from '../../src/evaluation/report/report.ts';
@@ -49,6 +50,29 @@ describe('the report', () => {
     );
     const found = `At 5 % false alarms LA-OOD finds ${(100 * (1 - metrics.fprAt95TprIndPositive)).toFixed(1)} %`;
     expect(textOf(html)).to.include(found);
+  });
+
+  it('has every method on every set, near and far apart, and on wrongly classified images', () => {
+    const content = contentOf('cifar10', ['svhn', 'tiny']);
+    const { methods } = content.evaluation;
+    const html = reportHtml(content);
+    const cells = (set: number) =>
+      methods.methods.map(({ sets }) => {
+        const { auroc, fprAt95TprIndPositive } = sets[set];
+        return `${(100 * auroc).toFixed(1)} / ${(100 - 100 * fprAt95TprIndPositive).toFixed(0)}`;
+      });
+    const [head, ...near] = tableOf(html, 'Near-OOD sets, method by method');
+    expect(head).to.deep.equal(['Method', 'svhn']);
+    expect(near.map(([, cell]) => cell)).to.deep.equal(cells(0));
+    expect(tableOf(html, 'Far-OOD sets, method by method').map(([name]) => name)).to.deep.equal([
+      'Method',
+      'LA-OOD',
+      'MSP',
+    ]);
+    const [, ...wrong] = tableOf(html, 'Wrongly classified InD images, method by method');
+    expect(wrong.map(([, auroc]) => auroc)).to.deep.equal(
+      methods.methods.map(({ misclassified }) => (100 * misclassified!.auroc).toFixed(1)),
+    );
   });
 
   it('says what makes the numbers doubtful', () => {
@@ -159,8 +183,11 @@ function contentOf(
     layers: layers.map((_, l) => scores(count, seed / 4, 31 * seed + l)),
     baselines: { MSP: scores(count, seed / 3, 1000 + seed) },
   });
-  const known = set(ind, 0);
-  const others = ood.map((name, s) => set(name, s + 1));
+  const known = {
+    ...set(ind, 0),
+    isWrong: Uint8Array.from({ length: count }, (_, i) => Number(i % 9 === 0)),
+  };
+  const others = ood.map((name, s) => ({ ...set(name, s + 1), kind: setKinds[s % 2] }));
   const gallery = ({ name, layers }: ScoredSet): Gallery => {
     const image = (index: number) => ({
       ...{ index, name: `${layer}.png`, predicted: layer, confidence: 0.5, actual: `${layer} too` },

@@ -1,6 +1,5 @@
-import { GUARD } from '../evaluate.ts';
 import { escapeXml } from '../svg.ts';
-import { bounds, columns, percent } from '../tables.ts';
+import { bounds, columns, isComparable, percent } from '../tables.ts';
 import type { Gallery } from './content.ts';
 import { galleryRows, type UsualScores } from './gallery.ts';
 import { tint } from './heat-map.ts';
@@ -66,9 +65,9 @@ function methodTable({ result, methods }: ComparedSet, id: string): string {
   );
 }
 
-/** A metric with its interval where there is one; precision depends on how many images there are of each, so not the guard's. */
+/** A metric with its interval where there is one. */
 function metric({ name, metrics, intervals }: Method, key: keyof Method['metrics']): string {
-  if (name === GUARD && key.startsWith('aupr')) return '–';
+  if (!isComparable(name, key)) return '–';
   const interval = intervals ? `<br><small>${bounds(intervals[key]).join('–')}</small>` : '';
   return `${percent(metrics[key])}${interval}`;
 }
