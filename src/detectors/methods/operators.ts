@@ -82,13 +82,14 @@ export function addNormalised(nodes: NodeScope, rows: string): string {
 /** Shorter rows are not made longer. */
 const LEAST_LENGTH = 1e-12;
 
-/** `addNormalised` of arrays, in place: n × width, row-major. */
+/** `addNormalised` of an array: n × width, row-major. */
 export function normalise(rows: Float32Array, width: number): Float32Array {
+  const normalised = new Float32Array(rows.length);
   for (let first = 0; first < rows.length; first += width) {
     let sum = 0;
     for (let j = first; j < first + width; j++) sum += rows[j] * rows[j];
     const scale = 1 / Math.max(Math.sqrt(sum), LEAST_LENGTH);
-    for (let j = first; j < first + width; j++) rows[j] *= scale;
+    for (let j = first; j < first + width; j++) normalised[j] = rows[j] * scale;
   }
-  return rows;
+  return normalised;
 }
