@@ -78,7 +78,6 @@ export {
 export {
   misclassifiedPanels,
   type Panel,
-  panelsMarkdown,
   panelsText,
   panelWords,
   setPanels,
@@ -93,6 +92,8 @@ export {
 } from './evaluation/method-table.ts';
 export { computeMetrics, type MetricOptions, type Metrics } from './evaluation/metrics.ts';
 export { type Misclassification, misclassification } from './evaluation/misclassification.ts';
+export { type OpenOodName, openOodNames } from './evaluation/openood/protocol.ts';
+export { openOodText } from './evaluation/openood/tables.ts';
 export type { ScoredSet } from './evaluation/scored-set.ts';
 export { layerCsv, summaryCsv, summaryJson, summaryTable } from './evaluation/tables.ts';
 // ONNX graphs: files, and functions from graph to graph.
@@ -107,6 +108,11 @@ export { exposeTaps, getMetadata, pruneUnused, setMetadata } from './graph/rewri
 export { inferShapes, type ValueType } from './graph/shapes.ts';
 export { encodeModel, writeModel } from './graph/write.ts';
 // The steps, from a classifier to a table of results, and what looks at their files.
+export {
+  benchmarkOpenOod,
+  type OpenOodOptions,
+  type OpenOodReport,
+} from './pipeline/benchmark/openood.ts';
 export { adoptClassifier } from './pipeline/classifier/adopt-classifier.ts';
 export { exportCheckpoint } from './pipeline/classifier/export-checkpoint.ts';
 export {

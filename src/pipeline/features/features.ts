@@ -1,4 +1,5 @@
 import { writeFeatures } from '../../../converters/hdf5/write-features.ts';
+import { asStored } from '../../../data/as-stored.ts';
 import { batches } from '../../../data/batches.ts';
 import { corruptedSample, probedCorruptions } from '../../../data/derived/corrupted-sample.ts';
 import type { ImageSet } from '../../../data/image-set.ts';
@@ -18,6 +19,8 @@ export interface NamedSet {
   readonly source: string;
   /** Of an OOD set: how far it is from the InD set. */
   readonly kind?: SetKind;
+  /** Its images are in the classifier's size already, and are not resized and cropped. */
+  readonly asStored?: boolean;
 }
 
 export interface FeatureOptions {
@@ -135,7 +138,8 @@ async function open(
   { compat, seed = 0, orient, skipDamaged, onProgress }: FeatureOptions,
 ): Promise<OpenSet> {
   const name = fileName(named.name, role);
-  const images = await openImageSet(named.source, { name, seed, compat, orient });
+  const opened = await openImageSet(named.source, { name, seed, compat, orient });
+  const images = named.asStored ? asStored(opened) : opened;
   return { ...(skipDamaged ? await undamaged(images, onProgress) : { images }), role, named };
 }
 
