@@ -26,6 +26,7 @@ import { relativeMahalanobis } from './relative-mahalanobis.ts';
 import { residual } from './residual.ts';
 import { scale } from './scale.ts';
 import { she } from './she.ts';
+import { temperatureScaling } from './temperature-scaling.ts';
 import { vim } from './vim.ts';
 
 /** All methods, in the order of tables: of the logits, of the head input, of layers. */
@@ -34,6 +35,7 @@ export const methods: readonly Method[] = [
   maxLogit,
   energy,
   gen,
+  temperatureScaling,
   entropy,
   klMatching,
   knn,
