@@ -1,4 +1,5 @@
 import { writeFeatures } from '../../../converters/hdf5/write-features.ts';
+import { asStored } from '../../../data/as-stored.ts';
 import { batches } from '../../../data/batches.ts';
 import { corruptedSample, probedCorruptions } from '../../../data/derived/corrupted-sample.ts';
 import type { ImageSet } from '../../../data/image-set.ts';
@@ -6,6 +7,7 @@ import { openImageSet } from '../../../data/open.ts';
 import { undamaged } from '../../../data/undamaged.ts';
 import { RunError, UsageError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
+import type { SetKind } from '../../evaluation/method-table.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { Backbone } from './backbone.ts';
@@ -15,6 +17,10 @@ import { FeatureBlocks } from './feature-blocks.ts';
 export interface NamedSet {
   readonly name: string;
   readonly source: string;
+  /** Of an OOD set: how far it is from the InD set. */
+  readonly kind?: SetKind;
+  /** Its images are in the classifier's size already, and are not resized and cropped. */
+  readonly asStored?: boolean;
 }
 
 export interface FeatureOptions {
@@ -132,7 +138,8 @@ async function open(
   { compat, seed = 0, orient, skipDamaged, onProgress }: FeatureOptions,
 ): Promise<OpenSet> {
   const name = fileName(named.name, role);
-  const images = await openImageSet(named.source, { name, seed, compat, orient });
+  const opened = await openImageSet(named.source, { name, seed, compat, orient });
+  const images = named.asStored ? asStored(opened) : opened;
   return { ...(skipDamaged ? await undamaged(images, onProgress) : { images }), role, named };
 }
 
@@ -144,7 +151,7 @@ function corruptedSet({ images, named }: OpenSet): OpenSet {
 async function extractSet(
   run: RunFolder,
   backbone: Backbone,
-  { images, skipped, role, named: { name, source } }: OpenSet,
+  { images, skipped, role, named: { name, source, kind } }: OpenSet,
   { compat, seed = 0, orient, onProgress }: FeatureOptions,
 ): Promise<FeatureReport> {
   const set = fileName(name, role);
@@ -194,6 +201,7 @@ async function extractSet(
         outputs: [output],
         results: {
           role,
+          ...(kind && { kind }),
           images: images.length,
           source,
           ...(seed !== 0 && { seed }),
@@ -204,6 +212,7 @@ async function extractSet(
       };
     },
   });
+  if (kind) await run.amend(`features/${set}`, { kind });
   // Finding that nothing has changed takes time too.
   if (done === 'before')
     onProgress?.({ task: `features ${set}`, done: images.length, total: images.length, unit: 'images' });
