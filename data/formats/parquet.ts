@@ -4,6 +4,7 @@ import { type ByteSource, memorySource, sha256Of } from '../files/byte-source.ts
 import type { FileTree } from '../files/file-tree.ts';
 import { Names } from '../files/names.ts';
 import { allFiles, type ImageFiles } from '../image-files.ts';
+import { kindBytes } from '../image-kind.ts';
 import { ParquetFile, type RowGroup } from './parquet-file.ts';
 
 /** A row group's images are unpacked together, and those of two groups are kept: that of the last and of the next images. */
@@ -85,6 +86,7 @@ function rowTree(
     names,
     describe,
     read,
+    head: async (index) => (await read(index)).subarray(0, kindBytes),
     open: async (index) => memorySource(describe(index), [await read(index)]),
     async fingerprint(files) {
       const hash = createHash('sha256');

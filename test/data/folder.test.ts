@@ -120,7 +120,7 @@ describe('A folder of images', () => {
     const messages = {
       empty: /empty: holds no images; expected files that end in \.jpg/,
       mixed: /mixed: holds images directly \(a\.png\) and in sub-folders \(class\/b\.png\)/,
-      'weights.bin': /weights\.bin: is not a set of images/,
+      'weights.bin': /weights\.bin: is text, not a set of images/,
       mixd: /mixd: no such file or folder, and no built-in set; did you mean .*mixed\?/,
       'mixed:train': /train: no such file or folder/,
     };

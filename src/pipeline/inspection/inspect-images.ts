@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { contactSheet } from '../../../data/contact-sheet.ts';
-import { isImageName } from '../../../data/decode.ts';
+import { isImageName } from '../../../data/image-kind.ts';
 import type { ImageSet } from '../../../data/image-set.ts';
 import { openImageSet } from '../../../data/open.ts';
 import { randomNumbers } from '../../../data/subset.ts';
