@@ -2,6 +2,7 @@
 import { endWorkers } from '../index.ts';
 import { type Call, calledCommand, parseCommandLine } from './command-line.ts';
 import { describeFailure } from './failure.ts';
+import { LeftOutFiles } from './left-out.ts';
 import { progressDisplay } from './progress.ts';
 
 /** What a program exits with that was ended by a signal: 128 and the signal's number. */
@@ -34,15 +35,17 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function execute({ command, values }: Call): Promise<number> {
   const show = values.quiet ? () => {} : progress.show.bind(progress);
-  const { result, text, next, failure } = await command.run(values as never, show);
+  const sets = new LeftOutFiles();
+  const { result, text, next, failure } = await command.run(values as never, show, sets.take);
   progress.stop();
-  if (values.json) print(JSON.stringify(result, null, 2));
+  if (values.json) print(JSON.stringify({ ...result, ...sets.result() }, null, 2));
   else {
-    print(text);
+    print([text, ...sets.lines()].join('\n'));
     if (next && !values.quiet) print(`\n${next}`);
   }
   if (failure) complain(failure);
-  return failure ? 1 : 0;
+  if (failure) return 1;
+  return values.strict && !sets.isEmpty ? 3 : 0;
 }
 
 function print(text: string): void {

@@ -42,7 +42,7 @@ export const featuresCommand = command({
     ...imageOptions,
     ...classifierOptions,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
     const { ind, train, test, ood = [], device, batch, seed, compat, exifOrientation, skipDamaged } = options;
     const { path, adopt } = classifierRun('features', options);
     if (!train && !test && ood.length === 0)
@@ -60,6 +60,7 @@ export const featuresCommand = command({
         device,
         seed,
         onProgress,
+        onLeftOut,
       });
     });
     return {

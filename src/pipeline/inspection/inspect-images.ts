@@ -2,9 +2,9 @@ import { extname } from 'node:path';
 import { contactSheet } from '../../../data/contact-sheet.ts';
 import { isImageName } from '../../../data/image-kind.ts';
 import type { ImageSet } from '../../../data/image-set.ts';
-import { openImageSet } from '../../../data/open.ts';
 import { randomNumbers } from '../../../data/subset.ts';
 import { writeAtomically } from '../../common/files.ts';
+import { type OnLeftOut, openImages } from '../open-images.ts';
 
 /** Images whose sizes are looked up. */
 const sampled = 1000;
@@ -37,6 +37,7 @@ export interface InspectImagesOptions {
   readonly sheet?: string;
   /** Seed of the choice of images, and of generated sets; 0 if not given. */
   readonly seed?: number;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 /**
@@ -46,9 +47,9 @@ export interface InspectImagesOptions {
  */
 export async function inspectImages(
   spec: string,
-  { sheet, seed = 0 }: InspectImagesOptions,
+  { sheet, seed = 0, onLeftOut }: InspectImagesOptions,
 ): Promise<ImagesInspection> {
-  const set = await openImageSet(spec, { seed });
+  const { images: set } = await openImages(spec, { seed, onLeftOut });
   if (sheet !== undefined) await writeAtomically(sheet, await contactSheet(set, seed));
   const endings = countEndings(set);
   const { sizes, measured } = await countSizes(set, seed);
@@ -70,8 +71,9 @@ function countEndings({ length, imageName }: ImageSet): Record<string, number> {
   const endings: Record<string, number> = {};
   for (let i = 0; i < length; i++) {
     const name = imageName(i);
-    if (!isImageName(name)) continue;
-    const ending = extname(name).toLowerCase();
+    // Images in arrays are named by their numbers.
+    if (/^\d+$/.test(name.replace(/^.*\//, ''))) continue;
+    const ending = isImageName(name) ? extname(name).toLowerCase() : 'of another name';
     endings[ending] = (endings[ending] ?? 0) + 1;
   }
   return endings;
