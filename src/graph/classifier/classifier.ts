@@ -4,6 +4,7 @@ import { freshNames, renameValues } from '../names.ts';
 import { ElementType, type ModelProto } from '../onnx.ts';
 import { pruneUnused } from '../rewrite.ts';
 import { inferShapes } from '../shapes.ts';
+import { flowNodes } from './image-flow.ts';
 import { imageInput, type Layout } from './image-input.ts';
 import { findLogits } from './logits.ts';
 
@@ -49,7 +50,8 @@ const BATCH = 'batch';
  * what an output's softmax is of.
  *
  * @param where the file, for errors
- * @throws GraphError where input or output are something else, or there are several outputs to choose from
+ * @throws GraphError where input or output are something else, do not depend on each other, or there are several outputs to
+ *   choose from
  */
 export function describeClassifier(
   model: ModelProto,
@@ -64,6 +66,7 @@ export function describeClassifier(
       'classifiers of RGB images are guarded, of three',
     );
   const { value, classes } = findLogits(model, where, output);
+  flowNodes(model, name, value, where);
   return {
     input: name,
     layout,
