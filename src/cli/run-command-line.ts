@@ -1,5 +1,6 @@
 import { type Call, calledCommand, parseCommandLine } from './command-line.ts';
 import { describeFailure } from './failure.ts';
+import { LeftOutFiles } from './left-out.ts';
 import type { ProgressDisplay } from './progress.ts';
 
 /** What a command line writes to. */
@@ -39,15 +40,17 @@ export async function runCommandLine(
 
 async function execute({ command, values }: Call, { stdout, stderr, progress }: Terminal): Promise<number> {
   const show = values.quiet ? () => {} : progress.show.bind(progress);
-  const { result, text, next, failure } = await command.run(values as never, show);
+  const sets = new LeftOutFiles();
+  const { result, text, next, failure } = await command.run(values as never, show, sets.take);
   progress.stop();
-  if (values.json) writeLine(stdout, JSON.stringify(result, null, 2));
+  if (values.json) writeLine(stdout, JSON.stringify({ ...result, ...sets.result() }, null, 2));
   else {
-    writeLine(stdout, text);
+    writeLine(stdout, [text, ...sets.lines()].join('\n'));
     if (next && !values.quiet) writeLine(stdout, `\n${next}`);
   }
   if (failure) writeLine(stderr, failure);
-  return failure ? 1 : 0;
+  if (failure) return 1;
+  return values.strict && !sets.isEmpty ? 3 : 0;
 }
 
 function writeLine(stream: NodeJS.WritableStream, text: string): void {

@@ -74,7 +74,13 @@ describe('la-ood: usage', () => {
       ['features --run x', 'la-ood features: no set was given; name one with --train, --test or --ood'],
     ]) {
       const { command, values } = parseCommandLine(line.split(' '))!;
-      const error = await command.run(values as never, () => {}).catch((error: Error) => error);
+      const error = await command
+        .run(
+          values as never,
+          () => {},
+          () => {},
+        )
+        .catch((error: Error) => error);
       expect(error).to.be.instanceOf(UsageError).with.property('message', message);
     }
   });

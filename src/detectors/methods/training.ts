@@ -2,7 +2,7 @@ import { DetectorError } from '../../common/errors.ts';
 import { RandomState } from '../../common/random.ts';
 import type { LinearHead } from '../../graph/classifier/classifier.ts';
 import type { LayerDetector } from '../fit-layer.ts';
-import type { TapGroup } from '../layer-detectors.ts';
+import { groupTaps, sideBySide, type TapGroup } from '../layer-detectors.ts';
 
 /** Features of training images, read in blocks of rows; where they lie is not this folder's matter. */
 export interface TrainingFeatures {
@@ -20,10 +20,17 @@ export interface TrainingFeatures {
   logits(start: number, count: number): Float32Array;
   /** The same: `count × width`. */
   headInput(start: number, count: number): Float32Array;
-  /** Groups of neighbouring taps, one after the other; absent where there are no layers. */
-  readonly layers?: () => AsyncIterable<TapGroup>;
+  /** The network's taps; absent where the features hold none. */
+  readonly layers?: TrainingLayers;
   /** The run's one-class SVMs. */
   readonly svms?: readonly LayerDetector[];
+}
+
+/** Pooled values of taps, in the network's order. */
+export interface TrainingLayers {
+  readonly widths: ReadonlyMap<string, number>;
+  /** All rows of one: images × width. */
+  read(tap: string): Float32Array;
 }
 
 /** Rows of a value. */
@@ -71,6 +78,19 @@ export class Training {
   /** The head inputs, block by block. */
   *headInputs(): Generator<Rows> {
     yield* this.#blocks(this.width, (start, count) => this.features.headInput(start, count));
+  }
+
+  /** Groups of neighbouring taps, one after the other. */
+  async *groups(): AsyncGenerator<TapGroup> {
+    const { widths, read } = this.features.layers!;
+    const taps = [...widths];
+    for (const group of groupTaps([...widths.values()])) {
+      const names = group.map((at) => taps[at][0]);
+      const own = group.map((at) => taps[at][1]);
+      const features = sideBySide(names.map(read), own);
+      const width = own.reduce((sum, size) => sum + size, 0);
+      yield { taps: names, features, width, labels: this.labels, classes: this.classes };
+    }
   }
 
   /** The class of each image: its label where labels are known, else the class that the classifier predicts. */
