@@ -2,11 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { packageRoot } from '../src/common/package-root.ts';
-
-// Property tests draw the same cases in every run, so that a failure is a change's; LA_OOD_SEED draws others.
-fc.configureGlobal({ seed: Number(process.env.LA_OOD_SEED ?? 1) });
 
 // The command line is tested as it is shipped.
 if (isStale()) execFileSync('npm', ['run', '--silent', 'build'], { cwd: packageRoot, stdio: 'inherit' });
