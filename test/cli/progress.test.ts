@@ -69,7 +69,7 @@ describe('la-ood: progress', () => {
     for (const [a, b] of [times, times.slice(1)])
       expect((b - a) / 1000)
         .above(4)
-        .and.below(15);
+        .and.below(60);
   });
 
   it('is told by every command that may take long, beside pure JSON', async () => {

@@ -1,13 +1,12 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { TrainReport } from '../../src/index.ts';
 import { readModel, writeModel } from '../../src/index.ts';
 import { openTrainingBackend } from '../../src/training/backend.ts';
 import { smallBackbone } from '../training/networks.ts';
 import { temporaryFolder } from './files.ts';
-import { json, laOod, start } from './run.ts';
+import { json, laOod, start, until } from './run.ts';
 
 /** What trains where nothing is said: plain JavaScript where the tests run with Node alone. */
 const { name: engine, warning } = openTrainingBackend();
@@ -125,9 +124,4 @@ function checkpointIn(run: string): boolean {
   if (!existsSync(run)) return false;
   const folder = readdirSync(run).find((file) => file.startsWith('.train.'));
   return folder !== undefined && existsSync(join(run, folder, 'checkpoint.onnx'));
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (const begin = Date.now(); !holds(); await sleep(10))
-    if (Date.now() - begin > 30_000) throw new Error('nothing happened for 30 s');
 }
