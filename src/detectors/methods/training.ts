@@ -148,13 +148,21 @@ export class Training {
     for (let start = 0; start < this.count; start += most) {
       const count = Math.min(most, this.count - start);
       const values = read(start, count);
-      if (!values.every(Number.isFinite))
-        throw new DetectorError(
-          `training image ${start + Math.floor(values.findIndex((value) => !Number.isFinite(value)) / width)}`,
-          'a feature is not a finite number',
-          'look for images or weights that are not finite',
-        );
+      checkFinite(values, start, width);
       yield { start, count, values };
     }
   }
+}
+
+function checkFinite(values: Float32Array, start: number, width: number): void {
+  // 0 for finite numbers; NaN stays.
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] * 0;
+  if (sum === 0) return;
+  const image = start + Math.floor(values.findIndex((value) => !Number.isFinite(value)) / width);
+  throw new DetectorError(
+    `training image ${image}`,
+    'a feature is not a finite number',
+    'look for images or weights that are not finite',
+  );
 }
