@@ -36,6 +36,11 @@ export const featuresCommand = command({
       array: true,
       describe: `OOD images: [NAME=]SET … A set is ${setForms}`,
     },
+    deviations: {
+      type: 'string',
+      array: true,
+      describe: "taps whose standard deviation over positions is stored beside the mean; 'all' of them",
+    },
     device,
     seed: { type: 'number', describe: 'seed of generated sets', default: 0, check: seed },
     compat,
@@ -43,7 +48,8 @@ export const featuresCommand = command({
     ...classifierOptions,
   },
   async run(options, onProgress) {
-    const { ind, train, test, ood = [], device, batch, seed, compat, exifOrientation, skipDamaged } = options;
+    const { ind, train, test, ood = [], deviations, device, batch, seed, compat } = options;
+    const { exifOrientation, skipDamaged } = options;
     const { path, adopt } = classifierRun('features', options);
     if (!train && !test && ood.length === 0)
       throw new UsageError('la-ood features', 'no set was given', 'name one with --train, --test or --ood');
@@ -57,6 +63,7 @@ export const featuresCommand = command({
       return extractFeatures(run, {
         ...sets,
         ...given({ batch, compat, skipDamaged, orient: exifOrientation }),
+        ...given({ deviations: deviations?.includes('all') ? ('all' as const) : deviations }),
         device,
         seed,
         onProgress,
