@@ -60,6 +60,9 @@ export const methods: readonly Method[] = [
   layerKnn,
 ];
 
+/** What can be typed for a method. */
+export const methodNames: readonly string[] = methods.map(({ name }) => name);
+
 /**
  * The methods of these names, in the table's order; `all` stands for all.
  *

@@ -1,12 +1,13 @@
 import { writeFeatures } from '../../../converters/hdf5/write-features.ts';
+import { asStored } from '../../../data/as-stored.ts';
 import { batches } from '../../../data/batches.ts';
 import { corruptedSample, probedCorruptions } from '../../../data/derived/corrupted-sample.ts';
 import type { ImageSet } from '../../../data/image-set.ts';
-import { openImageSet } from '../../../data/open.ts';
-import { undamaged } from '../../../data/undamaged.ts';
 import { RunError, UsageError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
+import type { SetKind } from '../../evaluation/method-table.ts';
 import type { DeviceName } from '../../runtime/device.ts';
+import { type OnLeftOut, openImages } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { Backbone } from './backbone.ts';
 import { FeatureBlocks } from './feature-blocks.ts';
@@ -15,6 +16,10 @@ import { FeatureBlocks } from './feature-blocks.ts';
 export interface NamedSet {
   readonly name: string;
   readonly source: string;
+  /** Of an OOD set: how far it is from the InD set. */
+  readonly kind?: SetKind;
+  /** Its images are in the classifier's size already, and are not resized and cropped. */
+  readonly asStored?: boolean;
 }
 
 export interface FeatureOptions {
@@ -37,6 +42,7 @@ export interface FeatureOptions {
   /** Leaves out the images that cannot be decoded, where they would end the work. */
   readonly skipDamaged?: boolean;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 /** What a set is for; `corrupted` are training images that something was done to, for the probes of a guard. */
@@ -131,11 +137,13 @@ interface OpenSet {
 async function open(
   named: NamedSet,
   role: Role,
-  { compat, seed = 0, orient, skipDamaged, onProgress }: FeatureOptions,
+  { compat, seed = 0, orient, skipDamaged, onProgress, onLeftOut }: FeatureOptions,
 ): Promise<OpenSet> {
   const name = fileName(named.name, role);
-  const images = await openImageSet(named.source, { name, seed, compat, orient });
-  return { ...(skipDamaged ? await undamaged(images, onProgress) : { images }), role, named };
+  const reading = { seed, compat, orient, skipDamaged };
+  const opened = await openImages(named.source, { name, ...reading, onProgress, onLeftOut });
+  const images = named.asStored ? asStored(opened.images) : opened.images;
+  return { ...opened, images, role, named };
 }
 
 function corruptedSet({ images, named }: OpenSet): OpenSet {
@@ -146,7 +154,7 @@ function corruptedSet({ images, named }: OpenSet): OpenSet {
 async function extractSet(
   run: RunFolder,
   backbone: Backbone,
-  { images, skipped, role, named: { name, source } }: OpenSet,
+  { images, skipped, role, named: { name, source, kind } }: OpenSet,
   { compat, seed = 0, orient, onProgress }: FeatureOptions,
 ): Promise<FeatureReport> {
   const set = fileName(name, role);
@@ -196,16 +204,19 @@ async function extractSet(
         outputs: [output],
         results: {
           role,
+          ...(kind && { kind }),
           images: images.length,
           source,
           ...(seed !== 0 && { seed }),
           ...(skipped && { skipped }),
+          ...(images.leftOut && { leftOut: images.leftOut }),
           ...(comparable && { accuracy: correct / images.length, classes: images.classes }),
         },
         device: await backbone.device(),
       };
     },
   });
+  if (kind) await run.amend(`features/${set}`, { kind });
   // Finding that nothing has changed takes time too.
   if (done === 'before')
     onProgress?.({ task: `features ${set}`, done: images.length, total: images.length, unit: 'images' });
