@@ -11,6 +11,7 @@ import { folder } from './folder.ts';
 import { growth } from './growth.ts';
 import { guard } from './guard.ts';
 import { machineFacts } from './machine.ts';
+import { methods } from './methods.ts';
 import { score } from './score.ts';
 import { scoring } from './scoring.ts';
 import { training } from './training.ts';
@@ -26,6 +27,7 @@ const benches: Readonly<Record<string, Bench>> = {
   scoring,
   guard,
   score,
+  methods,
   training,
   'fine-tuning': fineTuning,
 };
