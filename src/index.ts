@@ -17,7 +17,7 @@ export type { DownloadOptions, RemoteFile } from '../data/download/download-file
 export { type ManualSource, manualSources, type Source, sources } from '../data/download/sources.ts';
 export { type Hdf5ImageOptions, writeHdf5Images } from '../data/formats/write-hdf5.ts';
 export { generatedNames } from '../data/generated/generated-set.ts';
-export type { Geometry, Image, ImageSet, ImageSize } from '../data/image-set.ts';
+export type { Geometry, Image, ImageSet, ImageSize, LeftOut } from '../data/image-set.ts';
 export { type OpenOptions, openImageSet } from '../data/open.ts';
 export { filterNames } from '../data/resampling/filters.ts';
 // Backbones.
@@ -175,6 +175,7 @@ export {
   type ModelInspection,
   type RunInspection,
 } from './pipeline/inspection/inspect.ts';
+export type { OnLeftOut } from './pipeline/open-images.ts';
 export { type ServedPage, type ServePageOptions, servePage } from './pipeline/page/serve-page.ts';
 export { type WrittenPage, writePage } from './pipeline/page/write-page.ts';
 export { RunFolder, type Step, type StepRecord } from './pipeline/run-folder.ts';

@@ -45,7 +45,7 @@ export const featuresCommand = command({
     ...imageOptions,
     ...classifierOptions,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
     const { ind, train, test, ood = [], device, batch, seed, compat, exifOrientation, skipDamaged } = options;
     const { path, adopt } = classifierRun('features', options);
     if (!train && !test && ood.length === 0)
@@ -63,6 +63,7 @@ export const featuresCommand = command({
         device,
         seed,
         onProgress,
+        onLeftOut,
       });
     });
     return {

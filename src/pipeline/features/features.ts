@@ -3,12 +3,11 @@ import { asStored } from '../../../data/as-stored.ts';
 import { batches } from '../../../data/batches.ts';
 import { corruptedSample, probedCorruptions } from '../../../data/derived/corrupted-sample.ts';
 import type { ImageSet } from '../../../data/image-set.ts';
-import { openImageSet } from '../../../data/open.ts';
-import { undamaged } from '../../../data/undamaged.ts';
 import { RunError, UsageError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { SetKind } from '../../evaluation/method-table.ts';
 import type { DeviceName } from '../../runtime/device.ts';
+import { type OnLeftOut, openImages } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { Backbone } from './backbone.ts';
 import { FeatureBlocks } from './feature-blocks.ts';
@@ -41,6 +40,7 @@ export interface FeatureOptions {
   /** Leaves out the images that cannot be decoded, where they would end the work. */
   readonly skipDamaged?: boolean;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 /** What a set is for; `corrupted` are training images that something was done to, for the probes of a guard. */
@@ -135,12 +135,13 @@ interface OpenSet {
 async function open(
   named: NamedSet,
   role: Role,
-  { compat, seed = 0, orient, skipDamaged, onProgress }: FeatureOptions,
+  { compat, seed = 0, orient, skipDamaged, onProgress, onLeftOut }: FeatureOptions,
 ): Promise<OpenSet> {
   const name = fileName(named.name, role);
-  const opened = await openImageSet(named.source, { name, seed, compat, orient });
-  const images = named.asStored ? asStored(opened) : opened;
-  return { ...(skipDamaged ? await undamaged(images, onProgress) : { images }), role, named };
+  const reading = { seed, compat, orient, skipDamaged };
+  const opened = await openImages(named.source, { name, ...reading, onProgress, onLeftOut });
+  const images = named.asStored ? asStored(opened.images) : opened.images;
+  return { ...opened, images, role, named };
 }
 
 function corruptedSet({ images, named }: OpenSet): OpenSet {
@@ -206,6 +207,7 @@ async function extractSet(
           source,
           ...(seed !== 0 && { seed }),
           ...(skipped && { skipped }),
+          ...(images.leftOut && { leftOut: images.leftOut }),
           ...(comparable && { accuracy: correct / images.length, classes: images.classes }),
         },
         device: await backbone.device(),
