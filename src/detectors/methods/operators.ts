@@ -82,14 +82,21 @@ export function addNormalised(nodes: NodeScope, rows: string): string {
 /** Shorter rows are not made longer. */
 const LEAST_LENGTH = 1e-12;
 
-/** `addNormalised` of an array: n × width, row-major. */
-export function normalise(rows: Float32Array, width: number): Float32Array {
-  const normalised = new Float32Array(rows.length);
+/**
+ * `addNormalised` of an array: n × width, row-major.
+ *
+ * @param into where the result goes; an array of its own where absent
+ */
+export function normalise(
+  rows: Float32Array,
+  width: number,
+  into: Float32Array = new Float32Array(rows.length),
+): Float32Array {
   for (let first = 0; first < rows.length; first += width) {
     let sum = 0;
     for (let j = first; j < first + width; j++) sum += rows[j] * rows[j];
     const scale = 1 / Math.max(Math.sqrt(sum), LEAST_LENGTH);
-    for (let j = first; j < first + width; j++) normalised[j] = rows[j] * scale;
+    for (let j = first; j < first + width; j++) into[j] = rows[j] * scale;
   }
-  return normalised;
+  return into;
 }
