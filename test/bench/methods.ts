@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path';
 import { UsageError } from '../../src/common/errors.ts';
 import { sha256Files, writeAtomically } from '../../src/common/files.ts';
 import { methods as allMethods } from '../../src/detectors/methods/table.ts';
-import { GUARD } from '../../src/evaluation/evaluate.ts';
+import { GUARD, guardMethod } from '../../src/evaluation/guard-scores.ts';
 import {
   misclassifiedPanels,
   panelsMarkdown,
@@ -12,7 +12,6 @@ import {
 } from '../../src/evaluation/method-panels.ts';
 import {
   type MeasuredSet,
-  type MethodScores,
   type MethodTable,
   measureMethods,
   type SetKind,
@@ -61,33 +60,18 @@ async function measureRun(run: RunFolder, names: readonly string[]): Promise<Mea
   const ind = await featureFile(run, 'test');
   const oods = await oodFiles(run, ind);
   const { methods, notes } = await scoreRunMethods(run, ind, oods, { methods: names, device: 'cpu' });
-  const guard = await guardMethod(run, ind, oods, methods[0].isWrong);
+  const [hash] = await sha256Files([ind]);
+  const guard = await guardScores(run, ind, oods, { [setName(ind)]: hash! });
   const sets = oods.map((file, s): MeasuredSet => {
     const kind = setKind(run, file);
     return { name: setName(file), images: methods[0].sets[s].length, ...(kind && { kind }) };
   });
-  const all = [...(guard ? [guard] : []), ...methods];
+  const all = [...(guard ? [guardMethod(guard, oods.map(setName), methods[0].isWrong)] : []), ...methods];
   const accuracy = run.record(`features/${basename(ind, '.hdf5')}`)?.results.accuracy as number | undefined;
   return {
     ...{ name: basename(resolve(run.path)), sets, methods: all, notes, accuracy },
     table: measureMethods(setName(ind), sets, all),
   };
-}
-
-async function guardMethod(
-  run: RunFolder,
-  ind: string,
-  oods: readonly string[],
-  isWrong: Uint8Array | undefined,
-): Promise<MethodScores | undefined> {
-  const [hash] = await sha256Files([ind]);
-  const guard = await guardScores(run, ind, oods, { [setName(ind)]: hash! });
-  return (
-    guard && {
-      ...{ name: GUARD, ind: guard.ind, sets: oods.map((file) => guard.ood.get(setName(file))!) },
-      isWrong: isWrong && Uint8Array.from(guard.indRows, (row) => isWrong[row]),
-    }
-  );
 }
 
 /** What the methods are called on the command line and in OpenOOD, what they need, and how they are set. */

@@ -41,7 +41,7 @@ describe('benchmark openood, on a miniature in the published layout', () => {
   let report: OpenOodReport;
 
   before(async function () {
-    this.timeout(900_000);
+    this.timeout(120_000);
     const lists = at('data', 'benchmark_imglist', 'cifar10');
     await mkdir(lists, { recursive: true });
     for (const [names, [set, count, isLabelled]] of Object.entries(drawn)) {

@@ -116,8 +116,8 @@ describe('report.html', () => {
     expect(msp.sets[0].auroc).to.be.closeTo(baseline.metrics.auroc, 0.1);
     const shown = ({ auroc, fprAt95TprIndPositive }: Metrics) =>
       `${(100 * auroc).toFixed(1)} / ${(100 - 100 * fprAt95TprIndPositive).toFixed(0)}`;
-    expect(stdout).to.match(new RegExp(`Near-OOD sets\\n[\\s\\S]*MSP +│ (\\* )?${shown(msp.sets[0])} `));
-    expect(stdout).to.match(/│ 30 : 30 +│ LA-OOD|guard +│/);
+    expect(stdout).to.match(new RegExp(`Near-OOD sets\\n[\\s\\S]*MSP +│ +(\\* )?${shown(msp.sets[0])} `));
+    expect(stdout).to.match(/│ shapes +│ guard +│/);
     const html = await report();
     const [, first] = tableOf(html, 'Far-OOD sets, method by method');
     expect(first).to.deep.equal(['guard', ...[guard.sets[1], guard.sets[2], guard.means.far!].map(shown)]);
