@@ -45,8 +45,15 @@ function addOthers(nodes: NodeScope, logits: string) {
   const sum = nodes.node('Log', [nodes.reduce('ReduceSum', ratios, 1, 'ratio_sum')], 'log_ratio_sum');
   // log Σ_{k≥2} exp(z_k − z_1), and with 1 added to the sum
   const logOthers = nodes.node('Add', [nodes.node('Sub', [second, largest], 'gap'), sum], 'log_others');
-  const logSum = nodes.node('Softplus', [logOthers], 'log_sum');
+  const logSum = addLogOfOneMore(nodes, nodes.node('Exp', [logOthers], 'others_sum'));
   return { sorted, largest, logSum, logRest: nodes.node('Sub', [logOthers, logSum], 'log_first_rest') };
+}
+
+/** log(1 + r) = 2 artanh(r / (2 + r)): all of r counts, where 1 + r would round it away. */
+function addLogOfOneMore(nodes: NodeScope, ratio: string): string {
+  const two = nodes.float('two', 2);
+  const share = nodes.node('Div', [ratio, nodes.node('Add', [ratio, two], 'two_more')], 'half_share');
+  return nodes.node('Mul', [nodes.node('Atanh', [share], 'artanh'), two], 'log_sum');
 }
 
 function addSlice(nodes: NodeScope, values: string, start: number, end: number): string {
