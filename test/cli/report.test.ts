@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
+import type { Metrics } from '../../src/evaluation/metrics.ts';
 import { type Evaluation, evaluateRun, extractFeatures, guardRun, RunFolder } from '../../src/index.ts';
 import { tableOf, textOf } from '../html.ts';
 import { imageFolder, temporaryFolder } from './files.ts';
@@ -78,14 +79,45 @@ describe('report.html', () => {
       });
       const html = await report();
       const [head, ...rows] = tableOf(html, 'Results by OOD set, in %');
-      expect(head.at(-2)).to.equal('guard AUROC');
+      expect(head[1]).to.equal('guard AUROC');
       for (const [s, { name, auroc, found }] of sets.entries()) {
         expect(rows[s][0]).to.equal(name);
-        expect(Number(rows[s].at(-2))).to.be.closeTo(100 * auroc, 0.011);
+        expect(Number(rows[s][1])).to.be.closeTo(100 * auroc, 0.011);
         expect(textOf(html)).to.include(`The guard flags ${(100 * found).toFixed(1)} % of ${name}.`);
       }
       expect(textOf(html)).to.include(`at most ${(100 * calibration.upperBound).toFixed(1)} %`);
     });
+
+  it('has published methods beside the guard, near and far sets apart, in every table', async () => {
+    const { stdout } = await laOod(
+      ...['evaluate', '--run', run(), '--methods', 'knn', 'msp'],
+      ...['--ood', 'near:shapes', 'far:faded', 'far:drawn'],
+    );
+    const text = await readFile(at('run', 'results', 'summary.json'), 'utf8');
+    const { sets, methods }: Evaluation = JSON.parse(text);
+    expect(methods.sets).to.deep.equal([
+      { name: 'shapes', images: 30, kind: 'near' },
+      { name: 'faded', images: 40, kind: 'far' },
+      { name: 'drawn', images: 60, kind: 'far' },
+    ]);
+    expect(methods.methods.map(({ name }) => name)).to.deep.equal(['guard', 'MSP', 'KNN']);
+    const [guard, msp] = methods.methods;
+    expect(guard.indImages).to.equal(250);
+    expect(sets[0].guard!.metrics).to.deep.equal(guard.sets[0]);
+    expect(msp.means.far!.auroc).to.be.closeTo((msp.sets[1].auroc + msp.sets[2].auroc) / 2, 1e-12);
+    // The same scores by another way; 30 against the first 30 there, and against all 500 here.
+    const baseline = sets[0].baselines.find(({ name }) => name === 'MSP')!;
+    expect(msp.sets[0].auroc).to.be.closeTo(baseline.metrics.auroc, 0.1);
+    const shown = ({ auroc, fprAt95TprIndPositive }: Metrics) =>
+      `${(100 * auroc).toFixed(1)} / ${(100 - 100 * fprAt95TprIndPositive).toFixed(0)}`;
+    expect(stdout).to.match(new RegExp(`Near-OOD sets\\n[\\s\\S]*MSP +│ +(\\* )?${shown(msp.sets[0])} `));
+    expect(stdout).to.match(/│ shapes +│ guard +│/);
+    const html = await report();
+    const [, first] = tableOf(html, 'Far-OOD sets, method by method');
+    expect(first).to.deep.equal(['guard', ...[guard.sets[1], guard.sets[2], guard.means.far!].map(shown)]);
+    const csv = await readFile(at('run', 'results', 'methods.csv'), 'utf8');
+    expect(csv).to.match(/\ndemo,KNN,far,mean,500,,/);
+  });
 
   it('leaves out a guard that is not the run’s any more', async () => {
     await writeFile(at('run', 'guarded.onnx'), 'another');
