@@ -7,7 +7,8 @@ import { UsageError } from '../../src/common/errors.ts';
 import { detectorsOfModel } from '../../src/detectors/detectors-model.ts';
 import { defaultFitOptions, type FitOptions, type FitReport } from '../../src/detectors/fit-layer.ts';
 import { decodeModel } from '../../src/graph/read.ts';
-import { fitLayers } from '../../src/pipeline/detectors/fit-layers.ts';
+import { getMetadata } from '../../src/graph/rewrite.ts';
+import { fitLayers, SECONDS_KEY } from '../../src/pipeline/detectors/fit-layers.ts';
 import { type FeatureLayer, featureLayers } from '../../src/pipeline/features/feature-files.ts';
 import { python } from '../parity/python.ts';
 import { type Bench, inTemporaryFolder, timed } from './bench.ts';
@@ -105,8 +106,10 @@ async function fitOurs(folder: string, { path, samples }: FeatureSet, layers: re
   );
   const reports = await Promise.all(
     result.map(async (file) => {
-      const [{ gamma, alpha, fit }] = detectorsOfModel(decodeModel(await readFile(file), file), file);
-      return { ...fit!, gamma, supportVectors: alpha.length };
+      const model = decodeModel(await readFile(file), file);
+      const [{ gamma, alpha, fit }] = detectorsOfModel(model, file);
+      const seconds: Training['seconds'] = JSON.parse(getMetadata(model)[SECONDS_KEY]);
+      return { ...fit!, gamma, supportVectors: alpha.length, seconds };
     }),
   );
   return { seconds, reports };

@@ -78,8 +78,8 @@ export async function evaluateRun(
     run: async () => {
       const session = await GraphSession.open(model, { device });
       try {
-        const layers = detectors.map(({ tap }) => tap);
-        const score = (file: string) => scoreFile(session, layers, file, backbone, onProgress);
+        const widths = new Map(detectors.map(({ tap, width }) => [tap, width]));
+        const score = (file: string) => scoreFile(session, widths, file, backbone, onProgress);
         const indScores = await score(ind);
         const oodScores: ScoredSet[] = [];
         for (const file of oods) oodScores.push((await score(file)).scores);
@@ -104,7 +104,7 @@ export async function evaluateRun(
 /** Scores a feature file, block by block. */
 async function scoreFile(
   session: GraphSession,
-  taps: readonly string[],
+  widths: ReadonlyMap<string, number>,
   path: string,
   backbone: string | undefined,
   onProgress?: OnProgress,
@@ -112,7 +112,8 @@ async function scoreFile(
   const name = setName(path);
   const features = await openFeatures(path);
   try {
-    const layers = layersOf(features, taps, path, backbone);
+    const taps = [...widths.keys()];
+    const layers = layersOf(features, taps, path, backbone, widths);
     const { count } = features;
     const scores = taps.map(() => new Float32Array(count));
     const progress = { task: `score ${name}`, tell: onProgress };
