@@ -57,6 +57,7 @@ export {
   type LayerDetector,
   LayerFitter,
 } from './detectors/fit-layer.ts';
+export { methodNames } from './detectors/methods/table.ts';
 // Evaluation; higher scores are more OOD.
 export { baselineScores } from './evaluation/baselines.ts';
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/bootstrap.ts';
@@ -74,7 +75,25 @@ export {
   type MethodResult,
   type SetResult,
 } from './evaluation/evaluate.ts';
-export { computeMetrics, type Metrics } from './evaluation/metrics.ts';
+export {
+  misclassifiedPanels,
+  type Panel,
+  panelsText,
+  panelWords,
+  setPanels,
+} from './evaluation/method-panels.ts';
+export {
+  type MethodResults,
+  type MethodScores,
+  type MethodTable,
+  measureMethods,
+  type SetKind,
+  setKinds,
+} from './evaluation/method-table.ts';
+export { computeMetrics, type MetricOptions, type Metrics } from './evaluation/metrics.ts';
+export { type Misclassification, misclassification } from './evaluation/misclassification.ts';
+export { type OpenOodName, openOodNames } from './evaluation/openood/protocol.ts';
+export { openOodText } from './evaluation/openood/tables.ts';
 export type { ScoredSet } from './evaluation/scored-set.ts';
 export { layerCsv, summaryCsv, summaryJson, summaryTable } from './evaluation/tables.ts';
 // ONNX graphs: files, and functions from graph to graph.
@@ -89,6 +108,11 @@ export { exposeTaps, getMetadata, pruneUnused, setMetadata } from './graph/rewri
 export { inferShapes, type ValueType } from './graph/shapes.ts';
 export { encodeModel, writeModel } from './graph/write.ts';
 // The steps, from a classifier to a table of results, and what looks at their files.
+export {
+  benchmarkOpenOod,
+  type OpenOodOptions,
+  type OpenOodReport,
+} from './pipeline/benchmark/openood.ts';
 export { adoptClassifier } from './pipeline/classifier/adopt-classifier.ts';
 export { exportCheckpoint } from './pipeline/classifier/export-checkpoint.ts';
 export {

@@ -1,6 +1,7 @@
 import yargs, { type Argv, type Options } from 'yargs';
 import { programVersion, UsageError } from '../index.ts';
 import type { Command, Option } from './command.ts';
+import { benchmarkCommand } from './commands/benchmark.ts';
 import { compareCommand } from './commands/compare.ts';
 import { cotrainCommand } from './commands/cotrain.ts';
 import { datasetsCommand } from './commands/datasets.ts';
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   featuresCommand,
   fitCommand,
   evaluateCommand,
+  benchmarkCommand,
   cotrainCommand,
   guardCommand,
   scoreCommand,

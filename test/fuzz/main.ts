@@ -52,6 +52,7 @@ async function fuzz(reader: string, ms: number) {
   const result = { cases: 0, refused: 0, findings: 0 };
   for (let from = 0; Date.now() < end && result.findings < ENOUGH; ) {
     const { last, refused, finding } = await oneProcess({ reader, seed, from }, end);
+    if (finding !== undefined && last < from) throw new Error(`${reader} does not begin: ${finding}`);
     result.cases += last + 1 - from;
     result.refused += refused;
     if (finding !== undefined) {
