@@ -79,9 +79,10 @@ describe(`Killed at ${kills} random moments`, () => {
       line: (folder) => ['guard', '--run', folder, '--false-alarms', '.1'],
     },
     train: {
-      before: (folder) => writeModel(join(folder, 'small.onnx'), smallBackbone()),
+      // Beside the folders, since a chart's title names it.
+      before: () => writeModel(join(root, 'small.onnx'), smallBackbone()),
       line: (folder) => [
-        ...['train', '--run', folder, '--from', join(folder, 'small.onnx'), '--batch', '16', '--lr', '.02'],
+        ...['train', '--run', folder, '--from', join(root, 'small.onnx'), '--batch', '16', '--lr', '.02'],
         ...['--train', 'demo:train:100', '--test', 'demo:test:60', '--epochs', '4', '--crop', '1'],
       ],
     },
