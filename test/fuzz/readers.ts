@@ -77,6 +77,12 @@ const members = async () =>
 const pixels = Uint8Array.from({ length: 3 * 5 * 4 * 3 }, (_, i) => (31 * i) & 255);
 const shape = [3, 5, 4, 3];
 
+const list = set(
+  'list.csv',
+  () => Buffer.from('path,label\n"a.png",cat\nb.png,dog\n'),
+  () => Buffer.from('a.png 1\nb.png 0\n'),
+);
+
 /** Every reader of foreign bytes, by its name on the command line. */
 export const readers: Readonly<Record<string, Reader>> = {
   checkpoint: {
@@ -156,7 +162,8 @@ export const readers: Readonly<Record<string, Reader>> = {
     () => picture().tiff({ compression: 'none' }).toBuffer(),
     () => picture().tiff({ compression: 'lzw', predictor: 'horizontal' }).toBuffer(),
     () => picture().tiff({ compression: 'deflate', tile: true, tileWidth: 16, tileHeight: 16 }).toBuffer(),
-    () => picture().greyscale().tiff({ compression: 'ccittfax4', bitdepth: 1 }).toBuffer(),
+    () =>
+      picture().threshold().toColourspace('b-w').tiff({ compression: 'packbits', bitdepth: 1 }).toBuffer(),
     () => picture().tiff({ compression: 'jpeg' }).toBuffer(),
   ),
   avif: image(() => picture().avif({ effort: 0 }).toBuffer()),
@@ -185,7 +192,15 @@ export const readers: Readonly<Record<string, Reader>> = {
     async () => zip(await members(), false),
   ),
   parquet: set('a.parquet', () => parquet),
-  list: set('list.csv', () => Buffer.from('path,label\n"a.png",cat\nb.png,dog\n')),
+  list: {
+    ...list,
+    async read(path, bytes) {
+      // The images that it names.
+      for (const name of ['a.png', 'b.png'])
+        await writeFile(join(path, '..', name), await png(1, 2, 3), { flag: 'wx' }).catch(() => {});
+      await list.read(path, bytes);
+    },
+  },
   hdf5: set('a.hdf5', async () => {
     const library = await loadHdf5();
     const path = join(await scratch(), 'images.hdf5');
