@@ -68,12 +68,8 @@ export interface FitReport {
   readonly trials: readonly GammaTrial[];
   /** The chosen trial's error. */
   readonly error: number;
-}
-
-/** A detector that was fitted now. */
-export interface TimedDetector extends FittedDetector {
-  /** What its parts took; no part of what is written, which is the same every time. */
-  readonly seconds: { readonly shifting: number; readonly grid: number; readonly refit: number };
+  /** What its parts took. The manifest of a run has it, and its `detectors.onnx` does not, which is the same every time. */
+  readonly seconds?: { readonly shifting: number; readonly grid: number; readonly refit: number };
 }
 
 /**
@@ -109,7 +105,12 @@ export class LayerFitter {
    * @param features n × width pooled InD features, row-major
    * @throws DetectorError where the features are unusable (not finite, too few, no edge, no γ better than chance)
    */
-  async fit(tap: string, features: Float32Array, width: number, options: FitOptions): Promise<TimedDetector> {
+  async fit(
+    tap: string,
+    features: Float32Array,
+    width: number,
+    options: FitOptions,
+  ): Promise<FittedDetector> {
     try {
       return await this.#fit(tap, features, width, options);
     } catch (error) {
@@ -123,7 +124,7 @@ export class LayerFitter {
     features: Float32Array,
     width: number,
     options: FitOptions,
-  ): Promise<TimedDetector> {
+  ): Promise<FittedDetector> {
     const clock = stopwatch();
     checkFinite(features, width);
     const { nu, gammas, tolerance, compat } = options;
@@ -167,8 +168,8 @@ export class LayerFitter {
         edgePoints: outliers.edges.length,
         trials,
         error: chosen.error,
+        seconds: { shifting, grid, refit: clock() },
       },
-      seconds: { shifting, grid, refit: clock() },
     };
   }
 

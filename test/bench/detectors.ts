@@ -7,8 +7,7 @@ import { UsageError } from '../../src/common/errors.ts';
 import { detectorsOfModel } from '../../src/detectors/detectors-model.ts';
 import { defaultFitOptions, type FitOptions, type FitReport } from '../../src/detectors/fit-layer.ts';
 import { decodeModel } from '../../src/graph/read.ts';
-import { getMetadata } from '../../src/graph/rewrite.ts';
-import { fitLayers, SECONDS_KEY } from '../../src/pipeline/detectors/fit-layers.ts';
+import { fitLayers } from '../../src/pipeline/detectors/fit-layers.ts';
 import { type FeatureLayer, featureLayers } from '../../src/pipeline/features/feature-files.ts';
 import { python } from '../parity/python.ts';
 import { type Bench, inTemporaryFolder, timed } from './bench.ts';
@@ -106,10 +105,8 @@ async function fitOurs(folder: string, { path, samples }: FeatureSet, layers: re
   );
   const reports = await Promise.all(
     result.map(async (file) => {
-      const model = decodeModel(await readFile(file), file);
-      const [{ gamma, alpha, fit }] = detectorsOfModel(model, file);
-      const seconds: Training['seconds'] = JSON.parse(getMetadata(model)[SECONDS_KEY]);
-      return { ...fit!, gamma, supportVectors: alpha.length, seconds };
+      const [{ gamma, alpha, fit }] = detectorsOfModel(decodeModel(await readFile(file), file), file);
+      return { ...fit!, seconds: fit!.seconds!, gamma, supportVectors: alpha.length };
     }),
   );
   return { seconds, reports };

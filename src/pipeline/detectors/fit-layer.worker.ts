@@ -6,7 +6,6 @@ import { onMessage } from '../../common/workers.ts';
 import { detectorsModel } from '../../detectors/detectors-model.ts';
 import { type FitOptions, LayerFitter } from '../../detectors/fit-layer.ts';
 import { encodeModel } from '../../graph/write.ts';
-import { SECONDS_KEY } from './fit-layers.ts';
 
 export interface LayerTask {
   readonly features: string;
@@ -35,8 +34,7 @@ async function fitLayer(task: LayerTask): Promise<LayerFailure> {
     fitter ??= LayerFitter.open(task.threads);
     const values = features.readLayer(task.index);
     const detector = await (await fitter).fit(task.tap, values, features.widths[task.index], task.options);
-    const metadata = { [SECONDS_KEY]: JSON.stringify(detector.seconds) };
-    await writeAtomically(task.target, encodeModel(detectorsModel([detector], metadata)));
+    await writeAtomically(task.target, encodeModel(detectorsModel([detector])));
     return undefined;
   } catch (error) {
     if (!(error instanceof DetectorError)) throw error;

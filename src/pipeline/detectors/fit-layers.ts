@@ -10,9 +10,6 @@ import type { LayerFailure, LayerTask } from './fit-layer.worker.ts';
 
 const GIB = 2 ** 30;
 
-/** Metadata key of what the parts of fitting a layer took (`TimedDetector`), in the file of this layer alone. */
-export const SECONDS_KEY = 'la_ood.seconds';
-
 export interface FitLayersOptions {
   /** A feature file, and its number of samples. */
   readonly features: string;

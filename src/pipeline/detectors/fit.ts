@@ -10,14 +10,12 @@ import {
   type FitOptions,
   type FittedDetector,
   type LayerDetector,
-  type TimedDetector,
 } from '../../detectors/fit-layer.ts';
 import { decodeModel } from '../../graph/read.ts';
-import { getMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import { chooseLayers, featureFile } from '../features/feature-files.ts';
 import type { RunFolder } from '../run-folder.ts';
-import { fitLayers, SECONDS_KEY } from './fit-layers.ts';
+import { fitLayers } from './fit-layers.ts';
 import { hyperparameterCsv, processCsv } from './fit-tables.ts';
 
 export interface FitDetectorsOptions extends Partial<FitOptions> {
@@ -82,14 +80,13 @@ export async function fitDetectors(
         onProgress,
       });
       const fitted = await Promise.all(files.map(readFitted)).then((each) => each.flat());
-      const times = await Promise.all(files.map(readSeconds));
       const { backbone_sha256: backbone } = attributes;
       const metadata = typeof backbone === 'string' ? { [BACKBONE_KEY]: backbone } : undefined;
-      await writeModel(run.file('detectors.onnx'), detectorsModel(fitted, metadata));
+      await writeModel(run.file('detectors.onnx'), detectorsModel(fitted.map(timeless), metadata));
       await writeAtomically(run.file('best_hyperparam.csv'), hyperparameterCsv(fitted, layers));
       await writeAtomically(run.file('fitting_process.csv'), processCsv(fitted, layers));
       await rm(parts, { recursive: true });
-      const seconds = Object.fromEntries(fitted.map(({ tap }, l) => [tap, times[l]]));
+      const seconds = Object.fromEntries(fitted.map((detector) => [detector.tap, total(detector)]));
       return {
         outputs: ['detectors.onnx', 'best_hyperparam.csv', 'fitting_process.csv'],
         results: { seconds },
@@ -105,11 +102,14 @@ export async function readDetectors(path: string): Promise<LayerDetector[]> {
   return detectorsOfModel(decodeModel(await readFile(path), path), path);
 }
 
-/** What fitting took, of a file that holds one layer. */
-async function readSeconds(path: string): Promise<number> {
-  const text = getMetadata(decodeModel(await readFile(path), path))[SECONDS_KEY];
-  const { shifting, grid, refit }: TimedDetector['seconds'] = JSON.parse(text);
-  return shifting + grid + refit;
+/** A detector without the times of its fit, so that what is written is the same every time. */
+function timeless(detector: FittedDetector): FittedDetector {
+  const { seconds: _, ...fit } = detector.fit;
+  return { ...detector, fit };
+}
+
+function total({ fit: { seconds } }: FittedDetector): number | undefined {
+  return seconds && seconds.shifting + seconds.grid + seconds.refit;
 }
 
 async function readFitted(path: string): Promise<FittedDetector[]> {
