@@ -47,6 +47,9 @@ export async function writeReport(run: RunFolder, sources: ReportSources): Promi
     accuracy?: number;
     classes?: readonly string[];
   };
+  const { seconds = {} } = (run.record('fit')?.results ?? {}) as {
+    seconds?: Readonly<Record<string, number>>;
+  };
   const size = await inputSize(run);
   const galleries: Gallery[] = [];
   const sets = [
@@ -67,7 +70,7 @@ export async function writeReport(run: RunFolder, sources: ReportSources): Promi
     accuracy,
     trainingImages: detectors.find(({ fit }) => fit)?.fit?.samples,
     galleries,
-    detectors,
+    detectors: detectors.map((detector) => ({ ...detector, seconds: seconds[detector.tap] })),
     steps: stepsOf(run),
   });
   await writeAtomically(run.file(FILE), html);
