@@ -53,7 +53,7 @@ export class Architecture {
   /** The graph without its weights. */
   network(classes: number): Network {
     const network = new Network(this.name);
-    this.#description.forward(network, network.image(3, 32), classes);
+    this.#description.forward(network, network.image(3, 32, 32), classes);
     return network;
   }
 }
