@@ -1,3 +1,4 @@
+import { UsageError } from '../src/common/errors.ts';
 import type { Tensor } from '../src/common/tensor.ts';
 import { float, GraphBuilder } from '../src/graph/builder.ts';
 import { ElementType } from '../src/graph/onnx.ts';
@@ -188,9 +189,19 @@ export class Network {
     };
   }
 
-  /** The mean over height and width, flattened. */
-  globalAveragePool(x: Value, path = 'pool'): Value {
-    const name = this.graph.node('GlobalAveragePool', [x.name], { name: path });
+  /**
+   * The mean over height and width, flattened.
+   *
+   * @param side of a pool that takes maps of no other size
+   */
+  globalAveragePool(x: Value, side?: number): Value {
+    if (side !== undefined && (x.height !== side || x.width !== side))
+      throw new UsageError(
+        '--size',
+        `leaves a map of ${x.height}×${x.width} where the network's last pool takes ${side}×${side}`,
+        'take the size that the network is for',
+      );
+    const name = this.graph.node('GlobalAveragePool', [x.name], { name: 'pool' });
     return this.flatten({ ...x, name, height: 1, width: 1 });
   }
 

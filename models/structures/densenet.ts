@@ -89,7 +89,7 @@ export function buildDenseNet(
       x = transition(network, x, size.transitions[b], names.transition(b), rules);
   }
   x = network.activation(network.batchNorm(names.lastNorm, x));
-  network.logits(names.head, network.globalAveragePool(x), size.classes, size.headBias);
+  network.logits(names.head, network.globalAveragePool(x, rules.fixedPool), size.classes, size.headBias);
 }
 
 function layer(

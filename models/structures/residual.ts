@@ -111,7 +111,7 @@ export function buildResidual(
     x = network.batchNorm(names.lastNorm!, x);
     if (rules.lastActivation !== false) x = network.activation(x);
   }
-  network.logits(names.head, network.globalAveragePool(x), size.classes, size.headBias);
+  network.logits(names.head, network.globalAveragePool(x, rules.fixedPool), size.classes, size.headBias);
 }
 
 function stem(
@@ -199,18 +199,21 @@ function shortcut(
   path: string,
   x: Value,
   y: Value,
-  { shortcut: size }: BlockSize,
+  { shortcut: given }: BlockSize,
   stride: number,
   names: ResidualNames,
   rules: ResidualRules,
 ): Value {
-  if (!size && rules.plainShortcut && (stride !== 1 || x.channels !== y.channels))
+  const changes = stride !== 1 || x.channels !== y.channels;
+  if (!given && rules.plainShortcut && changes)
     return network.padChannels(
       `${path}.shortcut`,
       network.subsample(`${path}.shortcut.subsample`, x),
       (y.channels - x.channels) / 2,
     );
-  if (!size) return x;
+  if (!given && !changes) return x;
+  // Where it is missing, it is named among what the weights lack.
+  const size = given ?? { channels: y.channels, inputs: x.channels, kernel: 1, bias: false };
   const { convolution, norm } = names.shortcut;
   const options: ConvolutionOptions = { stride: rules.shortcutPool ? 1 : stride, tap: false };
   let short = x;

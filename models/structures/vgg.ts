@@ -39,7 +39,8 @@ export function readVgg(shapes: Shapes, { features, head }: VggNames): VggSize |
   const prefix = `${features}.`;
   const indices = [...shapes.keys()]
     .filter((key) => key.startsWith(prefix) && key.endsWith('.weight') && shapes.get(key)!.length === 4)
-    .map((key) => Number(key.slice(prefix.length, -'.weight'.length)));
+    .map((key) => Number(key.slice(prefix.length, -'.weight'.length)))
+    .sort((a, b) => a - b);
   const norm = indices.length > 0 && hasNorm(shapes, `${features}.${indices[0] + 1}`);
   const unit = norm ? 3 : 2;
   const stages: ConvolutionSize[][] = [[]];

@@ -22,7 +22,7 @@ export type { DetectorsInspection, ModelInspection } from './inspect-model.ts';
 /** A PyTorch checkpoint. */
 export interface CheckpointInspection extends FileFacts {
   readonly kind: 'checkpoint';
-  readonly format: 'zip' | 'legacy';
+  readonly format: 'zip' | 'legacy' | 'safetensors';
   /** The keys that lead to the weights, and what all their keys began with. */
   readonly wrapper?: string;
   readonly prefix?: string;
