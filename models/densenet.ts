@@ -98,7 +98,7 @@ function sizeOf(size: Size, classes: number): DenseNetSize {
     return layers;
   });
   const stem = convolution(2 * growth, 3, 3);
-  return { stem, stemNorm: false, blocks, transitions, classes, headBias: true };
+  return { stem, stemNorm: false, blocks, transitions, classes };
 }
 
 function layersPerBlock({ depth, bottleneck }: Size): number {

@@ -90,7 +90,11 @@ export { inferShapes, type ValueType } from './graph/shapes.ts';
 export { encodeModel, writeModel } from './graph/write.ts';
 // The steps, from a classifier to a table of results, and what looks at their files.
 export { adoptClassifier } from './pipeline/classifier/adopt-classifier.ts';
-export { exportCheckpoint } from './pipeline/classifier/export-checkpoint.ts';
+export {
+  type ExportOptions,
+  exportCheckpoint,
+  exportFormats,
+} from './pipeline/classifier/export-checkpoint.ts';
 export {
   type Imported,
   type ImportOptions,

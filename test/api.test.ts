@@ -51,6 +51,7 @@ const names = [
   'evaluateRun',
   'examineMachine',
   'exportCheckpoint',
+  'exportFormats',
   'exposeTaps',
   'extractFeatures',
   'fileKind',

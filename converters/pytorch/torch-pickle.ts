@@ -141,8 +141,14 @@ const harmful: Readonly<Record<string, readonly string[] | null>> = {
 /** Whether an unknown name is one of the training's own classes and functions, which are kept as inert records. */
 function isInert(module: string, name: string): boolean {
   const root = module.split('.')[0].replace(/^__builtin__$/, 'builtins');
-  if (!Object.hasOwn(harmful, root)) return true;
-  return harmful[root] !== null && !harmful[root].includes(name.split('.')[0]);
+  const components = name.split('.');
+  const isHarmful = (key: string, called: string | undefined) =>
+    Object.hasOwn(harmful, key) &&
+    (harmful[key] === null || (called !== undefined && harmful[key].includes(called)));
+  // A dotted name may lead from a module to those that it has imported.
+  return (
+    !isHarmful(root, components[0]) && !components.slice(0, -1).some((part) => isHarmful(part, undefined))
+  );
 }
 
 function unknownGlobalRemedy(): string {

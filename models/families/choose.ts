@@ -1,11 +1,10 @@
-import type { ImageSize } from '../../data/image-set.ts';
 import { CheckpointError, UsageError } from '../../src/common/errors.ts';
 import { Network } from '../network.ts';
 import { countMisfits, describeMisfits, type Shapes } from '../weights.ts';
 import { contradiction } from './contradictions.ts';
 import type { Evidence } from './evidence.ts';
 import type { PublishedFamily, Reading } from './family.ts';
-import type { FamilyInput } from './inputs.ts';
+import type { FamilyInput, InputSize } from './inputs.ts';
 import { signature } from './signature.ts';
 import { families } from './table.ts';
 
@@ -27,7 +26,7 @@ export interface ChooseOptions {
   /** `family/name`, or a name alone. */
   readonly arch?: string;
   /** Of the images, where it is not the family's. */
-  readonly size?: ImageSize;
+  readonly size?: InputSize;
   /** Of keys that share their tensor with others, one key that stands for all of them. */
   readonly ties?: ReadonlyMap<string, string>;
 }

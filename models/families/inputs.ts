@@ -1,10 +1,15 @@
-import type { Geometry } from '../../data/image-set.ts';
 import type { Normalisation } from '../../src/graph/preprocessing.ts';
 import { imagenetNormalisation } from '../architecture.ts';
 
-/** The images that the networks of a family are published for. */
+/** Height and width of images in pixels. */
+export interface InputSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** The images that the networks of a family are published for, and how others are brought to their size. */
 export interface FamilyInput extends Normalisation {
-  readonly geometry: Geometry;
+  readonly geometry: InputSize & { readonly filter?: 'bilinear'; readonly shorterSide?: number };
 }
 
 const square = (side: number) => ({ height: side, width: side });

@@ -26,7 +26,13 @@ const family = (
     names,
     rules: ({ stages, lastNorm }) =>
       stages.length === 3 && lastNorm
-        ? { preactivation: true, stemStride: 1, shortcutInput: () => 'activated', fixedPool: 8 }
+        ? {
+            preactivation: true,
+            stemStride: 1,
+            shortcutInput: () => 'activated',
+            fixedPool: 8,
+            headWithoutBias: true,
+          }
         : undefined,
     architecture: wideResNetName,
     input: ({ classes }) => input(classes),

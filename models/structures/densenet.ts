@@ -35,7 +35,6 @@ export interface DenseNetSize {
   readonly blocks: readonly (readonly (readonly ConvolutionSize[])[])[];
   readonly transitions: readonly ConvolutionSize[];
   readonly classes: number;
-  readonly headBias: boolean;
 }
 
 /** What keys and shapes cannot show. */
@@ -63,7 +62,7 @@ export function readDenseNet(shapes: Shapes, names: DenseNetNames): DenseNetSize
     .flatMap((_, b) => convolutionAt(shapes, names.transition(b).convolution) ?? []);
   if (blocks.length === 0 || transitions.length !== blocks.length - 1) return undefined;
   const stemNorm = names.stemNorm !== undefined && hasNorm(shapes, names.stemNorm);
-  return { stem, stemNorm, blocks, transitions, classes: head.features, headBias: head.bias };
+  return { stem, stemNorm, blocks, transitions, classes: head.features };
 }
 
 /** How many convolutions and linear layers lie one behind the other: the number in a network's name. */
@@ -89,7 +88,7 @@ export function buildDenseNet(
       x = transition(network, x, size.transitions[b], names.transition(b), rules);
   }
   x = network.activation(network.batchNorm(names.lastNorm, x));
-  network.logits(names.head, network.globalAveragePool(x, rules.fixedPool), size.classes, size.headBias);
+  network.logits(names.head, network.globalAveragePool(x, rules.fixedPool), size.classes);
 }
 
 function layer(

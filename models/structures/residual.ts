@@ -62,6 +62,8 @@ export interface ResidualRules {
   readonly lastActivation?: false;
   /** The side of an average pool of a fixed size. */
   readonly fixedPool?: number;
+  /** Whether there are networks whose head has no bias: elsewhere one is missed. */
+  readonly headWithoutBias?: boolean;
 }
 
 /** What the shapes of a residual network show, where they have these names. */
@@ -111,7 +113,12 @@ export function buildResidual(
     x = network.batchNorm(names.lastNorm!, x);
     if (rules.lastActivation !== false) x = network.activation(x);
   }
-  network.logits(names.head, network.globalAveragePool(x, rules.fixedPool), size.classes, size.headBias);
+  network.logits(
+    names.head,
+    network.globalAveragePool(x, rules.fixedPool),
+    size.classes,
+    size.headBias || !rules.headWithoutBias,
+  );
 }
 
 function stem(

@@ -79,8 +79,8 @@ export function buildVgg(
     const layer = size.head[i];
     const isLast = i === names.head.length - 1;
     if (isLast) {
-      const { features: classes, bias } = layer as LinearSize;
-      network.logits(path, isConvolution ? network.globalAveragePool(x) : x, classes, bias);
+      const input = isConvolution ? network.globalAveragePool(x) : x;
+      network.logits(path, input, (layer as LinearSize).features);
       return;
     }
     x =
