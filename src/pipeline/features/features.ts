@@ -56,10 +56,21 @@ export interface FeatureReport {
 /** Attribute of a file of corrupted images: by what they are, a JSON list; each has as many images as the others. */
 export const CORRUPTIONS = 'corruptions';
 
+/** Attributes that name the layers of what goes into the last linear layer, and of the class labels. */
+export const HEAD_INPUT_LAYER = 'head_input';
+export const LABELS_LAYER = 'labels';
+
+/** Attribute of features of a classifier whose classes do not exclude each other. */
+export const MULTI_LABEL = 'multi_label';
+
+/** What the layer of class labels is called: N×1. */
+const LABELS = 'labels';
+
 /**
  * Runs the backbone of a run folder over sets of images, and writes the pooled value of every tap into
  * `features/<set>_train.hdf5` and `features/<set>_test.hdf5`, in the original's layout. With the training images come
- * some of them corrupted, in `features/<set>_corrupted.hdf5`.
+ * some of them corrupted, in `features/<set>_corrupted.hdf5`. Behind the taps lie what goes into the last linear layer,
+ * where there is one, and the class labels, where the set's classes are the classifier's: layers without a detector.
  *
  * Work that was cut off goes on where it was: the features of each block of images are kept until the set is done.
  *
@@ -137,13 +148,18 @@ async function extractSet(
   { compat, seed = 0, orient, onProgress }: FeatureOptions,
 ): Promise<FeatureReport> {
   const set = fileName(name, role);
-  const { taps, detectorTaps, widths, logits } = backbone.graph;
+  const { taps, detectorTaps, widths, logits, headInput, isMultiLabel } = backbone.graph;
   const logitsLayer = taps.indexOf(logits);
+  // An OOD set's classes are others, be they as many.
+  const labels = role === 'ood' ? undefined : classLabels(images, widths[logitsLayer]);
   const output = `features/${set}.hdf5`;
   const precision = compat === 'original' ? 'float64' : 'float32';
   const attributes = {
     detector_taps: JSON.stringify(detectorTaps),
     logits,
+    ...(headInput && { [HEAD_INPUT_LAYER]: headInput }),
+    ...(labels && { [LABELS_LAYER]: LABELS }),
+    ...(isMultiLabel && { [MULTI_LABEL]: 'true' }),
     backbone_sha256: backbone.sha256,
     dataset: set,
     ...(role === 'corrupted' && { [CORRUPTIONS]: JSON.stringify(probedCorruptions) }),
@@ -160,17 +176,18 @@ async function extractSet(
       );
       await computeBlocks(blocks, backbone, images, onProgress);
       let correct = 0;
-      await writeFeatures(
-        run.file(output),
-        { widths, count: images.length, taps, precision, attributes },
-        async (append) => {
-          for (const { start, end } of blocks.ranges()) {
-            const layers = await blocks.read(start, end);
-            correct += countCorrect(images, layers[logitsLayer], start, end);
-            append(layers);
-          }
-        },
-      );
+      const layout = {
+        ...({ count: images.length, precision, attributes } as const),
+        widths: labels ? [...widths, 1] : widths,
+        taps: labels ? [...taps, LABELS] : taps,
+      };
+      await writeFeatures(run.file(output), layout, async (append) => {
+        for (const { start, end } of blocks.ranges()) {
+          const layers = await blocks.read(start, end);
+          correct += countCorrect(images, layers[logitsLayer], start, end);
+          append(labels ? [...layers, labels.subarray(start, end)] : layers);
+        }
+      });
       await blocks.remove();
       const comparable = images.classes?.length === widths[logitsLayer];
       return {
@@ -239,6 +256,18 @@ async function computeBlocks(
     await Promise.all(running);
     await blocks.write(start, layers);
   }
+}
+
+/** The class of each image; undefined where the set's classes are not the classifier's, or an image has none. */
+function classLabels(images: ImageSet, classes: number): Float32Array | undefined {
+  if (images.classes?.length !== classes) return undefined;
+  const labels = new Float32Array(images.length);
+  for (let i = 0; i < images.length; i++) {
+    const label = images.label(i);
+    if (label === undefined) return undefined;
+    labels[i] = label;
+  }
+  return labels;
 }
 
 function countCorrect(images: ImageSet, logits: Float32Array, start: number, end: number): number {
