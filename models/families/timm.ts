@@ -44,7 +44,9 @@ const resNets = (Object.keys(names) as (keyof typeof names)[]).flatMap((letter) 
         architecture: (size) =>
           resNetName(size).replace(/^(resnet|resnext)(\d+)/, (_, stem, depth) => {
             const kind = { max: '', blur: 'blur', average: 'aa' }[pool];
-            return `${stem}${kind}${depth}${letter}`;
+            // A tiered stem widens step by step.
+            const isTiered = letter === 'd' && size.stem[0].channels !== size.stem[1].channels;
+            return `${stem}${kind}${depth}${isTiered ? 't' : letter}`;
           }),
         isPublishedAs: (evidence) => (pool === 'max' ? !isVariant(evidence) : poolsOf(evidence) === pool),
         input: () => imagenet224,
