@@ -43,14 +43,17 @@ export function buildBackbone(
 /**
  * A network with its weights as an ONNX model: initializers have the keys of `network.parameters`, and counters go into
  * the metadata. Weights of other element types are converted to float32.
+ *
+ * @param unused keys of weights that no node takes, and that are kept for the way back
  */
 export function assemble(
   { graph, parameters }: Network,
   weights: StateDict,
   metadata: Partial<BackboneMetadata>,
+  unused: readonly string[] = [],
 ): ModelProto {
   const counters: [string, string][] = [];
-  for (const key of parameters.keys()) {
+  for (const key of [...parameters.keys(), ...unused]) {
     const tensor = weights.get(key);
     if (!tensor) continue; // only a counter can be absent
     if (isCounter(key)) counters.push([key, decimal(tensor)]);

@@ -6,7 +6,7 @@ import type { CheckpointContents } from './contents.ts';
 import { CheckpointFile } from './file.ts';
 import { readLegacyFormat } from './legacy-format.ts';
 import { recogniseFormat } from './recognise.ts';
-import { type FoundStateDict, findStateDict, stripPrefixes, type TensorTable } from './state-dict.ts';
+import { type FoundStateDict, findStateDict, partOf, stripPrefixes, type TensorTable } from './state-dict.ts';
 import { TensorReader } from './tensors.ts';
 import { UnreadableTensor } from './torch-pickle.ts';
 import { checkUsable } from './usable.ts';
@@ -40,9 +40,10 @@ export async function readCheckpoint(path: string, options: ReadCheckpointOption
     const format = await recogniseFormat(file);
     if (format === 'safetensors') {
       const notes: string[] = [];
-      if (options.wrapper !== undefined)
-        file.fail(`holds no weights under ${printable(options.wrapper)}: a safetensors file has no wrappers`);
-      const { tensors, prefix } = stripPrefixes(await readSafetensors(file), notes);
+      const read = await readSafetensors(file);
+      const fail = (problem: string, remedy?: string) => file.fail(problem, remedy);
+      const part = options.wrapper === undefined ? read : partOf(read, options.wrapper, fail);
+      const { tensors, prefix } = stripPrefixes(part, notes);
       if (!options.allowUnusable) checkUsable(tensors, path);
       return { stateDict: tensors, format, prefix, extras: new Map(), sets: [], notes };
     }

@@ -73,11 +73,13 @@ export function findStateDict(
   let holder = root;
   let dict = dictOf(root) ?? fail(...describeOther(root));
   const sets = setsWithin(dict);
-  const steps = wrapper === undefined ? undefined : stepsTo(wrapper, sets);
+  // What is wanted may be the beginning of keys and no key of its own.
+  const part = wrapper !== undefined && !dict.has(wrapper) && !sets.includes(wrapper) ? wrapper : undefined;
+  const steps = wrapper === undefined || part ? undefined : stepsTo(wrapper, sets);
   for (let depth = 0; depth < MAX_NESTING && !isModule(holder); depth++) {
     const key = steps
       ? steps[depth]
-      : chooseWrapper(dict, fail, notes, wrapper !== undefined && depth === 0 ? wrapper : undefined);
+      : chooseWrapper(dict, fail, notes, depth === 0 && !part ? wrapper : undefined);
     if (key === undefined) break;
     collectExtras(dict, extras);
     path.push(key);
@@ -88,7 +90,8 @@ export function findStateDict(
   const pickled = isModule(holder) ? readModule(holder, fail) : undefined;
   if (pickled)
     notes.push(`the network itself was saved, of the class ${printable((holder as PickleObject).type)}`);
-  const { tensors, prefix } = stripPrefixes(collectTensors(pickled?.stateDict ?? dict, fail, notes), notes);
+  const all = collectTensors(pickled?.stateDict ?? dict, fail, notes);
+  const { tensors, prefix } = stripPrefixes(part === undefined ? all : partOf(all, part, fail), notes);
   return {
     tensors,
     wrapper: path.length ? path.join('.') : undefined,
@@ -98,6 +101,18 @@ export function findStateDict(
     modules: pickled && withoutPrefix(pickled.modules, prefix ?? ''),
     notes,
   };
+}
+
+/** The tensors whose keys begin with a name: one of several networks in a state dict. */
+export function partOf<T>(
+  tensors: ReadonlyMap<string, T>,
+  name: string,
+  fail: (problem: string, remedy?: string) => never,
+): Map<string, T> {
+  const part = new Map([...tensors].filter(([key]) => key.startsWith(`${name}.`)));
+  if (part.size > 0) return new Map([...part].map(([key, tensor]) => [key.slice(name.length + 1), tensor]));
+  const beginnings = new Set([...tensors.keys()].map((key) => key.split('.')[0]));
+  return fail(`holds no weights under ${printable(name)}`, candidatesRemedy([...beginnings]));
 }
 
 /** The dict that a value is, or that the attributes of a module are. */

@@ -17,6 +17,8 @@ export interface Candidate {
   readonly network: Network;
   /** The images that it is published for, where that is known. */
   readonly input?: FamilyInput;
+  /** Weights that it holds and its authors' code does not compute with. */
+  readonly unused: readonly string[];
 }
 
 export interface ChooseOptions {
@@ -62,7 +64,8 @@ export function chooseNetwork(shapes: Shapes, options: ChooseOptions): Candidate
   if (arch !== undefined) return named(shapes, examined, options);
   const { fitting, others, refusals } = examined;
   const published = fitting.filter(({ family }) => family.isPublishedAs?.(evidence) ?? true);
-  if (published.length === 0) throw refusals[0] ?? noFit(shapes, others, where);
+  if (published.length === 0 && fitting.length > 0) throw unpublished(fitting, evidence, where);
+  if (published.length === 0) throw refused(refusals, where) ?? noFit(shapes, others, where);
   const groups = grouped(published, ({ network }) => signature(network));
   if (groups.length === 1) return preferred(groups[0], evidence);
   const claimed = groups.filter((group) => group.some((candidate) => claims(candidate, evidence)));
@@ -112,7 +115,9 @@ function examine(
       refusals.push(error);
       continue;
     }
-    const misfits = countMisfits(network.parameters, withoutTies(shapes, network.parameters, ties));
+    const unused = [...shapes.keys()].filter((key) => family.unused?.test(key));
+    const needed = new Map([...shapes].filter(([key]) => !unused.includes(key)));
+    const misfits = countMisfits(network.parameters, withoutTies(needed, network.parameters, ties));
     if (misfits > 0) {
       others.push({ id, parameters: network.parameters, misfits });
       continue;
@@ -122,7 +127,7 @@ function examine(
       refusals.push(new CheckpointError(where, `has the keys of ${id}, and its ${problem}`, exportItself));
       continue;
     }
-    fitting.push({ id, family, reading, network, input });
+    fitting.push({ id, family, reading, network, input, unused });
   }
   return { fitting, others, refusals };
 }
@@ -159,7 +164,8 @@ function named(
   const fits = [...new Set(fitting.map(({ id }) => id))];
   if (fits.length > 0)
     throw new UsageError(`--arch ${arch}`, `is not what ${where} holds`, `what fits is ${fits.join(' or ')}`);
-  if (refusals.length > 0) throw refusals[0];
+  const refusal = refused(refusals, where);
+  if (refusal) throw refusal;
   const misfit = others.find(({ id }) => isCalled(id, arch!));
   throw noFit(shapes, misfit ? [misfit] : others, where);
 }
@@ -186,6 +192,29 @@ function noFit(shapes: Shapes, others: readonly Misfit[], where: string): Unknow
   const near = reasons.length > 0 ? `; the nearest are ${reasons.join(' and ')}` : '';
   const misfits = nearest[0]?.misfits ?? Number.POSITIVE_INFINITY;
   return new UnknownNetwork(where, `its ${shapes.size} keys fit no known network${near}`, misfits);
+}
+
+/** What keeps the networks that fit from being built. */
+function refused(refusals: readonly Error[], where: string): Error | undefined {
+  const problems = refusals.flatMap((error) => (error instanceof CheckpointError ? error.problem : []));
+  return problems.length > 0 ? new CheckpointError(where, problems.join('; '), exportItself) : refusals[0];
+}
+
+/** The configuration beside the file names another network than any with these keys. */
+function unpublished(
+  fitting: readonly Candidate[],
+  { configuration }: Evidence,
+  where: string,
+): CheckpointError {
+  const ids = [...new Set(fitting.map(({ id }) => id))];
+  const named = configuration?.architecture ?? configuration?.modelType;
+  return new CheckpointError(
+    where,
+    named === undefined
+      ? `has the keys of ${ids.join(', ')}, which are published with a config.json, and there is none beside it`
+      : `the config.json beside it names ${named}, and its keys are those of ${ids.join(', ')}`,
+    `say which it is: ${ids.map((id) => `--arch ${id}`).join(' or ')}`,
+  );
 }
 
 /** Names the candidates, each with what it has and the others have not. */

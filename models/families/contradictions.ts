@@ -21,14 +21,13 @@ const known: Readonly<Record<string, RegExp>> = {
 export function contradiction({ graph }: Network, modules: Modules, activation: string): string | undefined {
   const nodes = new Map(graph.nodes.map((node) => [node.name ?? '', node]));
   for (const [path, module] of modules) {
-    const problem = contradicts(path, module, nodes.get(path), activation);
+    const problem = contradicts(module, nodes.get(path), activation);
     if (problem) return `${path} is ${problem}`;
   }
   return undefined;
 }
 
 function contradicts(
-  path: string,
   { type, attributes }: ModuleFacts,
   node: NodeProto | undefined,
   activation: string,
@@ -37,6 +36,8 @@ function contradicts(
   if (node && transparent.test(type) && known[node.opType]) return `${name}, not ${node.opType}`;
   if (type.startsWith('torch.nn.modules.activation.') && name.toLowerCase() !== activation.replace('_', ''))
     return `${name}, not ${activation}`;
+  if (node?.opType === 'MaxPool' && /\.AvgPool2d$/.test(type)) return `${name}, not a max-pool`;
+  if (/Blur/.test(name) && !node) return `${name}, which the family has not`;
   if (/\.MaxPool2d$/.test(type)) {
     if (node?.opType !== 'MaxPool') return 'a max-pool that the family has not';
     return differs(node, attributes, { kernel_size: 'kernel_shape', stride: 'strides', padding: 'pads' });
@@ -48,7 +49,6 @@ function contradicts(
     if ((attributes.get('groups') ?? 1) !== (intAttribute(node, 'group') ?? 1)) return 'of other groups';
     return differs(node, attributes, { kernel_size: 'kernel_shape', stride: 'strides', padding: 'pads' });
   }
-  void path;
   return undefined;
 }
 

@@ -33,6 +33,8 @@ export interface PublishedFamily {
   /** What the file shows of its origin beside keys and shapes: decides where another family computes otherwise. */
   readonly comesAs?: (evidence: Evidence, reading: Reading) => boolean;
   readonly input: (reading: Reading, evidence: Evidence) => FamilyInput | undefined;
+  /** Keys of weights that its networks hold and do not compute with. */
+  readonly unused?: RegExp;
 }
 
 /** A network of a family, as its shapes describe it. */

@@ -39,3 +39,6 @@ const bytes = (values: readonly number[]) => values.map((value) => value / 255);
 
 /** As the Torch code of wide residual networks writes them, in bytes; of CIFAR-100 too. */
 export const cifarInBytes = cifar(bytes([125.3, 123, 113.9]), bytes([63, 62.1, 66.7]));
+
+/** Pixels from 0 to 1 as they are. */
+export const cifarPixels = cifar([0, 0, 0], [1, 1, 1]);

@@ -4,7 +4,7 @@ import type { Shapes } from '../weights.ts';
 export type Renaming = ReadonlyMap<string, string>;
 
 /** Modules that wrap others and do nothing themselves, at whatever depth: DataParallel's, torch.compile's, FSDP's. */
-const transparent = /(^|\.)(module|_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)(?=\.)/g;
+const transparent = new Set(['module', '_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module']);
 
 /** What networks call their last linear layer. */
 const heads = ['fc', 'linear', 'classifier'];
@@ -20,7 +20,13 @@ const MAX_DEPTH = 5;
 export function renamings(shapes: Shapes): Renaming[] {
   const found: Renaming[] = [];
   let keys: Renaming = new Map(
-    [...shapes.keys()].map((key) => [key, key.replace(transparent, '$1').replace(/^\./, '')]),
+    [...shapes.keys()].map((key) => [
+      key,
+      key
+        .split('.')
+        .filter((part) => !transparent.has(part))
+        .join('.'),
+    ]),
   );
   for (let depth = 0; depth < MAX_DEPTH; depth++) {
     found.push(keys);

@@ -1,7 +1,7 @@
 import type { ResidualNames } from '../structures/residual.ts';
 import type { Evidence } from './evidence.ts';
-import { residualFamily } from './family.ts';
-import { cifar10, cifar10OfImages, cifar100, cifarInBytes, type FamilyInput } from './inputs.ts';
+import { type PublishedFamily, residualFamily } from './family.ts';
+import { cifar10, cifar10OfImages, cifar100, cifarInBytes, cifarPixels, type FamilyInput } from './inputs.ts';
 import { wideResNetName } from './naming.ts';
 
 /** Wide residual networks (Zagoruyko and Komodakis 2016) with the names of xternalz/WideResNet-pytorch. */
@@ -19,7 +19,7 @@ const names: ResidualNames = {
 const family = (
   name: string,
   input: (classes: number) => FamilyInput,
-  comesAs?: (evidence: Evidence) => boolean,
+  more: Pick<PublishedFamily, 'comesAs' | 'unused'> = {},
 ) =>
   residualFamily({
     name,
@@ -36,27 +36,25 @@ const family = (
         : undefined,
     architecture: wideResNetName,
     input: ({ classes }) => input(classes),
-    comesAs,
+    ...more,
   });
 
 const isBare = ({ wrapper, prefix }: Evidence) => wrapper === undefined && prefix === undefined;
 const isTrainingState = ({ wrapper }: Evidence) => wrapper === 'state_dict';
 
-/** They compute the same; their normalisations differ in the third digit, but for bearpaw's. */
+/** They compute the same; their normalisations differ in the third digit, but for bearpaw's and RobustBench's. */
 export const wideResNets = [
-  family(
-    'OpenOOD',
-    (classes) => (classes === 100 ? cifar100 : cifar10),
-    ({ format }) => format === 'zip',
-  ),
-  family('outlier-exposure', () => cifarInBytes, isBare),
-  family('energy_ood', () => cifarInBytes, isBare),
-  family(
-    'bearpaw',
-    () => cifar10OfImages,
-    (evidence) => isTrainingState(evidence) && evidence.prefix === 'module.',
-  ),
-  family('xternalz', () => cifarInBytes, isTrainingState),
+  family('OpenOOD', (classes) => (classes === 100 ? cifar100 : cifar10), {
+    comesAs: (evidence) => evidence.format === 'zip' && isBare(evidence),
+  }),
+  family('outlier-exposure', () => cifarInBytes, { comesAs: isBare }),
+  family('energy_ood', () => cifarInBytes, { comesAs: isBare }),
+  family('bearpaw', () => cifar10OfImages, {
+    comesAs: (evidence) => isTrainingState(evidence) && evidence.prefix === 'module.',
+  }),
+  family('xternalz', () => cifarInBytes, { comesAs: isTrainingState }),
+  // Some have a further block that nothing runs, and most take pixels as they are.
+  family('RobustBench', () => cifarPixels, { unused: /^sub_block1\./ }),
 ];
 
 /** https://github.com/meliketoy/wide-resnet.pytorch: biases, the stride in the second convolution, raw shortcuts. */

@@ -56,6 +56,10 @@ export async function findNetwork(
     },
   };
   const found = choose(weights, { where: path, evidence, ...options }, notes);
+  if (found.unused.length > 0)
+    notes.push(
+      `${found.unused.length} tensors that its authors' code does not compute with: ${listed(found.unused)}`,
+    );
   const byFile = new Map<string, Tensor>(
     [...stateDict].filter(([key]) => found.keys.has(key) || pair?.keys.includes(key)),
   );
@@ -64,8 +68,7 @@ export async function findNetwork(
     tensors: Array.from(byFile, ([key, tensor]) => recordOf(key, placeOf(key, found, weights), tensor)),
   };
   const own: StateDict = new Map();
-  for (const [file, key] of found.keys)
-    if (found.network.parameters.has(key)) own.set(key, weights.get(file)!);
+  for (const [file, key] of found.keys) if (hasPlace(found, key)) own.set(key, weights.get(file)!);
   const { network: _, keys: __, ...candidate } = found;
   return {
     ...candidate,
@@ -82,15 +85,19 @@ interface Choice extends Candidate {
 }
 
 /** The network's key of a file's, or that of the tensor that it is tied to; undefined where the network has none. */
-function placeOf(file: string, { keys, network }: Choice, weights: StateDict): string | undefined {
+function placeOf(file: string, choice: Choice, weights: StateDict): string | undefined {
+  const { keys, network } = choice;
   const key = keys.get(file);
-  if (key !== undefined && network.parameters.has(key)) return key;
+  if (key !== undefined && hasPlace(choice, key)) return key;
   const data = weights.get(file)?.data;
   const twin =
     data &&
     [...keys].find(([other, name]) => network.parameters.has(name) && weights.get(other)?.data === data);
   return twin?.[1];
 }
+
+const hasPlace = ({ network, unused }: Choice, key: string) =>
+  network.parameters.has(key) || unused.includes(key);
 
 /** Reads the keys in every way there is, the plainest first, until a family has them. */
 function choose(weights: StateDict, options: ChooseOptions, notes: string[]): Choice {

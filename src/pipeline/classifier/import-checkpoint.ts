@@ -77,7 +77,7 @@ export async function importCheckpoint(
   checkClasses(source, found, options.classes);
   const { normalisation, origin, geometry } = describeImages(source, found, configured, options);
   const { id, reading, network, weights, record } = found;
-  const bare = assemble(network, weights, {});
+  const bare = assemble(network, weights, {}, found.unused);
   const { taps, detectorTaps } = tapsOf(bare, found, source, options.taps);
   const { filter, shorterSide } = geometry;
   const model = setMetadata(bare, {

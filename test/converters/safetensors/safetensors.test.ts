@@ -115,9 +115,10 @@ describe('safetensors', () => {
   ] as const)
     it(`is refused with ${what}`, () => expectRefused(bytes, message));
 
-  it('has no wrappers', async () => {
-    const path = await temporaryFile(file({ w: entry(0, 8) }));
-    const error = await readCheckpoint(path, { wrapper: 'ema' }).catch((thrown: Error) => thrown);
-    expect((error as Error).message).to.match(/no weights under ema: a safetensors file has no wrappers/);
+  it('gives one of several networks by what its keys begin with', async () => {
+    const path = await temporaryFile(file({ 'a.w': entry(0, 4), 'ema.w': entry(4, 8) }));
+    expect([...(await readCheckpoint(path, { wrapper: 'ema' })).stateDict.keys()]).to.deep.equal(['w']);
+    const error = await readCheckpoint(path, { wrapper: 'net' }).catch((thrown: Error) => thrown);
+    expect((error as Error).message).to.match(/holds no weights under net; name one of a, ema/);
   });
 });
