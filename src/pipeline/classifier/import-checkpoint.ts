@@ -6,6 +6,7 @@ import { assemble, stateDictOf } from '../../../models/backbone.ts';
 import type { OriginalReading } from '../../../models/families/original.ts';
 import { encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { isCounter } from '../../../models/weights.ts';
+import { collectGarbage } from '../../common/collect.ts';
 import { CheckpointError, GraphError } from '../../common/errors.ts';
 import { isSameFile, sha256File } from '../../common/files.ts';
 import { type DType, elementCount, type StateDict, toFloat32 } from '../../common/tensor.ts';
@@ -70,7 +71,7 @@ export async function importCheckpoint(
   if (await isSameFile(source, target))
     throw new CheckpointError(source, 'would be written over by its own import', 'name another output');
   const imported = await convert(source, target, options);
-  // By now the weights are in memory no more.
+  collectGarbage();
   await runOnce(target, imported.geometry);
   return imported;
 }
@@ -99,13 +100,15 @@ async function convert(source: string, target: string, options: ImportOptions): 
   checkModel(model, target);
   await writeModel(target, model);
   verify(target, model, checkpoint.stateDict);
+  const parameters = countParameters(weights);
+  const notes = [...checkpoint.notes, ...found.notes, ...conversions(weights)];
   return {
     architecture: id,
     classes: reading.classes,
-    parameters: countParameters(weights),
+    parameters,
     ...{ taps, normalisation, origin, geometry },
     assumptions: reading.assumptions,
-    notes: [...checkpoint.notes, ...found.notes, ...conversions(weights)],
+    notes,
   };
 }
 
