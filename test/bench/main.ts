@@ -10,6 +10,7 @@ import { fineTuning } from './fine-tuning.ts';
 import { folder } from './folder.ts';
 import { growth } from './growth.ts';
 import { guard } from './guard.ts';
+import { importing } from './import.ts';
 import { machineFacts } from './machine.ts';
 import { score } from './score.ts';
 import { scoring } from './scoring.ts';
@@ -28,6 +29,7 @@ const benches: Readonly<Record<string, Bench>> = {
   score,
   training,
   'fine-tuning': fineTuning,
+  import: importing,
 };
 
 process.exitCode = await main(process.argv.slice(2));

@@ -9,7 +9,6 @@ describe('published networks', () => {
   const files = root ? readdirSync(join(root, 'zoo', 'networks')) : ['torchvision-resnet18.json'];
   for (const file of files)
     it(file.replace(/\.json.*$/, ''), async function () {
-      this.timeout(300_000);
       await checkZooNetwork(reference(this, 'zoo', 'networks', file), file.replace(/\.json.*$/, ''));
     });
 });

@@ -1,7 +1,7 @@
 """PyTorch's side of families.test.ts: networks of torchvision, timm and transformers with random weights.
 
-families.py save FOLDER     saves each network in a folder of its own as its users do, prints where, and its logits
-families.py load FOLDER     loads what was exported strictly, prints whether it is what was saved, bit by bit
+families.py save FOLDER NAME     saves a network in a folder of its own as its users do, prints where, and its logits
+families.py load FOLDER NAME...  loads what was exported strictly, prints whether it is what was saved, bit by bit
 """
 
 import json
@@ -104,24 +104,20 @@ def save(network, how, folder):
     return path
 
 
-def save_all(folder):
+def save_one(folder, name):
     torch.manual_seed(0)
     image = torch.randn(2, 3, SIZE, SIZE)
     image.numpy().tofile(folder / "image.bin")
-    described = {}
-    for name, (_, how) in NETWORKS.items():
-        network = make(name)
-        path = save(network, how, folder / name.replace(" ", "-"))
-        with torch.no_grad():
-            output = network.double()(image.double())
-        logits = getattr(output, "logits", output)
-        described[name] = {"path": str(path), "logits": logits.flatten().tolist()}
-    return described
+    network = make(name)
+    path = save(network, NETWORKS[name][1], folder / name.replace(" ", "-"))
+    with torch.no_grad():
+        output = network.double()(image.double())
+    return {"path": str(path), "logits": getattr(output, "logits", output).flatten().tolist()}
 
 
-def load_all(folder):
+def load_all(folder, names):
     same = {}
-    for name in NETWORKS:
+    for name in names:
         own = make(name).state_dict()
         place = folder / name.replace(" ", "-")
         for file, load in [("back.pth", lambda path: torch.load(path, weights_only=True)), ("back.safetensors", load_file)]:
@@ -136,5 +132,6 @@ def load_all(folder):
     return same
 
 
-command, folder = sys.argv[1], Path(sys.argv[2])
-print(json.dumps(save_all(folder) if command == "save" else load_all(folder), allow_nan=False))
+command, folder, *names = sys.argv[1:]
+result = save_one(Path(folder), *names) if command == "save" else load_all(Path(folder), names)
+print(json.dumps(result, allow_nan=False))

@@ -5,7 +5,10 @@ import { expect } from 'chai';
 import { exportCheckpoint, GraphSession, importCheckpoint, readModel } from '../../src/index.ts';
 import { python } from './python.ts';
 
-type Saved = Record<string, { path: string; logits: number[] }>;
+interface Saved {
+  readonly path: string;
+  readonly logits: number[];
+}
 
 /** What each network is found to be. */
 const architectures: Readonly<Record<string, string>> = {
@@ -31,21 +34,17 @@ const architectures: Readonly<Record<string, string>> = {
 
 describe('published networks beside torchvision, timm and transformers', () => {
   let folder: string;
-  let saved: Saved;
-  let image: Float32Array;
+  const exported: string[] = [];
 
-  before(async function () {
-    this.timeout(600_000);
+  before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'la-ood-families-'));
-    saved = await python<Saved>('families.py', 'save', folder);
-    image = new Float32Array(new Uint8Array(await readFile(join(folder, 'image.bin'))).buffer);
   });
   after(() => rm(folder, { recursive: true }));
 
   for (const [name, architecture] of Object.entries(architectures))
-    it(`${name}: logits within 1e-5 of the largest`, async function () {
-      this.timeout(120_000);
-      const { path, logits: wanted } = saved[name];
+    it(`${name}: logits within 1e-5 of the largest`, async () => {
+      const { path, logits: wanted } = await python<Saved>('families.py', 'save', folder, name);
+      const image = new Float32Array(Uint8Array.from(await readFile(join(folder, 'image.bin'))).buffer);
       const target = join(dirname(path), 'model.onnx');
       const imported = await importCheckpoint(path, target, { size: { height: 224, width: 224 } });
       expect(imported.architecture).to.equal(architecture);
@@ -60,12 +59,13 @@ describe('published networks beside torchvision, timm and transformers', () => {
       await exportCheckpoint(target, join(dirname(path), 'back.pth'));
       await exportCheckpoint(target, join(dirname(path), 'back.safetensors'), { format: 'safetensors' });
       await Promise.all([path, target].map((file) => rm(file)));
+      exported.push(name);
     });
 
   it('exports load strictly, and are what was saved bit by bit', async function () {
-    this.timeout(600_000);
-    const same = await python<Record<string, boolean>>('families.py', 'load', folder);
-    expect(Object.keys(same)).to.have.length(2 * Object.keys(architectures).length);
+    if (exported.length === 0) this.skip();
+    const same = await python<Record<string, boolean>>('families.py', 'load', folder, ...exported);
+    expect(Object.keys(same)).to.have.length(2 * exported.length);
     expect(Object.entries(same).filter(([, isSame]) => !isSame)).to.deep.equal([]);
   });
 });
