@@ -14,6 +14,10 @@ export interface Recipe {
   readonly flip: boolean;
   /** Largest norm of all gradients together; see `SgdOptions`. */
   readonly clip?: number;
+  /** Nesterov's momentum. */
+  readonly nesterov?: boolean;
+  /** Share of each label that all classes have in equal parts. */
+  readonly labelSmoothing?: number;
 }
 
 /** Which share of the learning rate is taken when. Moments are shares of the training: a shorter one has the same shape. */
