@@ -4,9 +4,12 @@ import { freshNames, renameValues } from '../names.ts';
 import { ElementType, type ModelProto } from '../onnx.ts';
 import { pruneUnused } from '../rewrite.ts';
 import { inferShapes } from '../shapes.ts';
+import { findHead, type LinearHead } from './head.ts';
+import { flowNodes } from './image-flow.ts';
 import { imageInput, type Layout } from './image-input.ts';
 import { findLogits } from './logits.ts';
 
+export type { LinearHead } from './head.ts';
 export type { Layout } from './image-input.ts';
 
 /** What a classifier of images takes and yields, whoever exported it. */
@@ -24,6 +27,10 @@ export interface Classifier {
   /** The value that is the logits. */
   readonly logits: string;
   readonly classes: number;
+  /** Whether classes do not exclude each other: what an output makes of the logits is a sigmoid. */
+  readonly isMultiLabel: boolean;
+  /** The last layer; undefined where it is not linear. */
+  readonly head?: LinearHead;
 }
 
 export interface ClassifierOptions {
@@ -49,7 +56,8 @@ const BATCH = 'batch';
  * what an output's softmax is of.
  *
  * @param where the file, for errors
- * @throws GraphError where input or output are something else, or there are several outputs to choose from
+ * @throws GraphError where input or output are something else, do not depend on each other, or there are several outputs to
+ *   choose from
  */
 export function describeClassifier(
   model: ModelProto,
@@ -63,7 +71,8 @@ export function describeClassifier(
       `its input ${name} has ${channels} channels`,
       'classifiers of RGB images are guarded, of three',
     );
-  const { value, classes } = findLogits(model, where, output);
+  const { value, classes, isMultiLabel } = findLogits(model, where, output);
+  flowNodes(model, name, value, where);
   return {
     input: name,
     layout,
@@ -73,6 +82,8 @@ export function describeClassifier(
     batch: numeric(batch),
     logits: value,
     classes,
+    isMultiLabel,
+    head: findHead(model, value, classes, where),
   };
 }
 

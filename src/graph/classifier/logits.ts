@@ -11,6 +11,8 @@ export interface Logits {
   /** N×classes, or N×classes×1×1. */
   readonly rank: number;
   readonly classes: number;
+  /** Whether what an output makes of them is a sigmoid. */
+  readonly isMultiLabel: boolean;
 }
 
 /** What makes probabilities of logits; none of it changes which class is the first. */
@@ -30,7 +32,7 @@ const floats = new Set<number | undefined>([ElementType.float, ElementType.float
  */
 export function findLogits(model: ModelProto, where: string, output?: string): Logits {
   const { graph } = model;
-  const types = inferShapes(model);
+  const types = inferShapes(model, where);
   const names = graph.output.map(({ name }) => name);
   if (output !== undefined) {
     if (!types.has(output)) throw noSuchOutput(output, names, where);
@@ -73,10 +75,14 @@ function seenThrough(
 ): Logits | undefined {
   const producer = producers(model.graph);
   let value = output;
+  let isMultiLabel = false;
   for (let at: string | undefined = output; at !== undefined; ) {
     const node = producer.get(at);
     const known = node && !node.domain;
-    if (known && probabilities.has(node.opType)) value = node.input[0];
+    if (known && probabilities.has(node.opType)) {
+      value = node.input[0];
+      isMultiLabel = node.opType === 'Sigmoid';
+    }
     at = known && passing.has(node.opType) ? node.input[0] : undefined;
   }
   const { elemType, shape } = types.get(value) ?? {};
@@ -84,7 +90,7 @@ function seenThrough(
   const [, classes, ...rest] = shape;
   const flat = shape.length === 2 || (shape.length === 4 && rest.every((size) => size === 1));
   if (!flat || typeof classes !== 'number' || classes < 2) return undefined;
-  return { value, rank: shape.length, classes };
+  return { value, rank: shape.length, classes, isMultiLabel };
 }
 
 function list(names: readonly string[], types: ReadonlyMap<string, ValueType>): string {

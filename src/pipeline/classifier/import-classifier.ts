@@ -73,15 +73,19 @@ export async function importClassifier(
   const taps = [...new Set([...(chosen ?? own.taps ?? detectorTaps), LOGITS])];
 
   const { filter, shorterSide } = geometry;
-  const classCount = classifier.classes;
+  const { classes: classCount } = classifier;
+  const { logits, isMultiLabel } = describeClassifier(original, source, options);
+  const said = {
+    ...{ classCount, taps, detectorTaps, ...preprocessing, filter, shorterSide },
+    ...(isMultiLabel && { isMultiLabel }),
+  };
   const backbone = setMetadata(model, {
-    ...encodeBackboneMetadata({ classCount, taps, detectorTaps, ...preprocessing, filter, shorterSide }),
+    ...encodeBackboneMetadata(said),
     'la_ood.source': basename(source),
     'la_ood.source_sha256': await sha256File(source),
     'la_ood.preprocessing': origin,
   });
   await writeModel(target, backbone);
-  const { logits } = describeClassifier(original, source, options);
   await verify(target, original, logits, preprocessing);
   return { classifier, taps, detectorTaps, preprocessing, geometry, origin };
 }
