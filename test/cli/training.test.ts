@@ -57,6 +57,41 @@ describe('la-ood train and cotrain', () => {
     expect(whole.best.testAccuracy).equals(best);
   }).timeout(120_000);
 
+  it('ends within a step on Ctrl-C and on SIGTERM, with what was finished kept', async () => {
+    for (const [signal, expected] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ] as const) {
+      const sets = [
+        '--train',
+        'demo:train:1024',
+        '--test',
+        'demo:test:20',
+        '--epochs',
+        '1',
+        '--batch',
+        '1024',
+      ];
+      const { process, finished } = start(['train', '--run', at(signal), '--arch', 'resnet20', ...sets]);
+      let told = '';
+      process.stderr!.on('data', (text: string) => {
+        told += text;
+      });
+      await until(() => told.includes('on onnx'));
+      // The one step of this training takes longer than the end may.
+      await sleep(500);
+      const begun = performance.now();
+      process.kill(signal);
+      const { exitCode, stderr } = await finished;
+      expect(performance.now() - begun).below(4000);
+      expect(exitCode).equals(expected);
+      expect(stderr)
+        .includes('interrupted; the same command goes on where it was\n')
+        .and.not.includes('testing');
+      expect(readdirSync(at(signal))).not.includes('.lock');
+    }
+  }).timeout(60_000);
+
   it('trains the backbone together with detectors, and compares', async () => {
     mkdirSync(at('co'), { recursive: true });
     copyFileSync(at('whole', 'backbone.onnx'), at('co', 'backbone.onnx'));
