@@ -105,7 +105,7 @@ const names = [
   'summaryTable',
   'tapCandidates',
   'trainBackbone',
-  'trainingBackendNames',
+  'trainingEngineNames',
   'versions',
   'writeCheckpoint',
   'writeDatasets',

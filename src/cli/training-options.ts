@@ -6,6 +6,11 @@ import { atLeastOne, given, positive, seed } from './options.ts';
 export const trainingOptions = {
   epochs: { type: 'number', describe: 'how often every image is seen', check: atLeastOne },
   batch: { alias: 'b', type: 'number', describe: 'images a step', check: atLeastOne },
+  parts: {
+    type: 'number',
+    describe: 'parts that a batch is computed in, for less memory; batch normalisation takes each by itself',
+    check: atLeastOne,
+  },
   lr: { type: 'number', describe: 'learning rate', check: positive },
   momentum: { type: 'number', describe: 'momentum', check: belowOne },
   'weight-decay': { alias: 'wd', type: 'number', describe: 'weight decay', check: notNegative },
@@ -34,6 +39,7 @@ export const schedule = {
 interface Values {
   readonly epochs?: number;
   readonly batch?: number;
+  readonly parts?: number;
   readonly lr?: number;
   readonly momentum?: number;
   readonly weightDecay?: number;

@@ -24,6 +24,8 @@ export interface TrainingTask {
   readonly where: string;
   readonly objective: Objective;
   readonly optimiser: SgdOptions;
+  /** How many parts a batch is computed in, one after the other; 1 where absent. */
+  readonly parts?: number;
   /** The velocity of each weight, by its name, to go on from; 0 where absent. */
   readonly velocities?: ReadonlyMap<string, Float32Array>;
 }
@@ -40,6 +42,8 @@ export interface SgdOptions {
 
 /** A network that is being trained. */
 export interface TrainingSession {
+  /** The memory that a step of so many images takes, about, in bytes; undefined where the engine does not say. */
+  memory(images: number): number | undefined;
   /**
    * Forth, back, and a move of the weights.
    *

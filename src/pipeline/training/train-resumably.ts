@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
+import { TrainingError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import type { Preprocessing } from '../../graph/preprocessing.ts';
@@ -8,7 +10,7 @@ import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import { BatchMaker } from '../../training/batch-maker.ts';
 import { checkpointModel, stateOfCheckpoint } from '../../training/checkpoint.ts';
-import type { TrainingEngine } from '../../training/engine.ts';
+import type { TrainingEngine, TrainingSession } from '../../training/engine.ts';
 import type { LabelledImages } from '../../training/labelled-images.ts';
 import type { CoTraining } from '../../training/objective.ts';
 import type { Recipe } from '../../training/recipe.ts';
@@ -39,7 +41,7 @@ export interface ResumableTraining {
  * the epochs so far. What is drawn follows from the seed and the epoch.
  *
  * @throws GraphError where the model holds an operator that training does not know; RunError where the state is another
- * engine's; TrainingError where the loss is no number any more
+ * engine's; TrainingError where the memory does not suffice, or the loss is no number any more
  */
 export async function trainResumably(task: ResumableTraining): Promise<readonly EpochReport[]> {
   const { where, engine, preprocessing, checkpoint, keep, recipe, seed, onProgress } = task;
@@ -50,6 +52,7 @@ export async function trainResumably(task: ResumableTraining): Promise<readonly 
     const session = await engine.open({
       ...{ model: before?.model ?? task.model, where, optimiser: recipe },
       objective: { labelSmoothing: recipe.labelSmoothing, coTraining },
+      parts: recipe.parts,
       ...(before && { velocities: before.velocities }),
     });
     try {
@@ -57,7 +60,7 @@ export async function trainResumably(task: ResumableTraining): Promise<readonly 
       return await train(session, coTraining, {
         ...{ train: task.train, test: task.test, maker, recipe, seed, onProgress },
         ...(before && { epochs: before.epochs }),
-        note: `on ${engine.name}`,
+        note: noteOf(engine, session, recipe),
         async afterEpoch(state) {
           await keep(state.epochs, countSteps(state.model, state.epochs.length * steps));
           await writeModel(checkpoint, checkpointModel(state, engine.name));
@@ -69,6 +72,24 @@ export async function trainResumably(task: ResumableTraining): Promise<readonly 
   } finally {
     await maker.close();
   }
+}
+
+/**
+ * What computes, and the memory of a step.
+ *
+ * @throws TrainingError where there is less
+ */
+function noteOf({ name }: TrainingEngine, session: TrainingSession, { batch, parts = 1 }: Recipe): string {
+  const memory = session.memory(batch);
+  if (memory === undefined) return `on ${name}`;
+  const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  if (memory > totalmem())
+    throw new TrainingError(
+      `--batch ${batch}`,
+      `a step takes about ${gibibytes(memory)}, and this machine has ${gibibytes(totalmem())}`,
+      `take a smaller --batch, or --parts ${Math.ceil((1.5 * parts * memory) / totalmem())}`,
+    );
+  return `on ${name}, about ${gibibytes(memory)}`;
 }
 
 async function stateBefore(checkpoint: string, { name }: TrainingEngine): Promise<TrainingState | undefined> {

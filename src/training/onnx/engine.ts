@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
+import { UsageError } from '../../common/errors.ts';
 import type { RandomState } from '../../common/random.ts';
-import type { Tensor } from '../../common/tensor.ts';
+import { elementCount, type Tensor } from '../../common/tensor.ts';
 import { endWorker, startWorker } from '../../common/workers.ts';
 import type { StandardScaler } from '../../detectors/standard-scaler.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
@@ -10,15 +11,18 @@ import type { TrainingBatch } from '../batch-maker.ts';
 import type { TrainingEngine, TrainingSession, TrainingTask } from '../engine.ts';
 import { layerFactors } from '../objective.ts';
 import { FACTORS, meanOf, scaleOf } from './co-training-graph.ts';
-import { RATE, velocityOf } from './sgd-graph.ts';
+import { DECAY, MOMENTUM, RATE, SHARE, velocityOf } from './sgd-graph.ts';
 import { CORRECT, LABELS, LOSS, type StepGraph, stepGraph } from './step-graph.ts';
+import { stepMemory } from './step-memory.ts';
 import type { FromStepper, StepperSetup, ToStepper } from './stepper.worker.ts';
 
 /** Trains on onnxruntime: a step is one run of a graph that holds the network, its gradient and the optimiser. */
 export const onnxEngine: TrainingEngine = {
   name: 'onnx',
   async open(task) {
-    const { model, where, objective, optimiser, velocities } = task;
+    const { model, where, objective, optimiser, velocities, parts = 1 } = task;
+    if (parts > 1 && (optimiser.nesterov || optimiser.clip !== undefined))
+      throw new UsageError('--parts', 'goes with neither --clip nor --nesterov', 'leave one of them out');
     const graph = stepGraph(model, objective, optimiser, where);
     const state: Record<string, Tensor> = {};
     for (const proto of model.graph.initializer) {
@@ -61,28 +65,63 @@ class OnnxSession implements TrainingSession {
     worker.on('exit', () => this.#fail(new Error('the training session was closed')));
   }
 
+  memory(images: number): number {
+    const { model, parts = 1 } = this.#task;
+    return stepMemory(model, Math.ceil(images / parts));
+  }
+
   async step({ images, shape, labels }: TrainingBatch, rate: number, random: RandomState) {
-    const { coTraining } = this.#task.objective;
-    const feeds: Record<string, Tensor> = {
-      [this.#graph.images]: { dtype: 'float32', shape, data: images },
-      [LABELS]: { dtype: 'int64', shape: [labels.length], data: BigInt64Array.from(labels, BigInt) },
-      [RATE]: { dtype: 'float32', shape: [], data: Float32Array.of(rate) },
-      ...this.#scalers,
-    };
-    for (const { name, shape: sizes, ratio } of this.#graph.masks) {
-      const size = sizes.reduce((product, length) => product * length, labels.length);
-      const data = new Float32Array(size);
-      for (let i = 0; i < size; i++) data[i] = random.random() < ratio ? 0 : 1 / (1 - ratio);
-      feeds[name] = { dtype: 'float32', shape: [labels.length, ...sizes], data };
+    const { parts = 1, optimiser, objective } = this.#task;
+    const factors = objective.coTraining && layerFactors(objective.coTraining, random);
+    const [whole, ...sizes] = shape;
+    const [size, stride] = [Math.ceil(whole / parts), elementCount(sizes)];
+    let [loss, correct] = [0, 0];
+    for (let start = 0; start < whole; start += size) {
+      const count = Math.min(size, whole - start);
+      const [share, isLast] = [count / whole, start + count === whole];
+      const data = images.slice(start * stride, (start + count) * stride);
+      const told = await this.#ask(
+        {
+          feeds: {
+            [this.#graph.images]: { dtype: 'float32', shape: [count, ...sizes], data },
+            [LABELS]: {
+              dtype: 'int64',
+              shape: [count],
+              data: BigInt64Array.from(labels.subarray(start, start + count), BigInt),
+            },
+            ...scalar(RATE, isLast ? rate : 0),
+            ...scalar(MOMENTUM, start === 0 ? optimiser.momentum : 1),
+            ...scalar(DECAY, isLast ? optimiser.weightDecay : 0),
+            ...scalar(SHARE, share),
+            ...this.#masks(count, random),
+            ...this.#scalers,
+            // Densities are sums over images, where the cross-entropy is a mean.
+            ...(factors && {
+              [FACTORS]: {
+                dtype: 'float32',
+                shape: [factors.length, 1],
+                data: factors.map((factor) => factor / share),
+              },
+            }),
+          },
+        },
+        [data.buffer],
+      );
+      loss += share * Number(told[LOSS].data[0]);
+      correct += Number(told[CORRECT].data[0]);
     }
-    if (coTraining) {
-      const data = layerFactors(coTraining, random);
-      feeds[FACTORS] = { dtype: 'float32', shape: [data.length, 1], data };
-    }
-    const transfer = [images.buffer as ArrayBuffer];
-    const told = await this.#ask({ feeds }, transfer);
-    const [loss, correct] = [LOSS, CORRECT].map((name) => Number(told[name].data[0]));
     return { loss, correct };
+  }
+
+  /** What dropout keeps of so many images, as PyTorch scales it. */
+  #masks(images: number, random: RandomState): Record<string, Tensor> {
+    const masks: Record<string, Tensor> = {};
+    for (const { name, shape, ratio } of this.#graph.masks) {
+      const data = new Float32Array(images * elementCount(shape));
+      for (let i = 0; i < data.length; i++) data[i] = random.random() < ratio ? 0 : 1 / (1 - ratio);
+      masks[name] = { dtype: 'float32', shape: [images, ...shape], data };
+    }
+    return masks;
   }
 
   standardise(scalers: readonly StandardScaler[]): void {
@@ -130,4 +169,8 @@ class OnnxSession implements TrainingSession {
     this.#failure ??= error;
     for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
   }
+}
+
+function scalar(name: string, value: number): Record<string, Tensor> {
+  return { [name]: { dtype: 'float32', shape: [], data: Float32Array.of(value) } };
 }

@@ -1,3 +1,4 @@
+import { UsageError } from '../../common/errors.ts';
 import type { RandomState } from '../../common/random.ts';
 import type { StandardScaler } from '../../detectors/standard-scaler.ts';
 import type { TrainingBatch } from '../batch-maker.ts';
@@ -11,7 +12,14 @@ import { TrainableGraph } from './trainable-graph.ts';
 
 /** Trains on TensorFlow.js, in this thread. */
 export function tensorFlowEngine(name: TensorFlowName, tf: TensorFlow): TrainingEngine {
-  return { name, open: async (task) => new TensorFlowSession(task, tf) };
+  return {
+    name,
+    async open(task) {
+      if ((task.parts ?? 1) > 1)
+        throw new UsageError('--parts', `is not for --engine ${name}`, 'leave one of them out');
+      return new TensorFlowSession(task, tf);
+    },
+  };
 }
 
 class TensorFlowSession implements TrainingSession {
@@ -30,6 +38,8 @@ class TensorFlowSession implements TrainingSession {
     if (velocities) this.#sgd.restore(velocities);
     this.#densities = detectors.map((detector) => new Density(tf, detector));
   }
+
+  memory(): undefined {}
 
   async step({ images, shape, labels }: TrainingBatch, rate: number, random: RandomState) {
     const { tf, exposed } = this.#graph;
