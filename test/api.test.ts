@@ -106,7 +106,7 @@ const names = [
   'summaryTable',
   'tapCandidates',
   'trainBackbone',
-  'trainingBackendNames',
+  'trainingEngineNames',
   'versions',
   'writeCheckpoint',
   'writeDatasets',
