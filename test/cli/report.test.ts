@@ -14,7 +14,7 @@ describe('report.html', () => {
   const percent = (share: number) => (100 * share).toFixed(2);
 
   before(async function () {
-    this.timeout(900_000);
+    this.timeout(120_000);
     await mkdir(run());
     await Promise.all([
       copyFile(new URL('data/demo/backbone.onnx', packageRoot), at('run', 'backbone.onnx')),
