@@ -1,5 +1,6 @@
 import { FeatureError } from '../common/errors.ts';
 import { RandomState } from '../common/random.ts';
+import type { SetKind } from './method-table.ts';
 import type { Scores } from './operating-points.ts';
 
 /** A layer that has a detector. */
@@ -19,6 +20,10 @@ export interface ScoredSet {
   readonly layers: readonly Scores[];
   /** N scores each from elsewhere (MSP, energy, …) by name, to be shown beside the layers'. */
   readonly baselines?: Readonly<Record<string, Scores>>;
+  /** Of an OOD set: how far it is, where somebody said so. */
+  readonly kind?: SetKind;
+  /** Of the InD set: for each image 1 where the classifier is wrong, else 0; absent where that is not known. */
+  readonly isWrong?: Uint8Array;
 }
 
 /** How samples were chosen where a set was too large. */

@@ -12,6 +12,8 @@ import { growth } from './growth.ts';
 import { guard } from './guard.ts';
 import { importing } from './import.ts';
 import { machineFacts } from './machine.ts';
+import { methods } from './methods.ts';
+import { methodsSpeed } from './methods-speed.ts';
 import { score } from './score.ts';
 import { scoring } from './scoring.ts';
 import { training } from './training.ts';
@@ -26,7 +28,9 @@ const benches: Readonly<Record<string, Bench>> = {
   growth,
   scoring,
   guard,
+  'methods-speed': methodsSpeed,
   score,
+  methods,
   training,
   'fine-tuning': fineTuning,
   import: importing,

@@ -42,8 +42,8 @@ export const inspectCommand = command({
       check: seed,
     },
   },
-  async run({ path, sheet, seed }, onProgress) {
-    const inspection = await inspectFile(path, { ...given({ sheet }), seed, onProgress });
+  async run({ path, sheet, seed }, onProgress, onLeftOut) {
+    const inspection = await inspectFile(path, { ...given({ sheet }), seed, onProgress, onLeftOut });
     return { result: inspection, text: describe(inspection), next: nextStep(inspection) };
   },
 });

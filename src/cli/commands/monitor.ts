@@ -26,9 +26,9 @@ export const monitorCommand = command({
     ...imageOptions,
     device,
   },
-  async run({ model, images, every, seed, ...options }, onProgress) {
+  async run({ model, images, every, seed, ...options }, onProgress, onLeftOut) {
     const { batch, exifOrientation: orient, skipDamaged, device } = options;
-    const settings = { ...given({ batch, orient, skipDamaged }), every, seed, device, onProgress };
+    const settings = { ...given({ batch, orient, skipDamaged }), every, seed, device, onProgress, onLeftOut };
     const alarms: (MonitoredImage & { at: number })[] = [];
     const spans = new Spans();
     for await (const image of monitorImages(model, images, settings)) {

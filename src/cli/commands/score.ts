@@ -33,9 +33,9 @@ export const scoreCommand = command({
     ...imageOptions,
     device,
   },
-  async run({ model, images, output, ...options }, onProgress) {
+  async run({ model, images, output, ...options }, onProgress, onLeftOut) {
     const { threshold, batch, exifOrientation: orient, skipDamaged, device } = options;
-    const settings = { ...given({ threshold, batch, orient, skipDamaged }), device, onProgress };
+    const settings = { ...given({ threshold, batch, orient, skipDamaged }), device, onProgress, onLeftOut };
     const scored = scoreImages(model, images, settings);
     if (output !== undefined) {
       const counts = await writeScores(output, scored);

@@ -43,7 +43,7 @@ export const trainCommand = command({
     ...normalisationOptions,
     ...readingOptions,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
     const { train, test, from, model, exifOrientation: orient, skipDamaged } = options;
     const arch = from === undefined ? (options.arch ?? model) : options.arch;
     if (from === undefined && arch === undefined)
@@ -62,7 +62,7 @@ export const trainCommand = command({
     const path = runPath(options, from === undefined ? undefined : `${classifierName(from)}-tuned`);
     const report = await RunFolder.use(path, (run) =>
       trainBackbone(run, {
-        ...{ train, test, ...training, onProgress },
+        ...{ train, test, ...training, onProgress, onLeftOut },
         ...given({ arch, from, normalisation, orient, skipDamaged }),
         recipe: { ...recipe, ...(schedule && { schedule: schedules[schedule] }) },
       }),
@@ -79,10 +79,7 @@ export const trainCommand = command({
 });
 
 /** The epochs, or the last ten of them, and which one was kept. */
-function describe(
-  path: string,
-  { epochs, best, engine, warning, files, seconds, done }: TrainReport,
-): string {
+function describe(path: string, { epochs, best, engine, files, seconds, done }: TrainReport): string {
   const percent = (share: number) => (100 * share).toFixed(2);
   const rows = epochs
     .slice(-10)
@@ -95,7 +92,6 @@ function describe(
     columns(['epoch', 'rate', 'train loss', 'accuracy %', 'test loss', 'accuracy %'], rows),
     '',
     `Trained ${plural(epochs.length, 'epoch')} on ${engine} ${took}; kept epoch ${best.epoch}: ${percent(best.testAccuracy)} % of the test images.`,
-    ...(warning ? [`Note: ${warning}.`] : []),
     `Wrote in ${path}: ${files.join(', ')}.`,
   ].join('\n');
 }

@@ -29,36 +29,32 @@ export async function fitMethods(
   const fitted: FittedByName[] = [];
   const refused: Refusal[] = [];
   for (const method of methods) {
-    const reason = refusalOf(method, training);
-    if (reason) refused.push({ method, reason });
-    else {
-      const start = performance.now();
-      try {
+    const start = performance.now();
+    try {
+      const missing = method.needs.find((need) => !has(training, need));
+      if (missing) refused.push({ method, reason: reasons[missing] });
+      else {
         const result = await method.fit(training, options);
         fitted.push({ ...result, method, seconds: (performance.now() - start) / 1000 });
-      } catch (error) {
-        if (!(error instanceof DetectorError)) throw error;
-        refused.push({ method, reason: error.message });
       }
+    } catch (error) {
+      if (!(error instanceof DetectorError)) throw error;
+      refused.push({ method, reason: error.message });
     }
     onFitted?.(method);
   }
   return { fitted, refused };
 }
 
-/** Why a method cannot be fitted on these features; undefined where nothing speaks against it. */
-function refusalOf({ needs }: Method, training: Training): string | undefined {
-  const missing = needs.find((need) => !has(training, need));
-  return missing && reasons[missing];
-}
-
 function has(training: Training, need: Need): boolean {
-  const { width, head, layers, svms, isMultiLabel } = training.features;
+  const { width, head, labels, layers, svms, isMultiLabel } = training.features;
   switch (need) {
     case 'head input':
       return width !== undefined;
     case 'head':
       return head !== undefined;
+    case 'labels':
+      return labels !== undefined;
     case 'layers':
       return layers !== undefined;
     case 'one-class SVMs':
@@ -73,6 +69,7 @@ function has(training: Training, need: Need): boolean {
 const reasons: Readonly<Record<Need, string>> = {
   'head input': 'it needs what goes into a last linear layer, and the classifier has none',
   head: 'it needs the weights of a last linear layer, and the classifier has none',
+  labels: "it needs the class of each training image, and the set has no classes that are the classifier's",
   layers: 'it needs the pooled values of layers, and the features hold none',
   'one-class SVMs': 'it needs the one-class SVMs that la-ood fit fits',
   'one class an image': 'it takes a softmax, and classes do not exclude each other here (a sigmoid)',

@@ -8,10 +8,18 @@ import type { Training } from './training.ts';
  * - `head`: the last layer's weights;
  * - `layers`: the pooled values of the network's taps;
  * - `one-class SVMs`: those that `la-ood fit` fitted;
+ * - `labels`: the class of each training image;
  * - `one class an image`: classes that exclude each other, by a softmax;
  * - `activations`: head inputs that are not negative, as behind a ReLU.
  */
-export type Need = 'head input' | 'head' | 'layers' | 'one-class SVMs' | 'one class an image' | 'activations';
+export type Need =
+  | 'labels'
+  | 'head input'
+  | 'head'
+  | 'layers'
+  | 'one-class SVMs'
+  | 'one class an image'
+  | 'activations';
 
 /** A published method: how it is fitted, and how it scores. A file each; `table.ts` lists them. */
 export interface Method {

@@ -14,13 +14,50 @@ export function addEnergy(nodes: NodeScope, logits: string): string {
 
 /** 1 − the largest softmax probability, `[batch, 1]`, as the sum of the others: exact where it is next to nothing. */
 export function addSoftmaxRest(nodes: NodeScope, logits: string): string {
-  const sorted = addSorted(nodes, logits, undefined);
-  const largest = nodes.node('Slice', [sorted, ...addRange(nodes, 0, 1)], 'largest');
-  const others = nodes.node('Slice', [sorted, ...addRange(nodes, 1, END)], 'others');
-  const ratios = nodes.node('Exp', [nodes.node('Sub', [others, largest], 'below')], 'ratios');
-  const rest = nodes.reduce('ReduceSum', ratios, 1, 'rest');
-  const all = nodes.node('Add', [rest, nodes.float('one', 1)], 'all');
-  return nodes.node('Div', [rest, all], 'share');
+  const { logRest } = addOthers(nodes, logits);
+  return nodes.node('Exp', [logRest], 'rest');
+}
+
+/**
+ * The logarithms of the softmax probabilities, falling, and of what each leaves to the others, `[batch, classes]` both. Those
+ * of the largest are computed from the others, so that nothing is lost where it is next to 1.
+ */
+export function addLogProbabilities(nodes: NodeScope, logits: string): { logP: string; logRest: string } {
+  const { sorted, largest, logSum, logRest: firstRest } = addOthers(nodes, logits);
+  const logP = nodes.node('Sub', [nodes.node('Sub', [sorted, largest], 'below'), logSum], 'log_p');
+  const others = nodes.node('Exp', [addSlice(nodes, logP, 1, END)], 'other_p');
+  const rests = nodes.node(
+    'Log',
+    [nodes.node('Sub', [nodes.float('one', 1), others], 'left')],
+    'other_log_rest',
+  );
+  return { logP, logRest: nodes.node('Concat', [firstRest, rests], 'log_rest', { axis: 1 }) };
+}
+
+/** Sorted logits, and the logarithm of what the largest one's probability leaves to the others. */
+function addOthers(nodes: NodeScope, logits: string) {
+  const size = nodes.node('Shape', [logits], 'size', { start: 1, end: 2 });
+  const [sorted] = nodes.nodes('TopK', [logits, size], ['sorted', 'order'], { axis: 1 });
+  const largest = addSlice(nodes, sorted, 0, 1);
+  const others = addSlice(nodes, sorted, 1, END);
+  const second = addSlice(nodes, sorted, 1, 2);
+  const ratios = nodes.node('Exp', [nodes.node('Sub', [others, second], 'below_second')], 'ratios');
+  const sum = nodes.node('Log', [nodes.reduce('ReduceSum', ratios, 1, 'ratio_sum')], 'log_ratio_sum');
+  // log Σ_{k≥2} exp(z_k − z_1), and with 1 added to the sum
+  const logOthers = nodes.node('Add', [nodes.node('Sub', [second, largest], 'gap'), sum], 'log_others');
+  const logSum = addLogOfOneMore(nodes, nodes.node('Exp', [logOthers], 'others_sum'));
+  return { sorted, largest, logSum, logRest: nodes.node('Sub', [logOthers, logSum], 'log_first_rest') };
+}
+
+/** log(1 + r) = 2 artanh(r / (2 + r)): all of r counts, where 1 + r would round it away. */
+function addLogOfOneMore(nodes: NodeScope, ratio: string): string {
+  const two = nodes.float('two', 2);
+  const share = nodes.node('Div', [ratio, nodes.node('Add', [ratio, two], 'two_more')], 'half_share');
+  return nodes.node('Mul', [nodes.node('Atanh', [share], 'artanh'), two], 'log_sum');
+}
+
+function addSlice(nodes: NodeScope, values: string, start: number, end: number): string {
+  return nodes.node('Slice', [values, ...addRange(nodes, start, end)], 'slice');
 }
 
 /** Behind the last column. */
@@ -29,15 +66,6 @@ export const END = 2 ** 31 - 1;
 /** The bounds, axis and step of a Slice of columns. */
 export function addRange(nodes: NodeScope, start: number, end: number): string[] {
   return [nodes.int64s('start', [start]), nodes.int64s('end', [end]), nodes.int64s('columns', [1])];
-}
-
-/** The columns of each row in falling order: the `count` largest, or all. */
-export function addSorted(nodes: NodeScope, values: string, count: number | undefined): string {
-  const size =
-    count === undefined
-      ? nodes.node('Shape', [values], 'size', { start: 1, end: 2 })
-      : nodes.int64s('count', [count]);
-  return nodes.nodes('TopK', [values, size], ['sorted', 'order'], { axis: 1 })[0];
 }
 
 /** The logits that the last layer makes of another input than its own, `[batch, classes]`. */
@@ -61,13 +89,21 @@ export function addNormalised(nodes: NodeScope, rows: string): string {
 /** Shorter rows are not made longer. */
 const LEAST_LENGTH = 1e-12;
 
-/** `addNormalised` of arrays, in place: n × width, row-major. */
-export function normalise(rows: Float32Array, width: number): Float32Array {
+/**
+ * `addNormalised` of an array: n × width, row-major.
+ *
+ * @param into where the result goes; an array of its own where absent
+ */
+export function normalise(
+  rows: Float32Array,
+  width: number,
+  into: Float32Array = new Float32Array(rows.length),
+): Float32Array {
   for (let first = 0; first < rows.length; first += width) {
     let sum = 0;
     for (let j = first; j < first + width; j++) sum += rows[j] * rows[j];
     const scale = 1 / Math.max(Math.sqrt(sum), LEAST_LENGTH);
-    for (let j = first; j < first + width; j++) rows[j] *= scale;
+    for (let j = first; j < first + width; j++) into[j] = rows[j] * scale;
   }
-  return rows;
+  return into;
 }

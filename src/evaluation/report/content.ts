@@ -1,6 +1,6 @@
 import type { LayerDetector } from '../../detectors/fit-layer.ts';
-import type { Calibration } from '../conformal.ts';
 import type { Evaluation, Pairing } from '../evaluate.ts';
+import type { GuardScores } from '../guard-scores.ts';
 import type { Scores } from '../operating-points.ts';
 
 /** Everything that a report shows. */
@@ -22,19 +22,11 @@ export interface ReportContent {
   /** Of the InD set, and of each OOD set, in the order of the evaluation. */
   readonly galleries: readonly Gallery[];
   /** How each layer's detector was fitted, in the order of the layers. */
-  readonly detectors: readonly Pick<LayerDetector, 'tap' | 'nu' | 'gamma' | 'fit'>[];
+  readonly detectors: readonly (Pick<LayerDetector, 'tap' | 'nu' | 'gamma' | 'fit'> & {
+    /** What fitting it took, where that is known. */
+    readonly seconds?: number;
+  })[];
   readonly steps: readonly ReportStep[];
-}
-
-/** What the run's guard says of the same features; higher is more OOD. */
-export interface GuardScores {
-  /** How it was made: `gaussian, evidence`. */
-  readonly method: string;
-  readonly calibration: Calibration;
-  /** Of the InD images that it was calibrated on. */
-  readonly ind: Scores;
-  /** Of each OOD set, by its name. */
-  readonly ood: ReadonlyMap<string, Scores>;
 }
 
 /** Images of a set: those with the lowest LA-OOD scores, and those with the highest, the most telling first. */

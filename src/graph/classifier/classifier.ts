@@ -5,6 +5,7 @@ import { ElementType, type ModelProto } from '../onnx.ts';
 import { pruneUnused } from '../rewrite.ts';
 import { inferShapes } from '../shapes.ts';
 import { findHead, type LinearHead } from './head.ts';
+import { flowNodes } from './image-flow.ts';
 import { imageInput, type Layout } from './image-input.ts';
 import { findLogits } from './logits.ts';
 
@@ -55,7 +56,8 @@ const BATCH = 'batch';
  * what an output's softmax is of.
  *
  * @param where the file, for errors
- * @throws GraphError where input or output are something else, or there are several outputs to choose from
+ * @throws GraphError where input or output are something else, do not depend on each other, or there are several outputs to
+ *   choose from
  */
 export function describeClassifier(
   model: ModelProto,
@@ -70,6 +72,7 @@ export function describeClassifier(
       'classifiers of RGB images are guarded, of three',
     );
   const { value, classes, isMultiLabel } = findLogits(model, where, output);
+  flowNodes(model, name, value, where);
   return {
     input: name,
     layout,

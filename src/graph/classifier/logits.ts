@@ -32,7 +32,7 @@ const floats = new Set<number | undefined>([ElementType.float, ElementType.float
  */
 export function findLogits(model: ModelProto, where: string, output?: string): Logits {
   const { graph } = model;
-  const types = inferShapes(model);
+  const types = inferShapes(model, where);
   const names = graph.output.map(({ name }) => name);
   if (output !== undefined) {
     if (!types.has(output)) throw noSuchOutput(output, names, where);

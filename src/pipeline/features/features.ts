@@ -1,12 +1,13 @@
 import { writeFeatures } from '../../../converters/hdf5/write-features.ts';
+import { asStored } from '../../../data/as-stored.ts';
 import { batches } from '../../../data/batches.ts';
 import { corruptedSample, probedCorruptions } from '../../../data/derived/corrupted-sample.ts';
 import type { ImageSet } from '../../../data/image-set.ts';
-import { openImageSet } from '../../../data/open.ts';
-import { undamaged } from '../../../data/undamaged.ts';
 import { RunError, UsageError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
+import type { SetKind } from '../../evaluation/method-table.ts';
 import type { DeviceName } from '../../runtime/device.ts';
+import { type OnLeftOut, openImages } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { Backbone } from './backbone.ts';
 import { FeatureBlocks } from './feature-blocks.ts';
@@ -15,6 +16,10 @@ import { FeatureBlocks } from './feature-blocks.ts';
 export interface NamedSet {
   readonly name: string;
   readonly source: string;
+  /** Of an OOD set: how far it is from the InD set. */
+  readonly kind?: SetKind;
+  /** Its images are in the classifier's size already, and are not resized and cropped. */
+  readonly asStored?: boolean;
 }
 
 export interface FeatureOptions {
@@ -26,6 +31,8 @@ export interface FeatureOptions {
   readonly device?: DeviceName;
   /** Images a run; the fastest number on this machine where absent. */
   readonly batch?: number;
+  /** Taps whose standard deviation over positions is wanted beside the mean, in layers without a detector; or `all`. */
+  readonly deviations?: readonly string[] | 'all';
   /** Seed of generated sets. */
   readonly seed?: number;
   /** `original` stores float64, as the original does, and follows it where its sets differ. */
@@ -35,6 +42,7 @@ export interface FeatureOptions {
   /** Leaves out the images that cannot be decoded, where they would end the work. */
   readonly skipDamaged?: boolean;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 /** What a set is for; `corrupted` are training images that something was done to, for the probes of a guard. */
@@ -74,7 +82,7 @@ const LABELS = 'labels';
  *
  * Work that was cut off goes on where it was: the features of each block of images are kept until the set is done.
  *
- * @throws RunError where the folder has no backbone, or an InD set has the name of an OOD set; GraphError, DataError where backbone or images are unusable
+ * @throws RunError where the folder has no backbone, an InD set has the name of an OOD set, or two number their classes otherwise; GraphError, DataError where backbone or images are unusable
  */
 export async function extractFeatures(run: RunFolder, options: FeatureOptions): Promise<FeatureReport[]> {
   const { train, test, ood = [] } = options;
@@ -87,6 +95,7 @@ export async function extractFeatures(run: RunFolder, options: FeatureOptions): 
     const reports: FeatureReport[] = [];
     for (const [set, role] of sets) {
       const opened = await open(set, role, options);
+      refuseOtherClasses(run, opened);
       reports.push(await extractSet(run, backbone, opened, options));
       if (role === 'train') reports.push(await extractSet(run, backbone, corruptedSet(opened), options));
     }
@@ -118,6 +127,28 @@ function refuseClashes(run: RunFolder, sets: readonly [NamedSet, Role][]): void 
   }
 }
 
+/** Of the InD sets of a run: what is class 3 in one has to be class 3 in the other. */
+function refuseOtherClasses(run: RunFolder, { images, role, named }: OpenSet): void {
+  const { classes } = images;
+  if (!classes || role === 'ood') return;
+  for (const [step, { results }] of run.records()) {
+    const known = results as { role?: Role; classes?: readonly string[]; source?: string };
+    const isOther = step.startsWith('features/') && step !== `features/${fileName(named.name, role)}`;
+    if (!isOther || (known.role !== 'train' && known.role !== 'test')) continue;
+    const differs =
+      known.classes?.length === classes.length
+        ? (name: string, i: number) => name !== known.classes![i]
+        : undefined;
+    const at = differs ? classes.findIndex(differs) : -1;
+    if (at >= 0)
+      throw new RunError(
+        named.source,
+        `its class ${at} is ${classes[at]}, and that of ${known.source} is ${known.classes![at]}`,
+        'give both sets the same classes, in the same order',
+      );
+  }
+}
+
 /** A set of images that is open. */
 interface OpenSet {
   readonly images: ImageSet;
@@ -129,11 +160,13 @@ interface OpenSet {
 async function open(
   named: NamedSet,
   role: Role,
-  { compat, seed = 0, orient, skipDamaged, onProgress }: FeatureOptions,
+  { compat, seed = 0, orient, skipDamaged, onProgress, onLeftOut }: FeatureOptions,
 ): Promise<OpenSet> {
   const name = fileName(named.name, role);
-  const images = await openImageSet(named.source, { name, seed, compat, orient });
-  return { ...(skipDamaged ? await undamaged(images, onProgress) : { images }), role, named };
+  const reading = { seed, compat, orient, skipDamaged };
+  const opened = await openImages(named.source, { name, ...reading, onProgress, onLeftOut });
+  const images = named.asStored ? asStored(opened.images) : opened.images;
+  return { ...opened, images, role, named };
 }
 
 function corruptedSet({ images, named }: OpenSet): OpenSet {
@@ -144,7 +177,7 @@ function corruptedSet({ images, named }: OpenSet): OpenSet {
 async function extractSet(
   run: RunFolder,
   backbone: Backbone,
-  { images, skipped, role, named: { name, source } }: OpenSet,
+  { images, skipped, role, named: { name, source, kind } }: OpenSet,
   { compat, seed = 0, orient, onProgress }: FeatureOptions,
 ): Promise<FeatureReport> {
   const set = fileName(name, role);
@@ -194,16 +227,19 @@ async function extractSet(
         outputs: [output],
         results: {
           role,
+          ...(kind && { kind }),
           images: images.length,
           source,
           ...(seed !== 0 && { seed }),
           ...(skipped && { skipped }),
+          ...(images.leftOut && { leftOut: images.leftOut }),
           ...(comparable && { accuracy: correct / images.length, classes: images.classes }),
         },
         device: await backbone.device(),
       };
     },
   });
+  if (kind) await run.amend(`features/${set}`, { kind });
   // Finding that nothing has changed takes time too.
   if (done === 'before')
     onProgress?.({ task: `features ${set}`, done: images.length, total: images.length, unit: 'images' });

@@ -1,8 +1,7 @@
 import type { FeatureFile } from '../../../converters/hdf5/features.ts';
 import { RunError } from '../../common/errors.ts';
 import type { LayerDetector } from '../../detectors/fit-layer.ts';
-import { groupTaps, type TapGroup } from '../../detectors/layer-detectors.ts';
-import type { TrainingFeatures } from '../../detectors/methods/training.ts';
+import type { TrainingFeatures, TrainingLayers } from '../../detectors/methods/training.ts';
 import type { LinearHead } from '../../graph/classifier/classifier.ts';
 import { type FeatureLayer, featureLayers } from '../features/feature-files.ts';
 import { HEAD_INPUT_LAYER, LABELS_LAYER, MULTI_LABEL } from '../features/features.ts';
@@ -14,7 +13,7 @@ export interface MethodLayers {
   readonly headInput?: FeatureLayer;
   /** The class of each image, N×1, where it is known. */
   readonly labels?: FeatureLayer;
-  /** Those that get a detector, but the logits. */
+  /** All others: the network's taps. */
   readonly taps: readonly FeatureLayer[];
 }
 
@@ -34,12 +33,9 @@ export function methodLayers(features: FeatureFile): MethodLayers {
       'does not say which of its layers the logits are',
       'make it again with la-ood features',
     );
-  return {
-    logits,
-    headInput: named(HEAD_INPUT_LAYER),
-    labels: named(LABELS_LAYER),
-    taps: layers.filter(({ hasDetector, tap }) => hasDetector && tap !== logits.tap),
-  };
+  const [headInput, labels] = [named(HEAD_INPUT_LAYER), named(LABELS_LAYER)];
+  const taps = layers.filter((layer) => ![logits, headInput, labels].includes(layer));
+  return { logits, headInput, labels, taps };
 }
 
 export interface TrainingSources {
@@ -56,6 +52,7 @@ export interface TrainingSources {
  */
 export function trainingFeatures(features: FeatureFile, { head, svms }: TrainingSources): TrainingFeatures {
   const { logits, headInput, labels, taps } = methodLayers(features);
+  const watched = taps.filter(({ hasDetector }) => hasDetector);
   if (head && !headInput)
     throw new RunError(
       features.path,
@@ -68,35 +65,31 @@ export function trainingFeatures(features: FeatureFile, { head, svms }: Training
     isMultiLabel: features.attributes[MULTI_LABEL] === 'true',
     width: headInput?.width,
     head,
-    labels: labels && Uint32Array.from(features.readLayer(labels.index)),
+    labels: labels && classesOf(features, labels, logits.width),
     logits: (start, count) => features.readLayerRows(logits.index, start, count),
     headInput: (start, count) => features.readLayerRows(headInput!.index, start, count),
-    layers: taps.length > 0 ? () => groupsOf(features, taps, logits) : undefined,
+    layers: watched.length > 0 ? layersOfTaps(features, watched) : undefined,
     svms,
   };
 }
 
-/** Neighbouring taps with their features side by side. */
-async function* groupsOf(
-  features: FeatureFile,
-  taps: readonly FeatureLayer[],
-  logits: FeatureLayer,
-): AsyncGenerator<TapGroup> {
-  const classes = logits.width;
-  for (const group of groupTaps(taps.map(({ width }) => width))) {
-    const layers = group.map((at) => taps[at]);
-    const width = layers.reduce((sum, layer) => sum + layer.width, 0);
-    const values = new Float32Array(features.count * width);
-    let at = 0;
-    for (const layer of layers) {
-      const column = features.readLayer(layer.index);
-      for (let row = 0; row < features.count; row++)
-        values.set(column.subarray(row * layer.width, (row + 1) * layer.width), row * width + at);
-      at += layer.width;
-    }
-    yield {
-      ...{ taps: layers.map(({ tap }) => tap), features: values, width, classes },
-      labels: new Uint32Array(features.count),
-    };
-  }
+function layersOfTaps(features: FeatureFile, taps: readonly FeatureLayer[]): TrainingLayers {
+  const byTap = new Map(taps.map((layer) => [layer.tap, layer]));
+  return {
+    widths: new Map(taps.map(({ tap, width }) => [tap, width])),
+    read: (tap) => features.readLayer(byTap.get(tap)!.index),
+  };
+}
+
+/** @throws RunError where one is no class of the classifier */
+function classesOf(features: FeatureFile, { index }: FeatureLayer, classes: number): Uint32Array {
+  const labels = features.readLayer(index);
+  const at = labels.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < classes));
+  if (at >= 0)
+    throw new RunError(
+      features.path,
+      `image ${at} is of class ${labels[at]}, and the classifier has ${classes}`,
+      'run la-ood features again',
+    );
+  return Uint32Array.from(labels);
 }

@@ -12,8 +12,9 @@ const common = { input: 'image', dtype: 'float32', height: 8, width: 8, batch: u
 describe('describeClassifier', () => {
   for (const layout of ['NCHW', 'NHWC'] as const)
     it(`understands ${layout}`, () => {
-      const found = describeClassifier(convolutionalNet({ layout }), 'net.onnx');
-      expect(found).to.deep.equal({ ...common, layout, logits: 'scores' });
+      const { head, ...found } = describeClassifier(convolutionalNet({ layout }), 'net.onnx');
+      expect(found).to.deep.equal({ ...common, layout, logits: 'scores', isMultiLabel: false });
+      expect(head).to.include({ input: 'pool', classes: 5, width: 4 });
     });
 
   it('says what is fixed and what is free', () => {
@@ -36,6 +37,18 @@ describe('describeClassifier', () => {
       expect(logits).to.equal(ending[0] === 'Identity' ? 'identity' : 'scores');
       expect(classes).to.equal(5);
     });
+
+  it('refuses logits that do not depend on the image', () => {
+    const graph = new GraphBuilder('still');
+    const image = graph.input('image', ElementType.float, ['n', 3, 8, 8]);
+    graph.node('Relu', [image], { name: 'unused' });
+    const weight = graph.initializer('w', { dtype: 'float32', shape: [2, 5], data: new Float32Array(10) });
+    graph.output(graph.node('Relu', [weight], { name: 'scores' }), ElementType.float, [2, 5]);
+    expect(() => describeClassifier(graph.build(), 'still.onnx')).to.throw(
+      GraphError,
+      'still.onnx: its logits scores do not depend on its input image; export the whole classifier',
+    );
+  });
 
   it('asks which of several outputs are the logits, and lists them', () => {
     expect(() => describeClassifier(severalOutputs(), 'net.onnx')).to.throw(
