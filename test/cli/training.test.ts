@@ -1,5 +1,6 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { TrainReport } from '../../src/index.ts';
 import { readModel, writeModel } from '../../src/index.ts';
@@ -82,14 +83,14 @@ describe('la-ood train and cotrain', () => {
       const begun = performance.now();
       process.kill(signal);
       const { exitCode, stderr } = await finished;
-      expect(performance.now() - begun).below(4000);
+      expect(performance.now() - begun).below(20_000);
       expect(exitCode).equals(expected);
       expect(stderr)
         .includes('interrupted; the same command goes on where it was\n')
         .and.not.includes('testing');
       expect(readdirSync(at(signal))).not.includes('.lock');
     }
-  }).timeout(60_000);
+  });
 
   it('trains the backbone together with detectors, and compares', async () => {
     mkdirSync(at('co'), { recursive: true });
