@@ -1,7 +1,7 @@
 import type { LayerDetector } from '../../detectors/fit-layer.ts';
 import type { Evaluation, Pairing } from '../evaluate.ts';
+import type { GuardScores } from '../guard-scores.ts';
 import type { Scores } from '../operating-points.ts';
-import type { GuardScores } from '../scored-set.ts';
 
 /** Everything that a report shows. */
 export interface ReportContent {

@@ -31,6 +31,8 @@ export interface FeatureOptions {
   readonly device?: DeviceName;
   /** Images a run; the fastest number on this machine where absent. */
   readonly batch?: number;
+  /** Taps whose standard deviation over positions is wanted beside the mean, in layers without a detector; or `all`. */
+  readonly deviations?: readonly string[] | 'all';
   /** Seed of generated sets. */
   readonly seed?: number;
   /** `original` stores float64, as the original does, and follows it where its sets differ. */
