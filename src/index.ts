@@ -114,7 +114,11 @@ export {
   type OpenOodReport,
 } from './pipeline/benchmark/openood.ts';
 export { adoptClassifier } from './pipeline/classifier/adopt-classifier.ts';
-export { exportCheckpoint } from './pipeline/classifier/export-checkpoint.ts';
+export {
+  type ExportOptions,
+  exportCheckpoint,
+  exportFormats,
+} from './pipeline/classifier/export-checkpoint.ts';
 export {
   type Imported,
   type ImportOptions,
@@ -191,10 +195,7 @@ export { programVersion, versions } from './pipeline/versions.ts';
 export { type Device, type DeviceName, deviceNames } from './runtime/device.ts';
 export { GraphSession, type SessionOptions, type Tensors } from './runtime/graph-session.ts';
 // Training.
-export {
-  type TrainingBackendExamination,
-  type TrainingBackendName,
-  trainingBackendNames,
-} from './training/backend.ts';
+export { type TrainingEngineName, trainingEngineNames } from './training/engine.ts';
+export type { TrainingEngineExamination } from './training/engines.ts';
 export { fineTuning, type Recipe, recipeOf, type Schedule, schedules } from './training/recipe.ts';
 export type { EpochReport } from './training/train.ts';
