@@ -1,5 +1,6 @@
 import type { DenseNetSize } from '../structures/densenet.ts';
 import type { ResidualRules, ResidualSize } from '../structures/residual.ts';
+import type { VggSize } from '../structures/vgg.ts';
 import type { Evidence } from './evidence.ts';
 import { denseNetFamily, residualFamily, vggFamily } from './family.ts';
 import { cifar10, cifar10OfImages, cifar100, cifarWithImagenetNormalisation } from './inputs.ts';
@@ -13,6 +14,9 @@ import { denseNetNames, resNetNames } from './torchvision.ts';
 
 const head = ['classifier.0', 'classifier.3', 'classifier.6'];
 const isSmallStem = ({ stem: [{ kernel }], stages }: ResidualSize) => kernel === 3 && stages.length === 4;
+/** ImageNet's 4,096 behind a map of one pixel; the original's and chenyaofo's heads are as wide as the map. */
+export const isWideHead = (first: VggSize['head'][number], stages: VggSize['stages']) =>
+  'features' in first && first.inputs === stages[4].at(-1)!.channels && first.features === 4096;
 const isDenseNet = ({ stem: { kernel }, stemNorm }: DenseNetSize) => kernel === 3 && stemNorm;
 const denseRules = { stemStride: 1, newChannels: 'behind', transitionActivation: true } as const;
 
@@ -44,7 +48,7 @@ export const huyvnphan = [
     name: 'huyvnphan',
     names: { features: 'features', head },
     rules: ({ stages, norm, head: [first] }) =>
-      norm && first.inputs === stages[4].at(-1)!.channels ? { pool: 'adaptive', dropout: 0.5 } : undefined,
+      norm && isWideHead(first, stages) ? { pool: 'adaptive', dropout: 0.5 } : undefined,
     architecture: (size) => `vgg${vggDepth(size)}_bn`,
     comesAs: (_, { classes }) => classes === 10,
     input: () => cifar10,

@@ -2,6 +2,7 @@ import { residualDepth } from '../structures/residual.ts';
 import { denseNetFamily, residualFamily, vggFamily } from './family.ts';
 import { cifar100 } from './inputs.ts';
 import { denseNetName, resNetName, vggDepth } from './naming.ts';
+import { isWideHead } from './small-images.ts';
 
 /** https://github.com/weiaicunzai/pytorch-cifar100. */
 
@@ -72,7 +73,7 @@ const vgg = vggFamily({
   name: 'weiaicunzai',
   names: { features: 'features', head: ['classifier.0', 'classifier.3', 'classifier.6'] },
   rules: ({ stages, norm, head: [first] }) =>
-    norm && first.inputs === stages[4].at(-1)!.channels ? { pool: 'none', dropout: 0.5 } : undefined,
+    norm && isWideHead(first, stages) ? { pool: 'none', dropout: 0.5 } : undefined,
   architecture: (size) => `vgg${vggDepth(size)}`,
   comesAs: (_, { classes }) => classes === 100,
   input,
