@@ -50,32 +50,6 @@ describe('exposeTaps', () => {
       }
     });
 
-  for (const opset of [7, 13, 18])
-    it(`yields deviations over positions at opset ${opset}, in channels that hardly vary too`, async () => {
-      const model = smallNet({ opset });
-      const feeds = { image: images(3) };
-      const tapped = exposeTaps(model, ['conv1', 'conv1[deviation]'], 'small.onnx');
-      checkModel(tapped, 'small.onnx');
-      const yielded = await runModel(tapped, feeds);
-      const output = [{ name: 'conv1' }];
-      const { conv1 } = await runModel({ ...model, graph: { ...model.graph, output } }, feeds);
-      const size = conv1.dims[2] * conv1.dims[3];
-      const wanted = Array.from({ length: conv1.dims[0] * conv1.dims[1] }, (_, i) => {
-        const plane = Array.from((conv1.data as Float32Array).subarray(i * size, (i + 1) * size));
-        const mean = plane.reduce((sum, x) => sum + x, 0) / size;
-        return Math.sqrt(plane.reduce((sum, x) => sum + (x - mean) ** 2, 0) / size);
-      });
-      expect(yielded['conv1[deviation]'].dims).to.deep.equal([3, conv1.dims[1]]);
-      expect(largestDifference(yielded['conv1[deviation]'].data as Float32Array, wanted)).to.be.below(1e-6);
-    });
-
-  it('refuses the deviation of what has no positions', () => {
-    expect(() => exposeTaps(smallNet(), ['flat[deviation]'], 'small.onnx')).to.throw(
-      GraphError,
-      /flat\[deviation\] has 2 dimensions; a deviation is over the positions of N×T×D or N×C×H×W/,
-    );
-  });
-
   it('leaves the model that it is given as it was, and shares its weights', () => {
     const model = smallNet();
     const before = structuredClone(model);

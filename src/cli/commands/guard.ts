@@ -105,7 +105,7 @@ function describe(report: GuardReport): string[] {
   }
   const { questions, components, labels, notes } = report;
   return [
-    `Answers ${questions.map((question) => `the question of ${question}`).join(' and ')}, by ${components.join(', ')}; class means by ${labels}.`,
+    `Answers ${questions.map((question) => `the question of ${question}`).join(' and ')}, by ${components.join(', ')}; classes by ${labels}.`,
     ...notes.map((note) => `Note: ${note}.`),
   ];
 }

@@ -88,7 +88,7 @@ export async function guardByQuestions(
 ): Promise<QuestionReport> {
   const { rate, confidence, where } = options;
   const known = await calibrationImages(sources, graph, rate);
-  const fitted = await fit(graph, sources, options);
+  const fitted = await fitWatched(graph, sources, options);
   const components = await componentsOf(fitted, sources.heldOut, sources.backbone, options);
   const { combination, answers } = calibrateParts(components);
   const calibration = calibrate(answers.ood, rate, confidence);
@@ -150,7 +150,7 @@ export async function guardByQuestions(
   return { ...report, runtimes: await compareRuntimes(file, options.trial, calibration) };
 }
 
-async function fit(
+async function fitWatched(
   graph: FeatureGraph,
   { train, corrupted, backbone }: QuestionSources,
   { watch, trial, onProgress }: QuestionOptions,
