@@ -32,6 +32,8 @@ const RIDGE = 1e-9;
 export interface GaussianOptions {
   readonly normalised: boolean;
   readonly about: 'class means' | 'mean';
+  /** Whether the covariance is shrunk where it has an inverse, too. */
+  readonly shrunk?: boolean;
 }
 
 /**
@@ -40,11 +42,14 @@ export interface GaussianOptions {
  * @throws DetectorError where no feature varies
  */
 export function fitHeadGaussians(training: Training, options: GaussianOptions): Promise<Gaussians> {
-  const { normalised, about } = options;
-  return training.shared(`gaussians ${normalised} ${about}`, () => compute(training, options));
+  const { normalised, about, shrunk = false } = options;
+  return training.shared(`gaussians ${normalised} ${about} ${shrunk}`, () => compute(training, options));
 }
 
-async function compute(training: Training, { normalised, about }: GaussianOptions): Promise<Gaussians> {
+async function compute(
+  training: Training,
+  { normalised, about, shrunk }: GaussianOptions,
+): Promise<Gaussians> {
   const means = headMeans(training, { normalised });
   const { width, count, mean, classMeans, classCounts } = means;
   const scatter = await headScatter(training, { normalised });
@@ -60,7 +65,7 @@ async function compute(training: Training, { normalised, about }: GaussianOption
 
   const notes: string[] = [];
   const isSingular = count - Math.max(1, present.length) <= kept;
-  if (isSingular) {
+  if (shrunk || isSingular) {
     const share = shrinkage(training, means, covariance, { normalised, about });
     shrink(covariance, width, share, kept);
     notes.push(
