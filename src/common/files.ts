@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream, rmSync } from 'node:fs';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { markPattern, newMark, ownerOf } from './process-mark.ts';
 import type { OnProgress } from './progress.ts';
 
 /** Parts of files being written now: an exit by Ctrl-C leaves none behind. */
@@ -13,14 +14,17 @@ process.on('exit', () => {
 
 /**
  * Gives `write` a path beside `target`, and renames what it wrote there into place: a reader sees the old file or
- * the whole new one, never a part. Where `write` throws, the part is removed and the old file stays.
+ * the whole new one, never a part. Where `write` throws, the part is removed and the old file stays; where the process is
+ * killed, the next that writes this file removes it.
  */
 export async function writeAtomically(
   target: string,
   write: string | Uint8Array | ((path: string) => Promise<void> | void),
 ): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
-  const part = join(dirname(target), `.${basename(target)}.${randomBytes(4).toString('hex')}.part`);
+  const folder = dirname(target);
+  await removeLeftParts(folder, basename(target));
+  const part = join(folder, `.${basename(target)}.${newMark()}.part`);
   parts.add(part);
   try {
     if (typeof write === 'function') await write(part);
@@ -31,6 +35,16 @@ export async function writeAtomically(
     throw error;
   } finally {
     parts.delete(part);
+  }
+}
+
+/** Parts of a file that processes have left that run no more. */
+async function removeLeftParts(folder: string, name: string): Promise<void> {
+  const [before, after] = [`.${name}.`, '.part'];
+  for (const found of await readdir(folder)) {
+    if (!found.startsWith(before) || !found.endsWith(after)) continue;
+    const mark = found.slice(before.length, -after.length);
+    if (markPattern.test(mark) && !ownerOf(mark)) await rm(join(folder, found), { force: true });
   }
 }
 

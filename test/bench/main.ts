@@ -11,6 +11,7 @@ import { folder } from './folder.ts';
 import { growth } from './growth.ts';
 import { guard } from './guard.ts';
 import { machineFacts } from './machine.ts';
+import { methods } from './methods.ts';
 import { methodsSpeed } from './methods-speed.ts';
 import { score } from './score.ts';
 import { scoring } from './scoring.ts';
@@ -28,6 +29,7 @@ const benches: Readonly<Record<string, Bench>> = {
   guard,
   'methods-speed': methodsSpeed,
   score,
+  methods,
   training,
   'fine-tuning': fineTuning,
 };

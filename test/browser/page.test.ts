@@ -33,8 +33,7 @@ describe('the page of la-ood serve in a browser', () => {
   let opened: WatchedPage;
   let folderServer: Server | undefined;
 
-  before(async function () {
-    this.timeout(300_000);
+  before(async () => {
     execFileSync('npm', ['run', '--silent', 'build:page'], { cwd: root });
     browser = await startChromium();
     model = join(await demoRun(), 'guarded.onnx');

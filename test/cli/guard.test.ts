@@ -1,9 +1,8 @@
-import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import * as ort from 'onnxruntime-node';
 import { openImageSet } from '../../data/open.ts';
-import { packageRoot } from '../../src/common/package-root.ts';
 import {
   conformalPValues,
   type GuardReport,
@@ -11,8 +10,9 @@ import {
   readModel,
   type ScoredImage,
 } from '../../src/index.ts';
-import { imageFolder, temporaryFolder } from './files.ts';
+import { temporaryFolder } from './files.ts';
 import { json, laOod, start } from './run.ts';
+import { copyOfRun, imagesOf } from './run-states.ts';
 
 interface Scores {
   readonly images: number;
@@ -25,24 +25,19 @@ describe('la-ood guard and score', () => {
   const guarded = () => at('run', 'guarded.onnx');
   let report: GuardReport;
 
-  before(async function () {
-    this.timeout(120_000);
-    await mkdir(at('run'));
-    await Promise.all([
-      copyFile(new URL('data/demo/backbone.onnx', packageRoot), at('run', 'backbone.onnx')),
-      imageFolder(at('train'), 'demo:train', 600),
-      imageFolder(at('test'), 'demo:test', 500),
-      imageFolder(at('noise'), 'demo:noise', 40),
-    ]);
-    const sets = ['--train', at('train'), '--test', at('test'), '--ood', `noise=${at('noise')}`];
-    await json('features', '--run', at('run'), '--ind', 'demo', ...sets);
-    const early = await laOod('guard', '--run', at('run'));
+  before(async () => {
+    await copyOfRun('guarded', at('run'));
+    for (const set of ['train', 'test', 'noise'] as const) await symlink(await imagesOf(set), at(set));
+    report = await json('guard', '--run', at('run'), '--false-alarms', '.1');
+  });
+
+  it('needs detectors, and says how to make them', async () => {
+    await copyOfRun('features', at('early'));
+    const early = await laOod('guard', '--run', at('early'));
     expect(early.exitCode).to.equal(1);
     expect(early.stderr).to.match(
       /detectors\.onnx: is missing; run la-ood fit --run .* first, or take --detector gaussian\n$/,
     );
-    await json('fit', '--run', at('run'), '--nu', '.02');
-    report = await json('guard', '--run', at('run'), '--false-alarms', '.1');
   });
 
   it('says at which rate, from how many images, and how the OOD sets fare', () => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** What a finished `la-ood` left behind. */
@@ -73,6 +74,11 @@ export function start(
     );
   });
   return { process: process_, finished };
+}
+
+/** Waits until something holds that a running `la-ood` brings about. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(10);
 }
 
 function collector(): { stream: Writable; text: () => string } {

@@ -39,6 +39,11 @@ export const featuresCommand = command({
       array: true,
       describe: `OOD images: [near:|far:|shifted:][NAME=]SET … near: other classes of the same kind of images, far: images of another kind, shifted: InD classes under other conditions; tables keep them apart. A set is ${setForms}`,
     },
+    deviations: {
+      type: 'string',
+      array: true,
+      describe: "taps whose standard deviation over positions is stored beside the mean; 'all' of them",
+    },
     device,
     seed: { type: 'number', describe: 'seed of generated sets', default: 0, check: seed },
     compat,
@@ -46,7 +51,8 @@ export const featuresCommand = command({
     ...classifierOptions,
   },
   async run(options, onProgress, onLeftOut) {
-    const { ind, train, test, ood = [], device, batch, seed, compat, exifOrientation, skipDamaged } = options;
+    const { ind, train, test, ood = [], deviations, device, batch, seed, compat } = options;
+    const { exifOrientation, skipDamaged } = options;
     const { path, adopt } = classifierRun('features', options);
     if (!train && !test && ood.length === 0)
       throw new UsageError('la-ood features', 'no set was given', 'name one with --train, --test or --ood');
@@ -60,6 +66,7 @@ export const featuresCommand = command({
       return extractFeatures(run, {
         ...sets,
         ...given({ batch, compat, skipDamaged, orient: exifOrientation }),
+        ...given({ deviations: deviations?.includes('all') ? ('all' as const) : deviations }),
         device,
         seed,
         onProgress,

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { openFeatures } from '../../../converters/hdf5/features.ts';
 import { sha256File } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
-import type { GuardScores } from '../../evaluation/scored-set.ts';
+import type { GuardScores } from '../../evaluation/guard-scores.ts';
 import { ElementType, type ModelProto } from '../../graph/onnx.ts';
 import { partBehind } from '../../graph/part.ts';
 import { readModel } from '../../graph/read.ts';

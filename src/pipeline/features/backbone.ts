@@ -14,6 +14,8 @@ export interface BackboneRunOptions {
   readonly device?: DeviceName;
   /** Images a run; the fastest number on this machine where absent. */
   readonly batch?: number;
+  /** Taps whose standard deviation over positions is wanted too; see `featureGraph`. */
+  readonly deviations?: readonly string[] | 'all';
 }
 
 /** A run's backbone; its session is opened when the first image needs it. */
@@ -35,7 +37,8 @@ export class Backbone {
     const path = run.file('backbone.onnx');
     if (!(await stat(path).catch(() => undefined)))
       throw new RunError(path, 'is missing', `make it: la-ood import CHECKPOINT_OR_MODEL ${path}`);
-    return new Backbone(featureGraph(await readModel(path), path), await sha256File(path), options);
+    const graph = featureGraph(await readModel(path), path, options.deviations);
+    return new Backbone(graph, await sha256File(path), options);
   }
 
   async run(pixels: Uint8Array, count: number) {

@@ -4,6 +4,7 @@ import { GraphError } from '../../common/errors.ts';
 import { describeClassifier, type LinearHead } from '../../graph/classifier/classifier.ts';
 import { nameHeadInput } from '../../graph/classifier/head.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
+import { deviationOf } from '../../graph/pooling.ts';
 import { type Preprocessing, prependPreprocessing } from '../../graph/preprocessing.ts';
 import { exposeTaps, pruneUnused } from '../../graph/rewrite.ts';
 import { inferShapes } from '../../graph/shapes.ts';
@@ -35,9 +36,15 @@ export interface FeatureGraph {
  * Rewrites a backbone, by what its metadata say of its taps and its normalisation.
  *
  * @param where the file, for errors
+ * @param deviations taps whose standard deviation over positions is wanted beside the mean, `all` for all that have positions; they
+ * become further taps, `NAME[deviation]`
  * @throws GraphError where the metadata do not say it
  */
-export function featureGraph(backbone: ModelProto, where: string): FeatureGraph {
+export function featureGraph(
+  backbone: ModelProto,
+  where: string,
+  deviations: readonly string[] | 'all' = [],
+): FeatureGraph {
   const metadata = backboneMetadata(backbone, where);
   const { taps: own, detectorTaps = own, filter, shorterSide, isMultiLabel = false } = metadata;
   const { dtype, height, width, batch, head } = describeClassifier(backbone, where);
@@ -48,7 +55,8 @@ export function featureGraph(backbone: ModelProto, where: string): FeatureGraph 
     throw new GraphError(where, 'its input does not say the height and width of its images');
   const normalised = dtype === 'uint8' ? undefined : preprocessing;
   const named = head && nameHeadInput(backbone, head);
-  const taps = named ? [...own, named.name] : own;
+  const deviating = deviations === 'all' ? withPositions(backbone, own) : deviations;
+  const taps = [...own, ...deviating.map(deviationOf), ...(named ? [named.name] : [])];
   const exposed = exposeTaps(named?.model ?? backbone, taps, where);
   const model = pruneUnused(prependPreprocessing(exposed, normalised));
   const shapes = inferShapes(model);
@@ -69,6 +77,12 @@ export function featureGraph(backbone: ModelProto, where: string): FeatureGraph 
     size: { height, width, filter, shorterSide },
     batch,
   };
+}
+
+/** Those taps that are pooled over positions. */
+function withPositions(backbone: ModelProto, taps: readonly string[]): string[] {
+  const types = inferShapes(backbone);
+  return taps.filter((tap) => (types.get(tap)?.shape?.length ?? 0) > 2);
 }
 
 /** A feature graph that pools only some of its taps, and the logits. */

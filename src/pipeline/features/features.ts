@@ -31,6 +31,8 @@ export interface FeatureOptions {
   readonly device?: DeviceName;
   /** Images a run; the fastest number on this machine where absent. */
   readonly batch?: number;
+  /** Taps whose standard deviation over positions is wanted beside the mean, in layers without a detector; or `all`. */
+  readonly deviations?: readonly string[] | 'all';
   /** Seed of generated sets. */
   readonly seed?: number;
   /** `original` stores float64, as the original does, and follows it where its sets differ. */
@@ -80,7 +82,7 @@ const LABELS = 'labels';
  *
  * Work that was cut off goes on where it was: the features of each block of images are kept until the set is done.
  *
- * @throws RunError where the folder has no backbone, or an InD set has the name of an OOD set; GraphError, DataError where backbone or images are unusable
+ * @throws RunError where the folder has no backbone, an InD set has the name of an OOD set, or two number their classes otherwise; GraphError, DataError where backbone or images are unusable
  */
 export async function extractFeatures(run: RunFolder, options: FeatureOptions): Promise<FeatureReport[]> {
   const { train, test, ood = [] } = options;
@@ -93,6 +95,7 @@ export async function extractFeatures(run: RunFolder, options: FeatureOptions): 
     const reports: FeatureReport[] = [];
     for (const [set, role] of sets) {
       const opened = await open(set, role, options);
+      refuseOtherClasses(run, opened);
       reports.push(await extractSet(run, backbone, opened, options));
       if (role === 'train') reports.push(await extractSet(run, backbone, corruptedSet(opened), options));
     }
@@ -120,6 +123,28 @@ function refuseClashes(run: RunFolder, sets: readonly [NamedSet, Role][]): void 
         run.file('features', `${file}.hdf5`),
         `is an ${recorded === 'ood' ? 'OOD' : 'InD'} set of this run`,
         'give this set another name, or take another run folder',
+      );
+  }
+}
+
+/** Of the InD sets of a run: what is class 3 in one has to be class 3 in the other. */
+function refuseOtherClasses(run: RunFolder, { images, role, named }: OpenSet): void {
+  const { classes } = images;
+  if (!classes || role === 'ood') return;
+  for (const [step, { results }] of run.records()) {
+    const known = results as { role?: Role; classes?: readonly string[]; source?: string };
+    const isOther = step.startsWith('features/') && step !== `features/${fileName(named.name, role)}`;
+    if (!isOther || (known.role !== 'train' && known.role !== 'test')) continue;
+    const differs =
+      known.classes?.length === classes.length
+        ? (name: string, i: number) => name !== known.classes![i]
+        : undefined;
+    const at = differs ? classes.findIndex(differs) : -1;
+    if (at >= 0)
+      throw new RunError(
+        named.source,
+        `its class ${at} is ${classes[at]}, and that of ${known.source} is ${known.classes![at]}`,
+        'give both sets the same classes, in the same order',
       );
   }
 }

@@ -15,7 +15,7 @@ import type { DeviceName } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
 import { corruptedFile, featureFile, oodFiles, setName } from '../features/feature-files.ts';
 import { featureGraph, withTaps } from '../features/feature-graph.ts';
-import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
+import { inputWidths, layersOf, runOnFeatures } from '../features/feature-rows.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { type EarlyExitReport, guardWithEarlyExit } from './early-exit.ts';
 import { type DetectorSources, fitLayers } from './fitted-layers.ts';
@@ -228,7 +228,7 @@ async function scoreFile(
 ): Promise<Float32Array> {
   const features = await openFeatures(path);
   try {
-    const layers = layersOf(features, scorer.taps, path, backbone);
+    const layers = layersOf(features, scorer.taps, path, backbone, inputWidths(scorer.model));
     const scores = new Float32Array(features.count);
     const progress = { task: `score ${setName(path)}`, tell: onProgress };
     for await (const { start, outputs } of runOnFeatures(session, features, layers, ['ood_score'], progress))

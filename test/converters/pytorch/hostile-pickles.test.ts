@@ -161,7 +161,7 @@ describe('checkpoint pickles', () => {
     await expectPickleRefused(marks.bytes(), /needs more than 100000 marks/);
     const endless = start().emit(Buffer.alloc(4_100_000, 'N0'), 'NONE', 'STOP');
     await expectPickleRefused(endless.bytes(), /holds more than 4000000 pickle instructions/);
-  }).timeout(20_000);
+  });
 
   it('20: is not exhausted by an int of many digits or a claim of many bytes', async () => {
     const long = start().emit('LONG', Buffer.alloc(100_000, '9'), Buffer.from('\n'), 'STOP');

@@ -12,8 +12,9 @@ const common = { input: 'image', dtype: 'float32', height: 8, width: 8, batch: u
 describe('describeClassifier', () => {
   for (const layout of ['NCHW', 'NHWC'] as const)
     it(`understands ${layout}`, () => {
-      const found = describeClassifier(convolutionalNet({ layout }), 'net.onnx');
-      expect(found).to.deep.equal({ ...common, layout, logits: 'scores' });
+      const { head, ...found } = describeClassifier(convolutionalNet({ layout }), 'net.onnx');
+      expect(found).to.deep.equal({ ...common, layout, logits: 'scores', isMultiLabel: false });
+      expect(head).to.include({ input: 'pool', classes: 5, width: 4 });
     });
 
   it('says what is fixed and what is free', () => {

@@ -1,35 +1,8 @@
-/** Eigenvalues in falling order, and their eigenvectors, of length 1, a row each. */
-export interface SymmetricEigen {
-  readonly values: Float64Array;
-  /** size × size, row-major: row i belongs to value i. */
-  readonly vectors: Float64Array;
-}
-
 /** Sweeps of the QL iteration for one eigenvalue, of which two or three are usual. */
 const MOST_SWEEPS = 60;
 
-/**
- * The eigenvalues and eigenvectors of a symmetric matrix: Householder's reduction to a tridiagonal matrix, and the implicit QL
- * iteration (Golub and Van Loan, "Matrix Computations", 8.3). Everything inner runs along rows, as they lie in memory.
- *
- * @param matrix size × size, row-major; only its lower triangle is read
- * @throws Error where the iteration does not end, as on a matrix that holds NaN
- */
-export function symmetricEigen(matrix: Float64Array, size: number): SymmetricEigen {
-  const { diagonal, beside, reflectors } = tridiagonalise(Float64Array.from(matrix), size);
-  const vectors = new Float64Array(size * size);
-  for (let i = 0; i < size; i++) vectors[i * size + i] = 1;
-  iterate(diagonal, beside, vectors, size);
-  reflect(vectors, reflectors, size);
-  const order = Uint32Array.from({ length: size }, (_, i) => i).sort((a, b) => diagonal[b] - diagonal[a]);
-  const sorted = new Float64Array(size * size);
-  order.forEach((from, to) => {
-    sorted.set(vectors.subarray(from * size, (from + 1) * size), to * size);
-  });
-  return { values: Float64Array.from(order, (i) => diagonal[i]), vectors: sorted };
-}
-
-interface Tridiagonal {
+/** A symmetric matrix H T H, T tridiagonal, H a product of reflections. */
+export interface Tridiagonal {
   readonly diagonal: Float64Array;
   /** The elements below it; the last is 0. */
   readonly beside: Float64Array;
@@ -37,8 +10,13 @@ interface Tridiagonal {
   readonly reflectors: readonly Float64Array[];
 }
 
-/** Reduces the lower triangle in place, from the first column on. */
-function tridiagonalise(a: Float64Array, size: number): Tridiagonal {
+/**
+ * Householder's reduction of a symmetric matrix (Golub and Van Loan, "Matrix Computations", 8.3), along rows, as they lie in
+ * memory.
+ *
+ * @param a size × size, row-major; its lower triangle is read, and overwritten
+ */
+export function tridiagonalise(a: Float64Array, size: number): Tridiagonal {
   const diagonal = new Float64Array(size);
   const beside = new Float64Array(size);
   const reflectors: Float64Array[] = [];
@@ -97,8 +75,15 @@ function updateRest(a: Float64Array, size: number, from: number, v: Float64Array
   }
 }
 
-/** The implicit QL iteration; each rotation turns two rows of the eigenvectors. */
-function iterate(d: Float64Array, e: Float64Array, vectors: Float64Array, size: number): void {
+/**
+ * The implicit QL iteration: the diagonal becomes the eigenvalues of a tridiagonal matrix, in no order.
+ *
+ * @param d the diagonal
+ * @param e what is beside it; its last element is of no meaning
+ * @param vectors size × size; each rotation turns two of its rows: where they are the identity's, they become the eigenvectors
+ * @throws Error where the iteration does not end, as on a matrix that holds NaN
+ */
+export function iterate(d: Float64Array, e: Float64Array, vectors: Float64Array, size: number): void {
   for (let l = 0; l < size; l++)
     for (let sweep = 0; ; sweep++) {
       let m = l;
@@ -147,16 +132,4 @@ function rotate(vectors: Float64Array, size: number, i: number, sine: number, co
     vectors[lower + k] = sine * g + cosine * f;
     vectors[upper + k] = cosine * g - sine * f;
   }
-}
-
-/** Brings eigenvectors of the tridiagonal matrix back to the whole one's. */
-function reflect(vectors: Float64Array, reflectors: readonly Float64Array[], size: number): void {
-  for (let row = 0; row < size; row++)
-    for (let k = reflectors.length - 1; k >= 0; k--) {
-      const v = reflectors[k];
-      const at = row * size + k + 1;
-      let product = 0;
-      for (let i = 0; i < v.length; i++) product += v[i] * vectors[at + i];
-      if (product !== 0) for (let i = 0; i < v.length; i++) vectors[at + i] -= product * v[i];
-    }
 }

@@ -12,7 +12,7 @@ const NARROW = 96;
 /** Products of float64 matrices by onnxruntime, all row-major. */
 export class Matrices {
   readonly #scatter = new Map<number, Promise<ort.InferenceSession>>();
-  #product: Promise<ort.InferenceSession> | undefined;
+  readonly #products = new Map<boolean, Promise<ort.InferenceSession>>();
 
   /** rowsᵀ rows of n × width rows: width × width. */
   async scatter(rows: Float64Array, width: number): Promise<Float64Array> {
@@ -35,11 +35,19 @@ export class Matrices {
   }
 
   /** a bᵀ of a, m × width, and b, n × width: m × n. */
-  async multiply(a: Float64Array, b: Float64Array, width: number): Promise<Float64Array> {
-    this.#product ??= open(productGraph());
-    const session = await this.#product;
-    const feeds = { a: tensor(a, a.length / width, width), b: tensor(b, b.length / width, width) };
-    return (await session.run(feeds)).product.data as Float64Array;
+  timesTransposed(a: Float64Array, b: Float64Array, width: number): Promise<Float64Array> {
+    return this.#run(true, tensor(a, a.length / width, width), tensor(b, b.length / width, width));
+  }
+
+  /** a b of a, m × inner, and b, inner × n: m × n. */
+  times(a: Float64Array, b: Float64Array, inner: number): Promise<Float64Array> {
+    return this.#run(false, tensor(a, a.length / inner, inner), tensor(b, inner, b.length / inner));
+  }
+
+  async #run(isTransposed: boolean, a: ort.Tensor, b: ort.Tensor): Promise<Float64Array> {
+    if (!this.#products.has(isTransposed)) this.#products.set(isTransposed, open(productGraph(isTransposed)));
+    const session = await this.#products.get(isTransposed)!;
+    return (await session.run({ a, b })).product.data as Float64Array;
   }
 }
 
@@ -68,11 +76,11 @@ function scatterGraph(width: number) {
   return graph.build();
 }
 
-function productGraph() {
+function productGraph(isTransposed: boolean) {
   const graph = new GraphBuilder('product');
-  graph.input('a', ElementType.double, ['m', 'width']);
-  graph.input('b', ElementType.double, ['n', 'width']);
-  graph.node('Gemm', ['a', 'b'], { name: 'product', attributes: { transB: 1 } });
+  graph.input('a', ElementType.double, ['m', 'inner']);
+  graph.input('b', ElementType.double, isTransposed ? ['n', 'inner'] : ['inner', 'n']);
+  graph.node('Gemm', ['a', 'b'], { name: 'product', attributes: { transB: isTransposed ? 1 : 0 } });
   graph.output('product', ElementType.double, ['m', 'n']);
   return graph.build();
 }
