@@ -114,7 +114,11 @@ export {
   type OpenOodReport,
 } from './pipeline/benchmark/openood.ts';
 export { adoptClassifier } from './pipeline/classifier/adopt-classifier.ts';
-export { exportCheckpoint } from './pipeline/classifier/export-checkpoint.ts';
+export {
+  type ExportOptions,
+  exportCheckpoint,
+  exportFormats,
+} from './pipeline/classifier/export-checkpoint.ts';
 export {
   type Imported,
   type ImportOptions,

@@ -52,6 +52,7 @@ const names = [
   'evaluateRun',
   'examineMachine',
   'exportCheckpoint',
+  'exportFormats',
   'exposeTaps',
   'extractFeatures',
   'fileKind',

@@ -41,7 +41,11 @@ export async function findPreprocessing(model: string): Promise<FoundPreprocessi
   return undefined;
 }
 
-async function readJson(path: string): Promise<unknown> {
+/** The contents of a JSON file; undefined where there is none.
+ *
+ * @throws DataError where it is damaged
+ */
+export async function readJson(path: string): Promise<unknown> {
   const found = await stat(path).catch(() => undefined);
   if (!found?.isFile()) return undefined;
   if (found.size > LARGEST) throw new DataError(path, `has ${found.size} bytes, which no configuration has`);

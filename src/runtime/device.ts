@@ -12,18 +12,21 @@ export type Device = Exclude<DeviceName, 'auto'>;
  *
  * @param model an encoded model, or the path of its file (which external data need)
  * @param threads onnxruntime threads; as many as there are cores where absent
+ * @param single for a single run, before which nothing is arranged for speed
  * @throws DeviceError where a named device is not there
  */
 export async function openOnDevice(
   model: Uint8Array | string,
   wanted: DeviceName,
   threads?: number,
+  single = false,
 ): Promise<{ session: ort.InferenceSession; device: Device }> {
   const open = async (device: Device) => {
     const options: ort.InferenceSession.SessionOptions = {
       executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       ...(threads ? { intraOpNumThreads: threads } : {}),
       logSeverityLevel: 3,
+      ...(single && { graphOptimizationLevel: 'disabled', extra: { session: { disable_prepacking: '1' } } }),
     };
     const session =
       typeof model === 'string'

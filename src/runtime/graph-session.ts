@@ -12,6 +12,8 @@ export interface SessionOptions {
   readonly device?: DeviceName;
   /** onnxruntime threads; as many as there are cores where absent. */
   readonly threads?: number;
+  /** For a single run: weights are not arranged for speed, which would take their memory once more. */
+  readonly single?: boolean;
 }
 
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -39,13 +41,15 @@ export class GraphSession {
   }
 
   /**
+   * @param model a model, or the path of its file, which then is in memory once only
    * @throws DeviceError where a named device is not there
    */
-  static async open(model: ModelProto, options: SessionOptions = {}): Promise<GraphSession> {
+  static async open(model: ModelProto | string, options: SessionOptions = {}): Promise<GraphSession> {
     const setup: SessionSetup = {
-      model: encodeModel(model),
+      model: typeof model === 'string' ? model : encodeModel(model),
       device: options.device ?? 'auto',
       threads: options.threads,
+      single: options.single,
     };
     const worker = startWorker(import.meta.url, './graph-session.worker', setup);
     const [message] = (await once(worker, 'message')) as [FromSession];

@@ -8,9 +8,11 @@ import * as ort from './onnxruntime.ts';
 /** The thread behind a `GraphSession`: opens one session, then answers runs. */
 
 export interface SessionSetup {
-  readonly model: Uint8Array;
+  /** An encoded model, or the path of its file. */
+  readonly model: Uint8Array | string;
   readonly device: DeviceName;
   readonly threads?: number;
+  readonly single?: boolean;
 }
 
 export interface ToSession {
@@ -29,10 +31,10 @@ export type FromSession =
 type Mendable = Pick<DeviceError, 'where' | 'problem' | 'remedy'>;
 
 const port = parentPort!;
-const { model, device: wanted, threads } = workerData as SessionSetup;
+const { model, device: wanted, threads, single } = workerData as SessionSetup;
 const send = (message: FromSession, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
-openOnDevice(model, wanted, threads).then(
+openOnDevice(model, wanted, threads, single).then(
   ({ session, device }) => {
     onMessage(({ id, feeds, outputs }: ToSession) => {
       run(session, feeds, outputs).then(

@@ -10,6 +10,7 @@ import { fineTuning } from './fine-tuning.ts';
 import { folder } from './folder.ts';
 import { growth } from './growth.ts';
 import { guard } from './guard.ts';
+import { importing } from './import.ts';
 import { machineFacts } from './machine.ts';
 import { methods } from './methods.ts';
 import { methodsSpeed } from './methods-speed.ts';
@@ -32,6 +33,7 @@ const benches: Readonly<Record<string, Bench>> = {
   methods,
   training,
   'fine-tuning': fineTuning,
+  import: importing,
 };
 
 process.exitCode = await main(process.argv.slice(2));

@@ -83,14 +83,14 @@ describe('la-ood train and cotrain', () => {
       const begun = performance.now();
       process.kill(signal);
       const { exitCode, stderr } = await finished;
-      expect(performance.now() - begun).below(4000);
+      expect(performance.now() - begun).below(20_000);
       expect(exitCode).equals(expected);
       expect(stderr)
         .includes('interrupted; the same command goes on where it was\n')
         .and.not.includes('testing');
       expect(readdirSync(at(signal))).not.includes('.lock');
     }
-  }).timeout(60_000);
+  });
 
   it('trains the backbone together with detectors, and compares', async () => {
     mkdirSync(at('co'), { recursive: true });
