@@ -6,6 +6,8 @@ import { readJson } from './preprocessing.ts';
 const schema = z.object({
   architecture: z.string().optional(),
   pretrained_cfg: z.object({ input_size: z.array(z.int()).length(3).optional() }).optional(),
+  global_pool: z.string().optional(),
+  model_args: z.record(z.string(), z.unknown()).optional(),
   model_type: z.string().optional(),
   hidden_act: z.string().optional(),
   downsample_in_first_stage: z.boolean().optional(),
@@ -24,10 +26,25 @@ export async function findConfiguration(checkpoint: string): Promise<Configurati
   const [, height, width] = data.pretrained_cfg?.input_size ?? [];
   return {
     architecture: data.architecture,
+    options: optionsOf(data),
     ...(height !== undefined && { inputSize: [height, width] as const }),
     modelType: data.model_type,
     activation: data.hidden_act,
     downsampleInFirstStage: data.downsample_in_first_stage,
     downsampleInBottleneck: data.downsample_in_bottleneck,
   };
+}
+
+/** Arguments of timm's networks that shapes show, or that count in training alone. */
+const harmless = /^(num_classes|in_chans|img_size|pretrained\w*|drop_\w+|zero_init_last)$/;
+
+/** What timm's network is made with otherwise than its name says: `act_layer silu`. */
+function optionsOf({ global_pool: pool, model_args: given }: z.infer<typeof schema>): string[] {
+  const named = { ...(pool !== undefined && { global_pool: pool }), ...given };
+  return Object.entries(named)
+    .filter(
+      ([name, value]) =>
+        !harmless.test(name) && !(name === 'global_pool' && /^(avg|fast)?$/.test(`${value}`)),
+    )
+    .map(([name, value]) => `${name} ${JSON.stringify(value)}`);
 }

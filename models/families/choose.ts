@@ -1,4 +1,5 @@
 import { CheckpointError, UsageError } from '../../src/common/errors.ts';
+import { printable } from '../../src/common/printable.ts';
 import { Network } from '../network.ts';
 import { countMisfits, describeMisfits, type Shapes } from '../weights.ts';
 import { contradiction } from './contradictions.ts';
@@ -60,6 +61,13 @@ export class UnknownNetwork extends CheckpointError {
  */
 export function chooseNetwork(shapes: Shapes, options: ChooseOptions): Candidate {
   const { where, evidence = {}, arch } = options;
+  const { options: unfollowed = [] } = evidence.configuration ?? {};
+  if (unfollowed.length > 0)
+    throw new CheckpointError(
+      where,
+      `the config.json beside it has ${printable(unfollowed.join(', '))}, which no family is built with`,
+      exportItself,
+    );
   const examined = examine(shapes, options);
   if (arch !== undefined) return named(shapes, examined, options);
   const { fitting, others, refusals } = examined;

@@ -7,6 +7,8 @@ type Modules = ReadonlyMap<string, ModuleFacts>;
 
 /** Classes that yield what they are given, in inference. */
 const transparent = /\.(Identity|Dropout\w*|Sequential)$/;
+/** Classes without weights that the structures stand for themselves. */
+const weightless = /\.(Identity|\w*Dropout\w*|DropPath|DropBlock2d|Flatten|Sequential|ModuleList|\w*Pool2d)$/;
 const known: Readonly<Record<string, RegExp>> = {
   Conv: /\.(Conv2d)$/,
   MaxPool: /\.(MaxPool2d)$/,
@@ -18,13 +20,27 @@ const known: Readonly<Record<string, RegExp>> = {
  * What the modules of a pickled network are otherwise than a family has it, in words; nothing where they agree. A
  * module's attributes are what its authors' code computes with.
  */
-export function contradiction({ graph }: Network, modules: Modules, activation: string): string | undefined {
+export function contradiction(
+  { graph, parameters }: Network,
+  modules: Modules,
+  activation: string,
+): string | undefined {
   const nodes = new Map(graph.nodes.map((node) => [node.name ?? '', node]));
+  const parents = new Set([...modules.keys(), ...parameters.keys()].map(parentOf));
   for (const [path, module] of modules) {
-    const problem = contradicts(module, nodes.get(path), activation);
+    const problem =
+      contradicts(module, nodes.get(path), activation) ?? (parents.has(path) ? undefined : isUnknown(module));
     if (problem) return `${path} is ${problem}`;
   }
   return undefined;
+}
+
+const parentOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('.')));
+
+/** What a module with neither weights nor modules computes is in its code alone: the class must be a known one. */
+function isUnknown({ type }: ModuleFacts): string | undefined {
+  if (type.startsWith('torch.nn.modules.activation.') || weightless.test(type)) return undefined;
+  return `a ${type}, of which the file does not say what it computes`;
 }
 
 function contradicts(

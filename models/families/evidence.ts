@@ -17,6 +17,8 @@ export interface Evidence {
 export interface Configuration {
   /** timm's name: `resnet50`. */
   readonly architecture?: string;
+  /** What timm's network is made with otherwise than its name says: `act_layer "silu"`. */
+  readonly options?: readonly string[];
   /** Height and width in timm's `pretrained_cfg`. */
   readonly inputSize?: readonly [number, number];
   /** transformers' name of the model's kind: `resnet`. */

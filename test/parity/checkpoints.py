@@ -24,6 +24,15 @@ DTYPES = [
 ]
 
 
+# Published files have a measured accuracy beside the weights that is a numpy scalar.
+NUMPY_SCALARS = [
+    numpy._core.multiarray.scalar,
+    (numpy._core.multiarray.scalar, "numpy.core.multiarray.scalar"),
+    numpy.dtype,
+    numpy.dtypes.Float64DType,
+]
+
+
 def describe(state_dict):
     return [[key, describe_tensor(tensor)] for key, tensor in state_dict.items()]
 
@@ -117,7 +126,8 @@ def save(folder):
 def load(files):
     found = {}
     for file in files:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(NUMPY_SCALARS):
+            content = torch.load(file, map_location="cpu", weights_only=True)
         found[file] = describe(content.get("state_dict", content))
     return found
 

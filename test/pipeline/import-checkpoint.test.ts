@@ -327,6 +327,11 @@ describe('checkpoints of published families', () => {
       'timm/resnetaa10',
     ]);
     expect(new Set([plain, blurred, averaged].map(({ logits }) => String(logits))).size).to.equal(3);
+    const activated = { architecture: 'resnet18', global_pool: 'avg', model_args: { act_layer: 'silu' } };
+    const made = await refusal(imported(await saved(weights, { 'config.json': activated })));
+    expect(made.message).to.include(
+      'config.json beside it has act_layer "silu", which no family is built with',
+    );
     const unknown = await refusal(imported(await saved(weights, configured('seresnet18', 64))));
     expect(unknown.message).to.match(
       /config\.json beside it names seresnet18, and its keys are those of torchvision\/resnet10/,
@@ -380,10 +385,10 @@ describe('whole modules of published families', () => {
       const parents = new Set(
         layers.flatMap((path) => path.split('.').map((_, i, parts) => parts.slice(0, i).join('.'))),
       );
-      const facts = (stride: number) => [
+      const facts = (stride: number, activation: string) => [
         ...[...parents].map((path) => [path, 'resnet.Block', {}]),
         ['maxpool', 'torch.nn.modules.linear.Identity', {}],
-        ['relu', 'torch.nn.modules.activation.ReLU', {}],
+        ['relu', activation, {}],
         ...layers.map((path) => {
           const shape = weights.get(`${path}.weight`)!.shape;
           if (shape.length === 1) return [path, 'torch.nn.modules.batchnorm.BatchNorm2d', { eps: 1e-3 }];
@@ -404,12 +409,12 @@ describe('whole modules of published families', () => {
           ];
         }),
       ];
-      const write = (stride: number) =>
+      const write = (stride: number, activation = 'torch.nn.modules.activation.ReLU') =>
         writeZooFile(
           folder,
           {
             wrapper: { path: [], prefix: '', beside: {}, whole_module: true },
-            module_tree: facts(stride),
+            module_tree: facts(stride, activation),
           } as never,
           weights,
           'legacy',
@@ -424,6 +429,10 @@ describe('whole modules of published families', () => {
       expect(norm.attribute.find(({ name }) => name === 'epsilon')!.f).to.be.closeTo(1e-3, 1e-9);
       const error = await importCheckpoint(await write(2), target).catch((thrown: Error) => thrown);
       expect((error as Error).message).to.match(/its conv1 is of stride 2,2, not 1,1.*; export the network/);
+      const other = await importCheckpoint(await write(1, 'resnet.Own'), target).catch(
+        (thrown: Error) => thrown,
+      );
+      expect((other as Error).message).to.include('its relu is a resnet.Own, of which the file does not say');
     } finally {
       await rm(folder, { recursive: true });
     }
