@@ -8,7 +8,7 @@ import type { OnProgress } from './progress.ts';
 /** Parts of files being written now: an exit by Ctrl-C leaves none behind. */
 const parts = new Set<string>();
 process.on('exit', () => {
-  for (const part of parts) rmSync(part, { force: true });
+  for (const part of parts) rmSync(part, { recursive: true, force: true });
 });
 
 /**
@@ -30,6 +30,25 @@ export async function writeAtomically(
     await rm(part, { force: true });
     throw error;
   } finally {
+    parts.delete(part);
+  }
+}
+
+/**
+ * As `writeAtomically`, for files that belong together: gives `write` an empty folder within `folder`, and then renames
+ * the files that it names into place, in that order. Where `write` throws, nothing is left.
+ */
+export async function writeTogether(
+  folder: string,
+  write: (part: string) => Promise<readonly string[]>,
+): Promise<void> {
+  const part = join(folder, `.${randomBytes(4).toString('hex')}.part`);
+  parts.add(part);
+  try {
+    await mkdir(part, { recursive: true });
+    for (const name of await write(part)) await rename(join(part, name), join(folder, name));
+  } finally {
+    await rm(part, { recursive: true, force: true });
     parts.delete(part);
   }
 }

@@ -79,7 +79,8 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   MatMul: ({ shapes: [a, b] }) => matrixProduct(a, b),
   Pad: pad,
   Reshape: reshape,
-  Shape: ({ shapes: [x] }) => x && [x.length],
+  Shape: ({ node, shapes: [x] }) =>
+    x && [x.slice(intAttribute(node, 'start') ?? 0, intAttribute(node, 'end')).length],
   Slice: slice,
   Split({ node, shapes: [x], contents }, index) {
     const axis = fromStart(intAttribute(node, 'axis') ?? 0, x);

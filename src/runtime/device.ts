@@ -11,19 +11,22 @@ export type Device = Exclude<DeviceName, 'auto'>;
  * onnxruntime itself places operators that a device lacks on the CPU, node by node.
  *
  * @param model an encoded model, or the path of its file (which external data need)
- * @param threads onnxruntime threads; as many as there are cores where absent
+ * @param options onnxruntime threads, as many as there are cores where absent; and whether the graph is computed as it is
+ * written, operator by operator
  * @throws DeviceError where a named device is not there
  */
 export async function openOnDevice(
   model: Uint8Array | string,
   wanted: DeviceName,
-  threads?: number,
+  { threads, unoptimised }: { readonly threads?: number; readonly unoptimised?: boolean } = {},
 ): Promise<{ session: ort.InferenceSession; device: Device }> {
   const open = async (device: Device) => {
     const options: ort.InferenceSession.SessionOptions = {
       executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       ...(threads ? { intraOpNumThreads: threads } : {}),
-      logSeverityLevel: 3,
+      ...(unoptimised ? { graphOptimizationLevel: 'disabled' } : {}),
+      // Whatever fails comes as an exception.
+      logSeverityLevel: 4,
     };
     const session =
       typeof model === 'string'

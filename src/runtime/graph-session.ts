@@ -12,6 +12,8 @@ export interface SessionOptions {
   readonly device?: DeviceName;
   /** onnxruntime threads; as many as there are cores where absent. */
   readonly threads?: number;
+  /** Computes the graph as it is written, operator by operator. */
+  readonly unoptimised?: boolean;
 }
 
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -46,6 +48,7 @@ export class GraphSession {
       model: encodeModel(model),
       device: options.device ?? 'auto',
       threads: options.threads,
+      unoptimised: options.unoptimised,
     };
     const worker = startWorker(import.meta.url, './graph-session.worker', setup);
     const [message] = (await once(worker, 'message')) as [FromSession];

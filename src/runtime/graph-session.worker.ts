@@ -11,6 +11,7 @@ export interface SessionSetup {
   readonly model: Uint8Array;
   readonly device: DeviceName;
   readonly threads?: number;
+  readonly unoptimised?: boolean;
 }
 
 export interface ToSession {
@@ -29,11 +30,11 @@ export type FromSession =
 type Mendable = Pick<DeviceError, 'where' | 'problem' | 'remedy'>;
 
 const port = parentPort!;
-const { model, device: wanted, threads } = workerData as SessionSetup;
+const { model, device: wanted, ...options } = workerData as SessionSetup;
 const send = (message: FromSession, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
 try {
-  const { session, device } = await openOnDevice(model, wanted, threads);
+  const { session, device } = await openOnDevice(model, wanted, options);
   onMessage(({ id, feeds, outputs }: ToSession) => {
     run(session, feeds, outputs).then(
       (results) => send({ id, outputs: results }, buffersOf(results)),

@@ -78,7 +78,7 @@ function refuseOthers(values: Readonly<Record<string, unknown>>, options: object
 }
 
 function describeClassifier(imported: ImportedClassifier, target: string): string {
-  const { classifier, taps, detectorTaps, preprocessing, geometry, origin } = imported;
+  const { classifier, taps, detectorTaps, preprocessing, geometry, origin, notes } = imported;
   const { input, layout, dtype, batch, classes, height, width } = classifier;
   const shape = layout === 'NCHW' ? [3, height, width] : [height, width, 3];
   return [
@@ -87,7 +87,7 @@ function describeClassifier(imported: ImportedClassifier, target: string): strin
     `taps           ${taps.length}, of which ${detectorTaps.length} get a detector`,
     `normalisation  ${describePreprocessing(preprocessing)} (${origin})`,
     `other sizes    ${describeGeometry(geometry)}`,
-    ...(batch === 1 ? ['note           it takes one image at a time, which is slower'] : []),
+    ...notes.map((note) => `note           ${note}`),
     `Wrote ${target}, and ran it beside the original.`,
   ].join('\n');
 }

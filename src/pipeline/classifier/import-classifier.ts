@@ -4,22 +4,15 @@ import type { Geometry } from '../../../data/image-set.ts';
 import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { isSameFile, sha256File } from '../../common/files.ts';
-import { toFloat32 } from '../../common/tensor.ts';
 import { chooseTaps, defaultTaps } from '../../graph/classifier/choose-taps.ts';
 import { type Classifier, describeClassifier, LOGITS } from '../../graph/classifier/classifier.ts';
-import type { ModelProto } from '../../graph/onnx.ts';
-import { type Preprocessing, prependPreprocessing } from '../../graph/preprocessing.ts';
+import type { Preprocessing } from '../../graph/preprocessing.ts';
 import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
-import { featureGraph, preprocessingOf } from '../features/feature-graph.ts';
-import { runOnPixels } from '../run-graph.ts';
-import {
-  isClose,
-  randomPixels,
-  type UnderstandOptions,
-  understandClassifier,
-} from './understand-classifier.ts';
+import { preprocessingOf } from '../features/feature-graph.ts';
+import { type UnderstandOptions, understandClassifier } from './understand-classifier.ts';
+import { verifyBackbone } from './verify-backbone.ts';
 
 /** What a classifier's file does not say, or says otherwise; what is absent is found. */
 export interface ImportClassifierOptions extends UnderstandOptions {
@@ -41,15 +34,18 @@ export interface ImportedClassifier {
   readonly geometry: Geometry;
   /** The file that says so, where one was found; `as given`, or `its metadata`. */
   readonly origin: string;
+  /** What a person would not expect of it, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /**
  * Makes a backbone of an ONNX classifier, whoever exported it: finds its logits, its taps and its preprocessing, writes
- * them into its metadata, and then runs what it wrote beside the original.
+ * them into its metadata, and runs what it wrote beside the original before it gets its name.
  *
  * Preprocessing is what is given; else what the model's metadata say; else what `findPreprocessing` finds beside it.
  *
- * @throws GraphError where it is no classifier, or nothing says its preprocessing; DataError where the file that says
+ * @throws GraphError where it is no classifier, nothing says its preprocessing, or the backbone does not do what the
+ * original does; DataError where the file that says
  * it cannot be followed
  */
 export async function importClassifier(
@@ -80,10 +76,14 @@ export async function importClassifier(
     'la_ood.source_sha256': await sha256File(source),
     'la_ood.preprocessing': origin,
   });
-  await writeModel(target, backbone);
-  const { logits } = describeClassifier(original, source, options);
-  await verify(target, original, logits, preprocessing);
-  return { classifier, taps, detectorTaps, preprocessing, geometry, origin };
+  const notes = [...understood.notes];
+  await writeModel(target, backbone, {
+    check: async (written) => {
+      const compared = { original, classifier: describeClassifier(original, source, options), preprocessing };
+      notes.push(...(await verifyBackbone(await readModel(written), source, compared)));
+    },
+  });
+  return { classifier, taps, detectorTaps, preprocessing, geometry, origin, notes };
 }
 
 function choosePreprocessing(
@@ -144,47 +144,4 @@ function chooseGeometry(
       'say how images are resized: --filter, and --resize where the middle is cut out',
     );
   return geometry;
-}
-
-/**
- * Runs the written backbone on two images one by one and at once, and beside the original: that its logits are the
- * original's, and that no tap mixes the images.
- */
-async function verify(
-  path: string,
-  original: ModelProto,
-  logits: string,
-  preprocessing: Preprocessing | undefined,
-): Promise<void> {
-  const { model, taps, batch, size } = featureGraph(await readModel(path), path);
-  const images = [0, 1].map((seed) => randomPixels(size, 1, seed));
-  const runs = batch === undefined ? [...images, Buffer.concat(images)] : images;
-  const [first, second, both] = await runOnPixels(model, path, size, runs);
-  const single = (tap: string) => [first, second].flatMap((run) => [...toFloat32(run[tap])]);
-  if (!single(LOGITS).every(Number.isFinite))
-    throw new GraphError(path, 'gives logits that are not finite', 'its weights are unusable');
-  const mixing = both && taps.find((tap) => !isClose(toFloat32(both[tap]), single(tap)));
-  if (mixing === LOGITS)
-    throw new GraphError(
-      path,
-      'the logits of an image depend on the other images of its batch',
-      'export it for inference',
-    );
-  if (mixing)
-    throw new GraphError(
-      path,
-      `tap ${mixing} of an image depends on the other images of its batch`,
-      'choose others with --taps',
-    );
-
-  const { graph } = original;
-  const exposed = { ...original, graph: { ...graph, output: [{ name: logits }] } };
-  const { batch: atOnce = 1 } = describeClassifier(original, path, { output: logits });
-  // Where it takes several at once, all of them are the same.
-  const copies = images.map((image) => Buffer.concat(Array.from({ length: atOnce }, () => image)));
-  const wanted = await runOnPixels(prependPreprocessing(exposed, preprocessing), path, size, copies);
-  const classes = single(LOGITS).length / 2;
-  const values = wanted.flatMap((run) => [...toFloat32(run[logits]).subarray(0, classes)]);
-  if (!isClose(values, single(LOGITS)))
-    throw new GraphError(path, 'yields other logits than the original', 'please report it: this is a defect');
 }
