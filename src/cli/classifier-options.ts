@@ -92,14 +92,15 @@ interface Named extends Values, RunNames {
 }
 
 /**
- * The run folder of a command line that may name a classifier, and how it becomes the run's backbone.
+ * The run folder of a command line that may name a classifier, and how it becomes the run's backbone; that gives what a
+ * person would not expect of it.
  *
  * @param command the command's name, for errors
  */
 export function classifierRun(
   command: string,
   values: Named,
-): { path: string; adopt: (run: RunFolder) => Promise<void> } {
+): { path: string; adopt: (run: RunFolder) => Promise<readonly string[]> } {
   const { classifier } = values;
   const said = givenOfClassifier(values);
   if (classifier !== undefined)
@@ -114,7 +115,7 @@ export function classifierRun(
       'says something of a classifier, and names none',
       'name the model',
     );
-  return { path: runPath(values), adopt: async () => {} };
+  return { path: runPath(values), adopt: async () => [] };
 }
 
 /** The positional of a classifier that need not be named. */

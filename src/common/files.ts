@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, rmSync } from 'node:fs';
+import { createReadStream, rmdirSync, rmSync } from 'node:fs';
 import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { OnProgress } from './progress.ts';
 
@@ -10,6 +10,24 @@ const parts = new Set<string>();
 process.on('exit', () => {
   for (const part of parts) rmSync(part, { recursive: true, force: true });
 });
+
+/**
+ * Makes a folder, and those that it is in, where they are not there.
+ *
+ * @returns removes those that were made and that nothing lies in
+ */
+export async function makeFolder(folder: string): Promise<() => void> {
+  const made = await mkdir(folder, { recursive: true });
+  return () => {
+    if (made === undefined) return;
+    const topmost = resolve(made);
+    try {
+      for (let at = resolve(folder); at.startsWith(topmost); at = dirname(at)) rmdirSync(at);
+    } catch {
+      // There is something in it.
+    }
+  };
+}
 
 /**
  * Gives `write` a path beside `target`, and renames what it wrote there into place: a reader sees the old file or
@@ -36,20 +54,23 @@ export async function writeAtomically(
 
 /**
  * As `writeAtomically`, for files that belong together: gives `write` an empty folder within `folder`, and then renames
- * the files that it names into place, in that order. Where `write` throws, nothing is left.
+ * the files that it names into place, in that order. Where `write` throws, nothing is left, not even `folder`, if it was
+ * made for them.
  */
 export async function writeTogether(
   folder: string,
   write: (part: string) => Promise<readonly string[]>,
 ): Promise<void> {
   const part = join(folder, `.${randomBytes(4).toString('hex')}.part`);
+  const removeEmpty = await makeFolder(folder);
   parts.add(part);
   try {
-    await mkdir(part, { recursive: true });
+    await mkdir(part);
     for (const name of await write(part)) await rename(join(part, name), join(folder, name));
   } finally {
     await rm(part, { recursive: true, force: true });
     parts.delete(part);
+    removeEmpty();
   }
 }
 

@@ -1,5 +1,5 @@
 import { closeSync, openSync, realpathSync, writeSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GraphError } from '../common/errors.ts';
 import { writeTogether } from '../common/files.ts';
@@ -44,12 +44,10 @@ export async function writeModel(
   model: ModelProto,
   { inlineLimit = LARGEST_INLINE, check }: WriteOptions = {},
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const folder = realpathSync(dirname(path));
   const [name, location] = [basename(path), `${basename(path)}.data`];
-  refuseOwnData(model, [join(folder, name), join(folder, location)]);
-
-  await writeTogether(folder, async (part) => {
+  await writeTogether(dirname(path), async (part) => {
+    const folder = realpathSync(dirname(path));
+    refuseOwnData(model, [join(folder, name), join(folder, location)]);
     const hasData = weightBytes(model) > inlineLimit;
     const complete = hasData ? moveWeights(model, join(part, location), location) : model;
     await writeFile(join(part, name), encode(mapTensors(complete, inlined)));

@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
-import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { RunError } from '../common/errors.ts';
-import { sha256, sha256File, writeAtomically } from '../common/files.ts';
+import { makeFolder, sha256, sha256File, writeAtomically } from '../common/files.ts';
 import { programVersion, versions } from './versions.ts';
 
 /** What the manifest says of a step that was finished. */
@@ -68,13 +68,14 @@ export class RunFolder {
   }
 
   /**
-   * Opens a run folder, and makes it where it is not there. No other process may use it until `close`.
+   * Opens a run folder, and makes it where it is not there; one that was made and is still empty at `close`, or when the
+   * process ends, is removed. No other process may use it until then.
    *
    * @throws RunError where another process uses it, or its manifest cannot be read
    */
   static async open(path: string): Promise<RunFolder> {
-    await mkdir(path, { recursive: true });
-    const lock = await takeLock(join(path, '.lock'));
+    const removeEmpty = await makeFolder(path);
+    const lock = await takeLock(join(path, '.lock'), removeEmpty);
     try {
       return new RunFolder(path, lock, await readManifest(path));
     } catch (error) {
@@ -171,8 +172,12 @@ interface Lock {
   release(): void;
 }
 
-/** A file that exists as long as a process uses the folder, and holds the process's number. */
-async function takeLock(path: string): Promise<Lock> {
+/**
+ * A file that exists as long as a process uses the folder, and holds the process's number.
+ *
+ * @param afterwards is called when it is gone
+ */
+async function takeLock(path: string, afterwards: () => void): Promise<Lock> {
   for (;;) {
     const lock = await open(path, 'wx').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'EEXIST') return undefined;
@@ -181,7 +186,10 @@ async function takeLock(path: string): Promise<Lock> {
     if (lock) {
       await lock.writeFile(String(process.pid));
       await lock.close();
-      const remove = () => rmSync(path, { force: true });
+      const remove = () => {
+        rmSync(path, { force: true });
+        afterwards();
+      };
       process.once('exit', remove);
       return {
         release: () => {

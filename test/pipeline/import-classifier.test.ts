@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -187,8 +187,10 @@ describe('importClassifier', () => {
     };
     const error = await rejection(imported(mixing(convolutionalNet(), 'pool', 'scores')), GraphError);
     expect(error.message).to.match(
-      /tap centred of an image depends on the other images of its batch|the logits of an image depend/,
+      /net\.onnx: (tap centred of an image depends on the other images of its batch|the logits of an image depend)/,
     );
+    // It was written to be checked, and has not got its name.
+    expect(await readdir(join(folder, String(count - 1)))).to.deep.equal(['net.onnx']);
   });
 
   it('takes transformers, and their class tokens by name', async () => {
@@ -227,6 +229,23 @@ describe('adoptClassifier', () => {
     await writeModel(join(folder, 'net.onnx'), convolutionalNet());
   });
   after(() => rm(folder, { recursive: true }));
+
+  it('leaves no run folder where the classifier is refused, and the backbone that was there', async () => {
+    const source = join(folder, 'net.onnx');
+    const fails = (...path: string[]) =>
+      rejection(
+        RunFolder.use(join(folder, ...path), (run) =>
+          adoptClassifier(run, source, { taps: ['nothing*'], preprocessing }),
+        ),
+        GraphError,
+      );
+    await fails('runs', 'refused');
+    expect(await readdir(folder)).to.deep.equal(['net.onnx']);
+    await RunFolder.use(join(folder, 'kept'), (run) => adoptClassifier(run, source, { preprocessing }));
+    const before = await readdir(join(folder, 'kept'));
+    await fails('kept');
+    expect(await readdir(join(folder, 'kept'))).to.deep.equal(before);
+  });
 
   it('need not be told again what it was told once', async () => {
     const source = join(folder, 'net.onnx');

@@ -10,7 +10,7 @@ import {
 } from '../../index.ts';
 import { classifierOptions, classifierPositional, classifierRun } from '../classifier-options.ts';
 import { command } from '../command.ts';
-import { featureTable } from '../feature-table.ts';
+import { featureTable, noteLines } from '../feature-table.ts';
 import { namedSet } from '../named-set.ts';
 import {
   atLeastOne,
@@ -142,8 +142,8 @@ export const fitCommand = command({
     const { nu, gammas, threshold, valSize, errorRate, seed, tolerance } = options;
     const settings = { nu, gammas, threshold, validationShare: valSize, errorRate, seed, tolerance };
     const { batch, device, exifOrientation: orient, skipDamaged } = options;
-    const { features, report } = await RunFolder.use(path, async (run) => {
-      await adopt(run);
+    const { notes, features, report } = await RunFolder.use(path, async (run) => {
+      const notes = await adopt(run);
       const reading = { ...given({ batch, compat, orient, skipDamaged }), device, onProgress };
       const features = sets.train || sets.test ? await extractFeatures(run, { ...sets, ...reading }) : [];
       const report = await fitDetectors(run, {
@@ -152,19 +152,20 @@ export const fitCommand = command({
         ...given({ ind: sets.train?.name ?? ind, layers, workers, compat, finishAll }),
         onProgress,
       });
-      return { features, report };
+      return { notes, features, report };
     });
     const { detectors, samples, seconds, done } = report;
     return {
       result: {
         run: path,
+        notes,
         ...(features.length > 0 && { sets: features }),
         samples,
         seconds,
         done,
         layers: detectors.map(facts),
       },
-      text: [...(features.length > 0 ? [featureTable(features), ''] : []), describe(path, report)].join('\n'),
+      text: `${noteLines(notes)}${[...(features.length > 0 ? [featureTable(features), ''] : []), describe(path, report)].join('\n')}`,
       next: nextStep(path, classifier),
     };
   },

@@ -62,8 +62,12 @@ export async function importCheckpoint(
     'la_ood.source': basename(source),
     'la_ood.source_sha256': await sha256File(source),
   });
-  await writeModel(target, model);
-  const classes = await verify(target, stateDict);
+  let classes = 0;
+  await writeModel(target, model, {
+    check: async (written) => {
+      classes = await verify(written, target, stateDict);
+    },
+  });
   return {
     architecture: architecture.name,
     classes,
@@ -75,8 +79,8 @@ export async function importCheckpoint(
 }
 
 /** Compares the written file's weights with the checkpoint's, runs it on a grey image, and gives its class count. */
-async function verify(path: string, stateDict: StateDict): Promise<number> {
-  const model = await readModel(path);
+async function verify(written: string, path: string, stateDict: StateDict): Promise<number> {
+  const model = await readModel(written);
   checkModel(model, path);
   for (const [key, tensor] of stateDictOf(model, path)) {
     const wanted = toFloat32(stateDict.get(key)!);

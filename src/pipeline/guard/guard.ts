@@ -137,8 +137,9 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
         const { layers } = scorer;
         const metadata = guardMetadata({ detectors, aggregation, layers, calibration }, classNames, inputs);
         const guarded = guardedModel(watched, scorer, decision, metadata, path);
-        await writeModel(run.file(GUARD_FILE), guarded);
-        await verifyGuarded(run.file(GUARD_FILE), watched, scorer, known, calibration.threshold);
+        await writeModel(run.file(GUARD_FILE), guarded, {
+          check: (written) => verifyGuarded(written, watched, scorer, known, calibration.threshold),
+        });
         const sets: GuardReport['sets'][number][] = [];
         for (const file of oods) {
           const ood = await score(file);
@@ -151,9 +152,8 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
           ...{ heldOut, oods, backbone: backboneHash, rate, confidence, where: path, onProgress },
           ...{ scaleRows, calibrationRows },
         });
-        const written = run.file(EARLY_EXIT_FILE);
-        await writeModel(written, setMetadata(early.model, { ...metadata, ...early.metadata }));
-        await early.verify(written);
+        const whole = setMetadata(early.model, { ...metadata, ...early.metadata });
+        await writeModel(run.file(EARLY_EXIT_FILE), whole, { check: early.verify });
         return {
           outputs: [GUARD_FILE, EARLY_EXIT_FILE],
           results: { ...results, earlyExit: { ...early.report, file: EARLY_EXIT_FILE } },
