@@ -2,7 +2,7 @@ import { extname } from 'node:path';
 import sharp from 'sharp';
 import { DataError } from '../src/common/errors.ts';
 import { decodeGif } from './gif.ts';
-import type { Image, ImageSize } from './image-set.ts';
+import type { Color, Image, ImageSize } from './image-set.ts';
 import { decodeJpeg } from './jpeg/decode-jpeg.ts';
 import { jpegFrame } from './jpeg/headers.ts';
 import { maxPixels, pickColors } from './pixels.ts';
@@ -19,11 +19,13 @@ export function isImageName(name: string): boolean {
 export interface DecodeOptions {
   /** Turns and mirrors it as its EXIF orientation says; else the pixels stay as they are stored. */
   readonly orient?: boolean;
+  /** The colour behind transparent pixels; where absent, alpha is dropped. */
+  readonly background?: Color;
 }
 
 /**
- * Decodes an image file to the pixels that Pillow's `Image.open(path).convert('RGB')` gives: alpha and colour
- * profiles are dropped; grey, palette and CMYK become RGB; of 16-bit colours the upper byte is taken, and 16-bit grey
+ * Decodes an image file to the pixels that Pillow's `Image.open(path).convert('RGB')` gives: alpha (unless
+ * `background` is given) and colour profiles are dropped; grey, palette and CMYK become RGB; of 16-bit colours the upper byte is taken, and 16-bit grey
  * is cut off at 255; an animation is its first frame. Blocks the thread: `decodeEach` does it
  * in others.
  *
@@ -48,7 +50,11 @@ export async function decodeImage(
     const { data, info } = await decoder
       .raw(is16Bit ? { depth: 'ushort' } : {})
       .toBuffer({ resolveWithObject: true });
-    return { height: info.height, width: info.width, pixels: toRgb(data, info.channels, kind) };
+    return {
+      height: info.height,
+      width: info.width,
+      pixels: toRgb(data, info.channels, kind, options.background),
+    };
   } catch (error) {
     throw undecodable(where, error as Error);
   }
@@ -98,16 +104,16 @@ function isGif(bytes: Uint8Array): boolean {
 }
 
 /** RGB bytes of pixels as libvips gives them. */
-function toRgb(data: Buffer, channels: number, kind: Samples): Uint8Array {
+function toRgb(data: Buffer, channels: number, kind: Samples, background?: Color): Uint8Array {
   switch (kind) {
     case '8-bit':
-      return pickColors(data, channels, (sample) => sample);
+      return pickColors(data, channels, (sample) => sample, background);
     case 'CMYK':
       return fromCmyk(data);
     case '16-bit grey':
-      return pickColors(samples16(data), channels, (sample) => Math.min(sample, 255));
+      return pickColors(samples16(data), channels, (sample) => Math.min(sample, 255), background);
     case '16-bit colour':
-      return pickColors(samples16(data), channels, (sample) => sample >> 8);
+      return pickColors(samples16(data), channels, (sample) => sample >> 8, background);
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type ImportedClassifier,
   importCheckpoint,
   importClassifier,
+  modelFile,
   UsageError,
 } from '../../index.ts';
 import {
@@ -16,16 +17,10 @@ import {
   givenOfClassifier,
 } from '../classifier-options.ts';
 import { command, type Report } from '../command.ts';
-import { atLeastOne } from '../options.ts';
 import { shapeText, thousands } from '../text.ts';
 
 const checkpointOptions = {
   arch: { type: 'string', describe: `architecture of a checkpoint: ${architectureNames.join(', ')}` },
-  classes: {
-    type: 'number',
-    describe: 'the number of classes that a checkpoint must have',
-    check: atLeastOne,
-  },
   wrapper: { type: 'string', describe: 'the key of the weights, where a checkpoint holds several: ema' },
 } as const;
 
@@ -48,9 +43,18 @@ export const importCommand = command({
     source: { describe: 'a file that torch.save wrote, or an ONNX classifier, whatever its name' },
     target: { describe: 'the .onnx to write' },
   },
-  options: { ...checkpointOptions, ...classifierOptions },
+  options: {
+    ...checkpointOptions,
+    ...classifierOptions,
+    classes: {
+      type: 'string',
+      describe:
+        'of a checkpoint, the number of classes that it must have; of an ONNX classifier, a file of their names',
+    },
+  },
   async run(options): Promise<Report> {
-    const { source, target, arch, classes, wrapper, mean, std } = options;
+    const { target, arch, wrapper, mean, std } = options;
+    const source = await modelFile(options.source);
     if ((await fileKind(source)) === 'onnx') {
       refuseOthers(options, checkpointOptions, 'is said of checkpoints, and this is an ONNX model');
       const imported = await importClassifier(source, target, givenOfClassifier(options));
@@ -60,9 +64,10 @@ export const importCommand = command({
         next: nextStep(target, basename(source).replace(/\.onnx$/, '')),
       };
     }
-    const { mean: _mean, std: _std, ...onlyOnnx } = classifierOptions;
+    const { mean: _mean, std: _std, classes: _classes, ...onlyOnnx } = classifierOptions;
     refuseOthers(options, onlyOnnx, 'is said of ONNX classifiers, and this is a checkpoint');
     const normalisation = givenNormalisation(mean, std);
+    const classes = numberOfClasses(options.classes);
     const imported = await importCheckpoint(source, target, { arch, classes, wrapper, normalisation });
     return {
       result: { source, output: target, ...imported },
@@ -72,18 +77,28 @@ export const importCommand = command({
   },
 });
 
+function numberOfClasses(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,6}$/.test(text))
+    throw new UsageError(
+      `--classes ${text}`,
+      'is no number of classes, which is what is said of a checkpoint',
+    );
+  return Number(text);
+}
+
 function refuseOthers(values: Readonly<Record<string, unknown>>, options: object, problem: string): void {
   const given = Object.keys(options).find((name) => values[name] !== undefined);
   if (given !== undefined) throw new UsageError(`--${given}`, problem, 'leave it out');
 }
 
 function describeClassifier(imported: ImportedClassifier, target: string): string {
-  const { classifier, taps, detectorTaps, preprocessing, geometry, origin, notes } = imported;
+  const { classifier, taps, detectorTaps, preprocessing, geometry, origin, notes, classNames } = imported;
   const { input, layout, dtype, batch, classes, height, width } = classifier;
   const shape = layout === 'NCHW' ? [3, height, width] : [height, width, 3];
   return [
     `input          ${input}, ${dtype} ${shapeText([batch ?? 'batch', ...shape])}`,
-    `classes        ${classes}`,
+    `classes        ${classes}${classNames ? `, ${classNames.names[0]} to ${classNames.names.at(-1)} (${classNames.origin})` : ''}`,
     `taps           ${taps.length}, of which ${detectorTaps.length} get a detector`,
     `normalisation  ${describePreprocessing(preprocessing)} (${origin})`,
     `other sizes    ${describeGeometry(geometry)}`,

@@ -10,6 +10,7 @@ import {
   printable,
   type RunInspection,
 } from '../../index.ts';
+import { classifierOptions, givenOfClassifier } from '../classifier-options.ts';
 import { command } from '../command.ts';
 import { given, seed } from '../options.ts';
 import { columns, duration, plural, shapeText, thousands } from '../text.ts';
@@ -41,9 +42,13 @@ export const inspectCommand = command({
       describe: 'chooses the images, and draws generated ones',
       check: seed,
     },
+    size: classifierOptions.size,
+    output: classifierOptions.output,
   },
-  async run({ path, sheet, seed }, onProgress) {
-    const inspection = await inspectFile(path, { ...given({ sheet }), seed, onProgress });
+  async run({ path, sheet, seed, size, output }, onProgress) {
+    const { size: imageSize } = givenOfClassifier({ size });
+    const options = given({ sheet, size: imageSize, output });
+    const inspection = await inspectFile(path, { ...options, seed, onProgress });
     return { result: inspection, text: describe(inspection), next: nextStep(inspection) };
   },
 });

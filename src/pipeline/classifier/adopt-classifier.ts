@@ -1,3 +1,4 @@
+import { modelFile } from '../../../converters/huggingface/model-file.ts';
 import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
 import { UsageError } from '../../common/errors.ts';
 import { isSameFile, sha256, sha256File } from '../../common/files.ts';
@@ -14,9 +15,10 @@ import { type ImportClassifierOptions, importClassifier } from './import-classif
  */
 export async function adoptClassifier(
   run: RunFolder,
-  source: string,
+  path: string,
   options: ImportClassifierOptions = {},
 ): Promise<readonly string[]> {
+  const source = await modelFile(path);
   const target = run.file('backbone.onnx');
   const isGiven = Object.values(options).some((value) => value !== undefined);
   if (await isSameFile(source, target)) {

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
+import { modelFile } from '../../../converters/huggingface/model-file.ts';
 import { type FoundPreprocessing, findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
-import type { Geometry } from '../../../data/image-set.ts';
+import type { Color, Framing, Geometry, ImageSize } from '../../../data/image-set.ts';
 import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { isSameFile, sha256File } from '../../common/files.ts';
@@ -10,7 +11,8 @@ import type { Preprocessing } from '../../graph/preprocessing.ts';
 import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
-import { preprocessingOf } from '../features/feature-graph.ts';
+import { preprocessingOf, resizingOf } from '../features/feature-graph.ts';
+import { type ClassNames, findClassNames } from './class-names.ts';
 import { type UnderstandOptions, understandClassifier } from './understand-classifier.ts';
 import { verifyBackbone } from './verify-backbone.ts';
 
@@ -18,9 +20,15 @@ import { verifyBackbone } from './verify-backbone.ts';
 export interface ImportClassifierOptions extends UnderstandOptions {
   /** Names of values or nodes, patterns, or `all`; at most 30 over the depth where absent. */
   readonly taps?: readonly string[];
+  /** A file of the names of the classes (see `findClassNames`). */
+  readonly classes?: string;
   readonly preprocessing?: Preprocessing;
   readonly filter?: Geometry['filter'];
   readonly shorterSide?: Geometry['shorterSide'];
+  readonly framing?: Geometry['framing'];
+  /** Images keep their aspect, within a border: what is given of it. */
+  readonly letterbox?: { readonly place?: 'middle' | 'top-left'; readonly border?: Color };
+  readonly background?: Geometry['background'];
 }
 
 export interface ImportedClassifier {
@@ -34,6 +42,8 @@ export interface ImportedClassifier {
   readonly geometry: Geometry;
   /** The file that says so, where one was found; `as given`, or `its metadata`. */
   readonly origin: string;
+  /** The names of the classes, where something says them. */
+  readonly classNames?: ClassNames;
   /** What a person would not expect of it, a sentence each. */
   readonly notes: readonly string[];
 }
@@ -42,6 +52,8 @@ export interface ImportedClassifier {
  * Makes a backbone of an ONNX classifier, whoever exported it: finds its logits, its taps and its preprocessing, writes
  * them into its metadata, and runs what it wrote beside the original before it gets its name.
  *
+ * @param path the model, or a folder that has it (see `modelFile`)
+ *
  * Preprocessing is what is given; else what the model's metadata say; else what `findPreprocessing` finds beside it.
  *
  * @throws GraphError where it is no classifier, nothing says its preprocessing, or the backbone does not do what the
@@ -49,10 +61,11 @@ export interface ImportedClassifier {
  * it cannot be followed
  */
 export async function importClassifier(
-  source: string,
+  path: string,
   target: string,
   options: ImportClassifierOptions = {},
 ): Promise<ImportedClassifier> {
+  const source = await modelFile(path);
   if (await isSameFile(source, target))
     throw new GraphError(source, 'would be written over by its own import', 'name another output');
   const original = await readModel(source);
@@ -68,10 +81,12 @@ export async function importClassifier(
   const detectorTaps = chosen ?? own.detectorTaps ?? defaultTaps(candidates);
   const taps = [...new Set([...(chosen ?? own.taps ?? detectorTaps), LOGITS])];
 
-  const { filter, shorterSide } = geometry;
+  const { height: _, width: __, ...resizing } = geometry;
   const classCount = classifier.classes;
+  const named = await findClassNames(source, original, classCount, options.classes);
+  const classNames = named?.names;
   const backbone = setMetadata(model, {
-    ...encodeBackboneMetadata({ classCount, taps, detectorTaps, ...preprocessing, filter, shorterSide }),
+    ...encodeBackboneMetadata({ classCount, classNames, taps, detectorTaps, ...preprocessing, ...resizing }),
     'la_ood.source': basename(source),
     'la_ood.source_sha256': await sha256File(source),
     'la_ood.preprocessing': origin,
@@ -83,7 +98,16 @@ export async function importClassifier(
       notes.push(...(await verifyBackbone(await readModel(written), source, compared)));
     },
   });
-  return { classifier, taps, detectorTaps, preprocessing, geometry, origin, notes };
+  return {
+    classifier,
+    taps,
+    detectorTaps,
+    preprocessing,
+    geometry,
+    origin,
+    notes,
+    ...(named && { classNames: named }),
+  };
 }
 
 function choosePreprocessing(
@@ -112,18 +136,20 @@ function choosePreprocessing(
       'nothing says how its images are normalised, neither its metadata nor a preprocessor_config.json beside it',
       'give --mean and --std as in its training (of 0 to 1), or --scale alone; with --resize and --filter where images are larger',
     );
-  const { mean, std, scale } = found;
-  return { preprocessing: { mean, std, scale }, origin };
+  const { mean, std, scale, channelOrder } = found;
+  return { preprocessing: { mean, std, scale, channelOrder }, origin };
 }
 
 function chooseGeometry(
   where: string,
   classifier: Classifier,
-  { size, shorterSide, filter }: ImportClassifierOptions,
+  options: ImportClassifierOptions,
   own: Partial<BackboneMetadata>,
   found: FoundPreprocessing | undefined,
 ): Geometry {
   const { height, width } = classifier as Geometry;
+  const { size, shorterSide, letterbox, filter, background } = options;
+  const framing = letterbox ? letterboxed({ height, width }, letterbox) : options.framing;
   const wrong = (wanted: { height: number; width: number }) =>
     wanted.height !== height || wanted.width !== width;
   if (size && wrong(size))
@@ -133,15 +159,30 @@ function chooseGeometry(
       where,
       `takes images of ${height}×${width}, which cannot be cut out of ${shorterSide}`,
     );
-  const given = shorterSide !== undefined || filter !== undefined;
   const geometry = found?.geometry;
-  if (given || !geometry)
-    return { height, width, filter: filter ?? own.filter, shorterSide: shorterSide ?? own.shorterSide };
-  if (wrong(geometry))
+  const isGiven = [shorterSide, framing, filter].some((value) => value !== undefined);
+  const chosen = isGiven || !geometry ? { height, width, ...resizingOf(own) } : geometry;
+  if (!isGiven && geometry && wrong(geometry))
     throw new GraphError(
       where,
       `takes images of ${height}×${width}, and ${found.source} is for ${geometry.height}×${geometry.width}`,
       'say how images are resized: --filter, and --resize where the middle is cut out',
     );
-  return geometry;
+  return {
+    ...chosen,
+    ...(filter && { filter }),
+    ...(shorterSide !== undefined && { shorterSide, framing: undefined }),
+    ...(framing && { framing, shorterSide: undefined }),
+    ...(background && { background }),
+  };
+}
+
+function letterboxed(
+  to: ImageSize,
+  { place, border }: NonNullable<ImportClassifierOptions['letterbox']>,
+): Framing {
+  return {
+    ...{ fit: 'contain', to, rounding: 'round', place: place === 'top-left' ? 'start' : 'middle' },
+    ...(border && { border }),
+  };
 }

@@ -20,6 +20,8 @@ export interface FeatureGraph {
   readonly logits: string;
   /** The images that it takes, and how others are brought to their size. */
   readonly size: Geometry;
+  /** The names of the classes, in the order of the logits. */
+  readonly classNames?: readonly string[];
   /** The number of images that it takes at once; absent where it takes any. */
   readonly batch?: number;
 }
@@ -32,7 +34,7 @@ export interface FeatureGraph {
  */
 export function featureGraph(backbone: ModelProto, where: string): FeatureGraph {
   const metadata = backboneMetadata(backbone, where);
-  const { taps, detectorTaps = taps, filter, shorterSide } = metadata;
+  const { taps, detectorTaps = taps } = metadata;
   const { dtype, height, width, batch } = describeClassifier(backbone, where);
   const preprocessing = preprocessingOf(metadata);
   if (!taps || (dtype !== 'uint8' && !preprocessing))
@@ -53,7 +55,8 @@ export function featureGraph(backbone: ModelProto, where: string): FeatureGraph 
     detectorTaps: detectorTaps!,
     widths,
     logits: backbone.graph.output[0].name,
-    size: { height, width, filter, shorterSide },
+    size: { height, width, ...resizingOf(metadata) },
+    classNames: metadata.classNames,
     batch,
   };
 }
@@ -70,6 +73,16 @@ export function withTaps(features: FeatureGraph, some: Iterable<string>): Featur
     detectorTaps: detectorTaps.filter((tap) => kept.has(tap)),
     widths: widths.filter((_, at) => kept.has(taps[at])),
   };
+}
+
+/** What a model's metadata say of how images are brought to its size. */
+export function resizingOf({
+  filter,
+  shorterSide,
+  framing,
+  background,
+}: Partial<BackboneMetadata>): Omit<Geometry, 'height' | 'width'> {
+  return { filter, shorterSide, ...(framing && { framing }), ...(background && { background }) };
 }
 
 /** What a backbone's metadata say of the normalisation; undefined where they say none. */

@@ -10,6 +10,7 @@ import type { DeviceName } from '../../runtime/device.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { Backbone } from './backbone.ts';
 import { FeatureBlocks } from './feature-blocks.ts';
+import type { FeatureGraph } from './feature-graph.ts';
 
 /** A set of images: its name, and what to open (see `openImageSet`). */
 export interface NamedSet {
@@ -160,19 +161,20 @@ async function extractSet(
       );
       await computeBlocks(blocks, backbone, images, onProgress);
       let correct = 0;
+      const classOf = classesOf(images, backbone.graph, widths[logitsLayer]);
+      const classNames = backbone.graph.classNames ?? (classOf && images.classes);
       await writeFeatures(
         run.file(output),
         { widths, count: images.length, taps, precision, attributes },
         async (append) => {
           for (const { start, end } of blocks.ranges()) {
             const layers = await blocks.read(start, end);
-            correct += countCorrect(images, layers[logitsLayer], start, end);
+            correct += countCorrect(images, classOf, layers[logitsLayer], start, end);
             append(layers);
           }
         },
       );
       await blocks.remove();
-      const comparable = images.classes?.length === widths[logitsLayer];
       return {
         outputs: [output],
         results: {
@@ -181,7 +183,8 @@ async function extractSet(
           source,
           ...(seed !== 0 && { seed }),
           ...(skipped && { skipped }),
-          ...(comparable && { accuracy: correct / images.length, classes: images.classes }),
+          ...(classOf && { accuracy: correct / images.length }),
+          ...(classNames && { classes: classNames }),
         },
         device: await backbone.device(),
       };
@@ -241,14 +244,35 @@ async function computeBlocks(
   }
 }
 
-function countCorrect(images: ImageSet, logits: Float32Array, start: number, end: number): number {
+/**
+ * Which of the backbone's classes each of a set's is: by its name, where both have names and the backbone knows all of them;
+ * else the one of the same number, where there are as many.
+ */
+function classesOf(
+  { classes }: ImageSet,
+  { classNames }: FeatureGraph,
+  count: number,
+): readonly number[] | undefined {
+  const named = classNames && classes?.map((name) => classNames.indexOf(name));
+  if (named?.every((at) => at >= 0)) return named;
+  return classes?.length === count ? classes.map((_, at) => at) : undefined;
+}
+
+function countCorrect(
+  images: ImageSet,
+  classOf: readonly number[] | undefined,
+  logits: Float32Array,
+  start: number,
+  end: number,
+): number {
   const classes = logits.length / (end - start);
   let correct = 0;
   for (let i = start; i < end; i++) {
     const row = logits.subarray((i - start) * classes, (i - start + 1) * classes);
     let top = 0;
     for (let c = 1; c < classes; c++) if (row[c] > row[top]) top = c;
-    if (top === images.label(i)) correct++;
+    const label = images.label(i);
+    if (label !== undefined && classOf?.[label] === top) correct++;
   }
   return correct;
 }

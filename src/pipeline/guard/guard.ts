@@ -104,7 +104,7 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
     backbone: backboneHash,
     ...(await hashesOf(run, { ...sources, heldOut }, oods, onProgress)),
   };
-  const classNames = classNamesOf(run, heldOut);
+  const classNames = graph.classNames ?? classNamesOf(run, heldOut);
 
   const { record, done } = await run.do({
     name: 'guard',

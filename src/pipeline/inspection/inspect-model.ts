@@ -13,7 +13,11 @@ import { getMetadata } from '../../graph/rewrite.ts';
 import { type Dim, inferShapes, type ValueType } from '../../graph/shapes.ts';
 import { dtypeOf } from '../../graph/tensor.ts';
 import { requiredInputs } from '../../graph/topology.ts';
-import { type UnderstoodClassifier, understandClassifier } from '../classifier/understand-classifier.ts';
+import {
+  type UnderstandOptions,
+  type UnderstoodClassifier,
+  understandClassifier,
+} from '../classifier/understand-classifier.ts';
 import type { FileFacts } from './file-kind.ts';
 
 /** An input, an output or a tap of a graph. */
@@ -79,9 +83,10 @@ export interface DetectorsInspection extends FileFacts {
 export async function inspectModel(
   path: string,
   facts: FileFacts,
+  options: UnderstandOptions = {},
 ): Promise<ModelInspection | DetectorsInspection> {
   const model = await readModel(path);
-  return holdsDetectors(model) ? detectorFacts(model, path, facts) : modelFacts(model, path, facts);
+  return holdsDetectors(model) ? detectorFacts(model, path, facts) : modelFacts(model, path, facts, options);
 }
 
 function detectorFacts(model: ModelProto, path: string, facts: FileFacts): DetectorsInspection {
@@ -101,13 +106,18 @@ function detectorFacts(model: ModelProto, path: string, facts: FileFacts): Detec
   };
 }
 
-async function modelFacts(model: ModelProto, path: string, facts: FileFacts): Promise<ModelInspection> {
+async function modelFacts(
+  model: ModelProto,
+  path: string,
+  facts: FileFacts,
+  options: UnderstandOptions,
+): Promise<ModelInspection> {
   const { graph, opsetImport, irVersion, producerName = '', producerVersion = '' } = model;
   const problem = problemOf(model, path);
   // A graph that does not hang together has no shapes to infer.
   const types = problem ? new Map<string, ValueType>() : inferShapes(model);
   const own = backboneMetadata(model, path);
-  const { understood, reason } = problem ? { reason: undefined } : await understand(model, path);
+  const { understood, reason } = problem ? { reason: undefined } : await understand(model, path, options);
   const describe = (name: string): ValueFacts => {
     const { elemType, shape } = types.get(name) ?? {};
     return { name, dtype: elemType === undefined ? undefined : dtypeOf(elemType), shape };
@@ -126,7 +136,7 @@ async function modelFacts(model: ModelProto, path: string, facts: FileFacts): Pr
     parameters: graph.initializer
       .filter(({ dataType }) => floats.has(dataType))
       .reduce((sum, { dims }) => sum + elementCount(dims), 0),
-    classifier: understood && describeClassifier(model, path),
+    classifier: understood && describeClassifier(model, path, options),
     noClassifier: reason,
     taps: tapFacts(own, understood, describe),
     metadata: getMetadata(model),
@@ -138,9 +148,10 @@ async function modelFacts(model: ModelProto, path: string, facts: FileFacts): Pr
 async function understand(
   model: ModelProto,
   path: string,
+  options: UnderstandOptions,
 ): Promise<{ understood?: UnderstoodClassifier; reason?: string }> {
   try {
-    return { understood: await understandClassifier(model, path) };
+    return { understood: await understandClassifier(model, path, options) };
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
     const { where, problem, remedy } = error;

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { modelFile } from '../../../converters/huggingface/model-file.ts';
 import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
 import { checkUsable } from '../../../converters/pytorch/usable.ts';
 import { generatedNames } from '../../../data/generated/generated-set.ts';
@@ -10,6 +11,7 @@ import { CheckpointError, DataError, RunError, UsageError } from '../../common/e
 import { sha256Files } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { countParameters } from '../classifier/import-checkpoint.ts';
+import type { UnderstandOptions } from '../classifier/understand-classifier.ts';
 import { type FeatureLayer, featureLayers } from '../features/feature-files.ts';
 import { readManifest, type StepRecord } from '../run-folder.ts';
 import { type FileFacts, factsOf, fileKind } from './file-kind.ts';
@@ -78,7 +80,7 @@ export type Inspection =
   | RunInspection;
 
 /** What is said of images is for sets of images alone. */
-export interface InspectOptions extends InspectImagesOptions {
+export interface InspectOptions extends InspectImagesOptions, UnderstandOptions {
   readonly onProgress?: OnProgress;
 }
 
@@ -91,6 +93,8 @@ export interface InspectOptions extends InspectImagesOptions {
  *   UsageError where a contact sheet is wanted of something else than images
  */
 export async function inspectFile(path: string, options: InspectOptions = {}): Promise<Inspection> {
+  const model = await modelFile(path);
+  if (model !== path && !(await hasManifest(path))) return inspectFile(model, options);
   if (await holdsImages(path)) return inspectImages(path, options);
   const kind = await fileKind(path);
   if (options.sheet !== undefined)
@@ -99,7 +103,7 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
     case 'folder':
       return inspectRun(path, options.onProgress);
     case 'onnx':
-      return inspectModel(path, await factsOf(path));
+      return inspectModel(path, await factsOf(path), options);
     case 'hdf5':
       return inspectFeatures(path);
     case 'checkpoint':
@@ -112,9 +116,14 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
 async function holdsImages(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   if (!found) return path.includes(':') || generatedNames.includes(path);
-  if (!found.isDirectory()) return isImageFile(path);
-  const manifest = await stat(join(path, 'manifest.json')).catch(() => undefined);
-  return manifest === undefined;
+  return found.isDirectory() ? !(await hasManifest(path)) : isImageFile(path);
+}
+
+async function hasManifest(folder: string): Promise<boolean> {
+  return stat(join(folder, 'manifest.json')).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function inspectCheckpoint(path: string): Promise<CheckpointInspection> {
