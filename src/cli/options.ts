@@ -30,6 +30,19 @@ export const imageOptions = {
   },
 } as const satisfies Record<string, Option>;
 
+/** How much memory running a network may take. */
+export const memory = {
+  type: 'number',
+  default: 2,
+  describe: 'GiB that may be taken beyond the weights; smaller batches are run, in fewer sessions',
+  check: positive,
+} as const satisfies Option;
+
+/** Bytes of so many GiB. */
+export function bytesOf(gibibytes: number): number {
+  return gibibytes * 2 ** 30;
+}
+
 export const compat = {
   describe: 'follow the original implementation where it departs from its own method',
   choices: ['original'],

@@ -3,7 +3,17 @@ import { classifierOptions, classifierPositional, classifierRun } from '../class
 import { command } from '../command.ts';
 import { featureTable, noteLines } from '../feature-table.ts';
 import { namedSet } from '../named-set.ts';
-import { compat, device, given, imageOptions, runOptions, seed, setForms } from '../options.ts';
+import {
+  bytesOf,
+  compat,
+  device,
+  given,
+  imageOptions,
+  memory,
+  runOptions,
+  seed,
+  setForms,
+} from '../options.ts';
 
 export const featuresCommand = command({
   name: 'features',
@@ -39,6 +49,7 @@ export const featuresCommand = command({
     device,
     seed: { type: 'number', describe: 'seed of generated sets', default: 0, check: seed },
     compat,
+    memory,
     ...imageOptions,
     ...classifierOptions,
   },
@@ -58,6 +69,7 @@ export const featuresCommand = command({
         ...sets,
         ...given({ batch, compat, skipDamaged, orient: exifOrientation }),
         device,
+        memory: bytesOf(options.memory),
         seed,
         onProgress,
       });

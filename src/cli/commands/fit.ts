@@ -14,6 +14,7 @@ import { featureTable, noteLines } from '../feature-table.ts';
 import { namedSet } from '../named-set.ts';
 import {
   atLeastOne,
+  bytesOf,
   compat,
   device,
   given,
@@ -23,6 +24,7 @@ import {
   runOptions,
   seed,
   share,
+  memory as sharedMemory,
 } from '../options.ts';
 import { columns, duration, plural } from '../text.ts';
 
@@ -110,10 +112,8 @@ export const fitCommand = command({
     },
     workers: { type: 'number', describe: 'threads; one a core by default', check: atLeastOne },
     memory: {
-      type: 'number',
-      default: 4,
-      describe: 'GiB that fitting may take; fewer layers are fitted side by side',
-      check: positive,
+      ...sharedMemory,
+      describe: `${sharedMemory.describe}, and fewer layers are fitted side by side`,
     },
     from: {
       type: 'string',
@@ -137,14 +137,14 @@ export const fitCommand = command({
         next: `Next: la-ood evaluate --run ${path}`,
       };
     }
-    const memory = options.memory * 2 ** 30;
+    const memory = bytesOf(options.memory);
     const finishAll = options.finishAll || undefined;
     const { nu, gammas, threshold, valSize, errorRate, seed, tolerance } = options;
     const settings = { nu, gammas, threshold, validationShare: valSize, errorRate, seed, tolerance };
     const { batch, device, exifOrientation: orient, skipDamaged } = options;
     const { notes, features, report } = await RunFolder.use(path, async (run) => {
       const notes = await adopt(run);
-      const reading = { ...given({ batch, compat, orient, skipDamaged }), device, onProgress };
+      const reading = { ...given({ batch, compat, orient, skipDamaged }), device, memory, onProgress };
       const features = sets.train || sets.test ? await extractFeatures(run, { ...sets, ...reading }) : [];
       const report = await fitDetectors(run, {
         ...settings,

@@ -1,6 +1,7 @@
 import { writeFeatures } from '../../../converters/hdf5/write-features.ts';
 import { batches } from '../../../data/batches.ts';
 import { corruptedSample, probedCorruptions } from '../../../data/derived/corrupted-sample.ts';
+import { generatedNames } from '../../../data/generated/generated-set.ts';
 import type { ImageSet } from '../../../data/image-set.ts';
 import { openImageSet } from '../../../data/open.ts';
 import { undamaged } from '../../../data/undamaged.ts';
@@ -27,6 +28,8 @@ export interface FeatureOptions {
   readonly device?: DeviceName;
   /** Images a run; the fastest number on this machine where absent. */
   readonly batch?: number;
+  /** Bytes that running the backbone may take beyond its weights; 2 GiB where absent. */
+  readonly memory?: number;
   /** Seed of generated sets. */
   readonly seed?: number;
   /** `original` stores float64, as the original does, and follows it where its sets differ. */
@@ -76,7 +79,7 @@ export async function extractFeatures(run: RunFolder, options: FeatureOptions): 
   try {
     const reports: FeatureReport[] = [];
     for (const [set, role] of sets) {
-      const opened = await open(set, role, options);
+      const opened = await open(run, set, role, options);
       reports.push(await extractSet(run, backbone, opened, options));
       if (role === 'train') reports.push(await extractSet(run, backbone, corruptedSet(opened), options));
     }
@@ -116,13 +119,26 @@ interface OpenSet {
   readonly named: NamedSet;
 }
 
+/** Images of a generated set at most. */
+const GENERATED = 10_000;
+
+/** How many images the run's InD test set has, where it is known. */
+function testImages(run: RunFolder): number | undefined {
+  const tests = run.records().filter(([, { results }]) => results.role === 'test');
+  return tests.length === 0 ? undefined : Math.max(...tests.map(([, { results }]) => Number(results.images)));
+}
+
 async function open(
+  run: RunFolder,
   named: NamedSet,
   role: Role,
   { compat, seed = 0, orient, skipDamaged, onProgress }: FeatureOptions,
 ): Promise<OpenSet> {
   const name = fileName(named.name, role);
-  const images = await openImageSet(named.source, { name, seed, compat, orient });
+  // More images than it is compared with tell nothing more; the original has 10,000.
+  const isDrawn = role === 'ood' && generatedNames.includes(named.source) && compat === undefined;
+  const count = isDrawn ? Math.min(GENERATED, testImages(run) ?? GENERATED) : undefined;
+  const images = await openImageSet(named.source, { name, seed, compat, orient, ...(count && { count }) });
   return { ...(skipDamaged ? await undamaged(images, onProgress) : { images }), role, named };
 }
 
@@ -154,11 +170,7 @@ async function extractSet(
     settings: { taps, precision, ...(orient && { orient }) },
     inputs: { backbone: backbone.sha256, images: await images.fingerprint() },
     run: async (key) => {
-      const blocks = new FeatureBlocks(
-        run.file(`features/.${set}.${key.slice(0, 8)}`),
-        widths,
-        images.length,
-      );
+      const blocks = new FeatureBlocks(run.file(`features/.${set}.${key.slice(0, 8)}`), widths);
       await computeBlocks(blocks, backbone, images, onProgress);
       let correct = 0;
       const classOf = classesOf(images, backbone.graph, widths[logitsLayer]);
@@ -167,8 +179,9 @@ async function extractSet(
         run.file(output),
         { widths, count: images.length, taps, precision, attributes },
         async (append) => {
-          for (const { start, end } of blocks.ranges()) {
-            const layers = await blocks.read(start, end);
+          for (const range of await blocks.ranges()) {
+            const { start, end } = range;
+            const layers = await blocks.read(range);
             correct += countCorrect(images, classOf, layers[logitsLayer], start, end);
             append(layers);
           }
@@ -205,7 +218,13 @@ async function extractSet(
   };
 }
 
-/** Computes the blocks that are not there yet. */
+/** Seconds of work that a cut costs at most. */
+const BLOCK_SECONDS = 20;
+
+/** Images whose features are kept in memory at most. */
+const BLOCK_IMAGES = 2048;
+
+/** Computes what is not there yet, block by block. */
 async function computeBlocks(
   blocks: FeatureBlocks,
   backbone: Backbone,
@@ -213,34 +232,44 @@ async function computeBlocks(
   onProgress?: OnProgress,
 ): Promise<void> {
   const { size, taps, widths } = backbone.graph;
-  let done = 0;
+  let done = (await blocks.ranges()).at(-1)?.end ?? 0;
   const tell = () =>
     onProgress?.({ task: `features ${images.name}`, done, total: images.length, unit: 'images' });
-  const missing: { start: number; end: number }[] = [];
-  for (const range of blocks.ranges())
-    if (await blocks.has(range.start, range.end)) done += range.end - range.start;
-    else missing.push(range);
   if (done > 0) tell();
-  for (const { start, end } of missing) {
-    const layers = widths.map((width) => new Float32Array((end - start) * width));
-    const batch = await backbone.batchSize(images);
-    const running = new Set<Promise<void>>();
-    for await (const { start: first, count, pixels } of batches(images, { batch, size, start, end })) {
-      const run = backbone.run(pixels, count).then((outputs) => {
-        taps.forEach((tap, l) => {
-          layers[l].set(outputs[tap].data as Float32Array, (first - start) * widths[l]);
-        });
-        done += count;
-        tell();
-        running.delete(run);
+  if (done === images.length) return;
+  const batch = await backbone.batchSize(images);
+  const parallel = await backbone.parallelRuns();
+  const running = new Set<Promise<void>>();
+  let block = newBlock(done);
+  for await (const { start, count, pixels } of batches(images, { batch, size, start: done })) {
+    const { layers, start: first } = block;
+    const run = backbone.run(pixels, count).then((outputs) => {
+      taps.forEach((tap, l) => {
+        layers[l].set(outputs[tap].data as Float32Array, (start - first) * widths[l]);
       });
-      // Whoever waits below hears of a failure; until then Node would take it for a crash.
-      run.catch(() => {});
-      running.add(run);
-      if (running.size >= 2 * (await backbone.parallelRuns())) await Promise.race(running);
-    }
-    await Promise.all(running);
-    await blocks.write(start, layers);
+      done += count;
+      tell();
+      running.delete(run);
+    });
+    // Whoever waits below is told of a failure; until then Node would take it for a crash.
+    run.catch(() => {});
+    running.add(run);
+    const end = start + count;
+    const isFull = end + batch > first + BLOCK_IMAGES || end === images.length;
+    if (isFull || performance.now() - block.begin > 1000 * BLOCK_SECONDS) {
+      await Promise.all(running);
+      await blocks.write(
+        first,
+        layers.map((layer, l) => layer.subarray(0, (end - first) * widths[l])),
+      );
+      block = newBlock(end);
+    } else if (running.size >= 2 * parallel) await Promise.race(running);
+  }
+
+  function newBlock(start: number) {
+    const most = Math.min(Math.max(BLOCK_IMAGES, batch), images.length - start);
+    const layers = widths.map((width) => new Float32Array(most * width));
+    return { start, layers, begin: performance.now() };
   }
 }
 

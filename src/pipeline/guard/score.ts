@@ -10,8 +10,10 @@ import { guardOf } from './guarded-file.ts';
 
 export interface ScoreOptions {
   readonly device?: DeviceName;
-  /** Images a run, 32 where absent. */
+  /** Images a run; 32 where absent, or as many as the memory is for. */
   readonly batch?: number;
+  /** Bytes that running the model may take beyond its weights; 2 GiB where absent. */
+  readonly memory?: number;
   /** Scores above it are OOD; the file's own where absent. */
   readonly threshold?: number;
   /** Turns image files as their EXIF orientation says. */
@@ -56,9 +58,9 @@ export async function* scoreImages(
   const { device, threshold, orient, skipDamaged, onProgress } = options;
   const model = await readModel(path);
   const { layers, classNames, size, batch: only } = guardOf(model, path);
-  const batch = only ?? options.batch ?? DEFAULT_BATCH;
   const guarded = threshold === undefined ? model : withThreshold(model, threshold);
-  const pool = await SessionPool.open(guarded, device);
+  const pool = await SessionPool.open(guarded, device, options.memory);
+  const batch = only ?? options.batch ?? Math.min(DEFAULT_BATCH, pool.largestBatch);
   try {
     for (const source of sources) {
       const opened = await openImageSet(source, { orient });
