@@ -86,7 +86,7 @@ def columns(folder, paths, outputs, metadata):
         "image": [name_in(folder, path) for path in paths],
         "label": labels,
         "class": [classes.get(label, "") for label in labels.tolist()],
-        "score": outputs["ood_score"].astype(np.float64),
+        "ood_score": outputs["ood_score"].astype(np.float64),
         "p_value": outputs["p_value"].astype(np.float64),
         "is_ood": outputs["is_ood"],
         "layer": [layers[layer] for layer in outputs["ood_layer"]],

@@ -157,7 +157,7 @@ describe('la-ood guard and score', () => {
     expect(exitCode).to.equal(0);
     expect(stdout).to.match(/40 images, \d+ called OOD\.\nWrote .*noise\.csv\./);
     const lines = (await readFile(at('noise.csv'), 'utf8')).trim().split(/\r?\n/);
-    expect(lines[0]).to.equal('set,image,label,class,score,p_value,is_ood,layer');
+    expect(lines[0]).to.equal('set,image,label,class,ood_score,p_value,is_ood,layer');
     expect(lines).to.have.length(41);
   });
 

@@ -126,6 +126,6 @@ function describeCheckpoint(imported: Imported, output: string, normalisationGiv
 
 function nextStep(output: string, architecture: string): string {
   if (basename(output) !== 'backbone.onnx')
-    return `Next: put it into a run folder, under the name runs/${architecture}-NAME/backbone.onnx.`;
+    return `Next: la-ood fit ${output} --train FOLDER --test FOLDER --run runs/${architecture}-NAME`;
   return `Next: la-ood features --run ${dirname(output)} --ind NAME --train FOLDER --test FOLDER --ood FOLDER pure_color`;
 }

@@ -74,7 +74,13 @@ function describe(inspection: Inspection): string {
 function nextStep(inspection: Inspection): string | undefined {
   if (inspection.kind !== 'model' || !inspection.classifier || inspection.metadata['la_ood.taps'])
     return undefined;
-  return `Next: la-ood fit ${inspection.path} --train FOLDER --test FOLDER; --taps chooses other taps than those with a detector`;
+  const { path, classifier, preparedBy } = inspection;
+  const size = classifier.height && classifier.width ? '' : ' --size HEIGHT WIDTH';
+  if (preparedBy !== undefined) return `Next: la-ood fit ${path} --train FOLDER --test FOLDER${size}`;
+  return [
+    `Next: la-ood fit ${path} --train FOLDER --test FOLDER${size} --preprocess imagenet`,
+    '      (or clip, inception, --mean and --std: as in its training; --resize 256 where the middle was cut out)',
+  ].join('\n');
 }
 
 function describeCheckpoint(checkpoint: CheckpointInspection): string {

@@ -3,7 +3,7 @@ import { toCsv } from '../../common/csv.ts';
 import { writeAtomically } from '../../common/files.ts';
 import type { ScoredImage } from './score.ts';
 
-const HEAD = ['set', 'image', 'label', 'class', 'score', 'p_value', 'is_ood', 'layer'];
+const HEAD = ['set', 'image', 'label', 'class', 'ood_score', 'p_value', 'is_ood', 'layer'];
 
 /** Rows that are written at once. */
 const ROWS = 1024;

@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
 import { type BackboneMetadata, backboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { elementCount } from '../../common/tensor.ts';
@@ -55,6 +57,8 @@ export interface ModelInspection extends FileFacts {
   readonly classifier?: Classifier;
   /** Why it cannot be guarded, where it is none. */
   readonly noClassifier?: string;
+  /** What says how its images are prepared; absent where nothing does. */
+  readonly preparedBy?: string;
   /** The taps that the model's metadata name; where they name none, what can be watched in it. */
   readonly taps: readonly TapFacts[];
   readonly metadata: Readonly<Record<string, string>>;
@@ -138,10 +142,18 @@ async function modelFacts(
       .reduce((sum, { dims }) => sum + elementCount(dims), 0),
     classifier: understood && describeClassifier(model, path, options),
     noClassifier: reason,
+    preparedBy: understood && (await preparedBy(model, path)),
     taps: tapFacts(own, understood, describe),
     metadata: getMetadata(model),
     problems: problem ? [problem] : [],
   };
+}
+
+/** What says how images are prepared for a model: its metadata, or a file beside it; undefined where nothing does. */
+async function preparedBy(model: ModelProto, path: string): Promise<string | undefined> {
+  if (backboneMetadata(model, path).mean) return 'its metadata';
+  const found = await findPreprocessing(path).catch(() => undefined);
+  return found && basename(found.source);
 }
 
 /** What can be watched in a classifier; why it is none, where it is not. */
