@@ -1,19 +1,21 @@
-import { extname } from 'node:path';
 import sharp from 'sharp';
 import { DataError } from '../src/common/errors.ts';
-import { decodeGif } from './gif.ts';
+import { bmpSize, decodeBmp } from './bmp.ts';
+import { decodeGif, gifSize } from './gif.ts';
+import { type ImageKind, imageKind, unreadKind } from './image-kind.ts';
 import type { Color, Image, ImageSize } from './image-set.ts';
 import { decodeJpeg } from './jpeg/decode-jpeg.ts';
-import { jpegFrame } from './jpeg/headers.ts';
+import { adobeTransform, jpegFrame } from './jpeg/headers.ts';
+import { orientationOf, turned } from './orientation.ts';
 import { maxPixels, pickColors } from './pixels.ts';
+import { type Samples, tiffOrientation, tiffSamples } from './tiff-samples.ts';
 
-/** File name endings that are read as images, in lower case. */
-export const imageExtensions: readonly string[] = ['.jpg', '.jpeg', '.png', '.webp', '.gif'];
-
-/** Whether a file of this name is read as an image. */
-export function isImageName(name: string): boolean {
-  return imageExtensions.includes(extname(name).toLowerCase());
-}
+/**
+ * Pixels that a file may claim for each of its bytes where it claims more than `cheapPixels`: twice what deflate packs of
+ * black and white, so that an image costs what its bytes can fill and not what its header says.
+ */
+const pixelsPerByte = 1 << 14;
+const cheapPixels = 1 << 24;
 
 /** What else is done with an image when it is decoded. */
 export interface DecodeOptions {
@@ -24,13 +26,14 @@ export interface DecodeOptions {
 }
 
 /**
- * Decodes an image file to the pixels that Pillow's `Image.open(path).convert('RGB')` gives: alpha (unless
- * `background` is given) and colour profiles are dropped; grey, palette and CMYK become RGB; of 16-bit colours the upper byte is taken, and 16-bit grey
- * is cut off at 255; an animation is its first frame. Blocks the thread: `decodeEach` does it
- * in others.
+ * Decodes an image file to the pixels that Pillow's `Image.open(path).convert('RGB')` gives: alpha (unless `background`
+ * is given) and colour profiles are dropped; grey, palette and CMYK become RGB; of 16-bit colours the upper byte is taken,
+ * and 16-bit grey is cut off at 255; an animation, and a file of several pages, is its first; a TIFF lies as it says. AVIF
+ * is what libheif decodes, up to some 50 levels from Pillow's libavif at coloured edges. GIF and BMP have no background.
+ * Blocks the thread: `decodeEach` does it in others.
  *
  * @param where what to call the file in an error
- * @throws DataError where it is damaged, no JPEG, PNG, WebP or GIF, or has more than 179 million pixels
+ * @throws DataError where it is damaged, of no kind that is read, or has more than 179 million pixels
  */
 export async function decodeImage(
   bytes: Uint8Array,
@@ -38,23 +41,10 @@ export async function decodeImage(
   options: DecodeOptions = {},
 ): Promise<Image> {
   try {
-    if (isGif(bytes)) return decodeGif(bytes, maxPixels);
-    const jpeg = options.orient ? undefined : decodeJpeg(bytes);
-    if (jpeg) return jpeg;
-    const kind = samplesOf(bytes);
-    const decoder = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels });
-    if (options.orient) decoder.autoOrient();
-    if (kind === 'CMYK') decoder.pipelineColourspace('cmyk').toColourspace('cmyk');
-    const is16Bit = kind === '16-bit grey' || kind === '16-bit colour';
-    if (is16Bit) decoder.toColourspace('rgb16');
-    const { data, info } = await decoder
-      .raw(is16Bit ? { depth: 'ushort' } : {})
-      .toBuffer({ resolveWithObject: true });
-    return {
-      height: info.height,
-      width: info.width,
-      pixels: toRgb(data, info.channels, kind, options.background),
-    };
+    const kind = imageKind(bytes);
+    const image = await decodeKind(bytes, kind, options.background);
+    if (kind === 'TIFF') return turned(image, tiffOrientation(bytes));
+    return options.orient ? turned(image, orientationOf(bytes)) : image;
   } catch (error) {
     throw undecodable(where, error as Error);
   }
@@ -66,14 +56,53 @@ export async function decodeImage(
  * @throws DataError where it is no image
  */
 export async function imageSize(bytes: Uint8Array, where: string): Promise<ImageSize> {
-  const frame = jpegFrame(bytes);
-  if (frame) return { height: frame.height, width: frame.width };
   try {
-    const { height, width } = await sharp(bytes, { limitInputPixels: maxPixels }).metadata();
-    return { height, width };
+    const kind = imageKind(bytes);
+    const size = await storedSize(bytes, kind);
+    return kind === 'TIFF' && tiffOrientation(bytes) >= 5
+      ? { height: size.width, width: size.height }
+      : { height: size.height, width: size.width };
   } catch (error) {
     throw undecodable(where, error as Error);
   }
+}
+
+async function storedSize(bytes: Uint8Array, kind: ImageKind | undefined): Promise<ImageSize> {
+  if (kind === 'GIF') return gifSize(bytes);
+  if (kind === 'BMP') return bmpSize(bytes);
+  if (kind === undefined) throw new Error(`it is ${unreadKind(bytes)}, not an image that is read`);
+  return jpegFrame(bytes) ?? (await sharp(bytes, { limitInputPixels: maxPixels }).metadata());
+}
+
+async function decodeKind(
+  bytes: Uint8Array,
+  kind: ImageKind | undefined,
+  background?: Color,
+): Promise<Image> {
+  if (kind === 'JPEG') {
+    const image = decodeJpeg(bytes);
+    if (image) return image;
+  }
+  const { height, width } = await storedSize(bytes, kind);
+  const pixels = height * width;
+  if (pixels > maxPixels) throw new Error(`${kind} of ${width} × ${height} pixels`);
+  if (pixels > cheapPixels && pixels > pixelsPerByte * bytes.length)
+    throw new Error(`${width} × ${height} pixels in ${bytes.length} bytes are a decompression bomb`);
+  if (kind === 'GIF') return decodeGif(bytes, maxPixels);
+  if (kind === 'BMP') return decodeBmp(bytes, maxPixels);
+  return decodeByLibvips(bytes, kind!, background);
+}
+
+async function decodeByLibvips(bytes: Uint8Array, kind: ImageKind, background?: Color): Promise<Image> {
+  const samples = kind === 'TIFF' ? tiffSamples(bytes) : samplesOf(bytes, kind);
+  const decoder = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels });
+  if (samples === 'CMYK') decoder.pipelineColourspace('cmyk').toColourspace('cmyk');
+  const is16Bit = samples === '16-bit grey' || samples === '16-bit colour';
+  if (is16Bit) decoder.toColourspace('rgb16');
+  const { data, info } = await decoder
+    .raw(is16Bit ? { depth: 'ushort' } : {})
+    .toBuffer({ resolveWithObject: true });
+  return { height: info.height, width: info.width, pixels: toRgb(data, info.channels, samples, background) };
 }
 
 function undecodable(where: string, { message }: Error): DataError {
@@ -85,22 +114,19 @@ function undecodable(where: string, { message }: Error): DataError {
   );
 }
 
-type Samples = '8-bit' | '16-bit grey' | '16-bit colour' | 'CMYK';
-
 /**
  * What libvips would convert to RGB otherwise than Pillow does. Read from the header, because asking libvips for it
  * takes a third as long as decoding a small image.
  */
-function samplesOf(bytes: Uint8Array): Samples {
+function samplesOf(bytes: Uint8Array, kind: ImageKind): Samples {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  const isPng = view.length > 25 && view.readUInt32BE(0) === 0x89504e47;
   // The header holds the bits a sample, then the colour type, of which grey alone is 0.
-  if (isPng && view[24] === 16) return view[25] === 0 ? '16-bit grey' : '16-bit colour';
-  return jpegFrame(bytes)?.components === 4 ? 'CMYK' : '8-bit';
-}
-
-function isGif(bytes: Uint8Array): boolean {
-  return /^GIF8[79]a$/.test(Buffer.from(bytes.subarray(0, 6)).toString('latin1'));
+  if (kind === 'PNG' && view[24] === 16) return view[25] === 0 ? '16-bit grey' : '16-bit colour';
+  if (jpegFrame(bytes)?.components !== 4) return '8-bit';
+  // 0: CMYK; 2: its first three turned as YCbCr is. Decoders disagree on what others mean.
+  const transform = adobeTransform(bytes) ?? 0;
+  if (transform !== 0 && transform !== 2) throw new Error(`CMYK with the Adobe transform ${transform}`);
+  return 'CMYK';
 }
 
 /** RGB bytes of pixels as libvips gives them. */

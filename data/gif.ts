@@ -7,12 +7,39 @@ const noTransparency = -1;
 /**
  * The first frame of a GIF as Pillow's `convert('RGB')` gives it: a transparent pixel has the colour that its index has
  * in the palette, and what the frame leaves free of the screen is filled with the transparent index, or with index 0.
+ * Later frames are not looked at.
  *
  * @param maxPixels refuses a larger screen
  * @throws Error where the file is damaged
  */
 export function decodeGif(bytes: Uint8Array, maxPixels: number): Image {
   const reader = new Reader(bytes);
+  const { size, frame, palette, transparent } = readHead(reader);
+  const pixels = size.width * size.height;
+  if (pixels === 0 || pixels > maxPixels) throw new Error(`GIF of ${size.width} × ${size.height} pixels`);
+  const codeBits = reader.byte();
+  // First, for a short file may claim a large screen.
+  const frameIndices = lzw(reader.subBlocks(), codeBits, frame.width * frame.height);
+  const indices = new Uint8Array(pixels).fill(Math.max(transparent, 0));
+  place(frameIndices, frame, size, indices);
+  return { ...size, pixels: colors(indices, palette) };
+}
+
+/** The size of a GIF: of its screen, or of what its first frame goes beyond it. */
+export function gifSize(bytes: Uint8Array): ImageSize {
+  return readHead(new Reader(bytes)).size;
+}
+
+interface Head {
+  readonly size: ImageSize;
+  readonly frame: Frame;
+  readonly palette: Uint8Array;
+  /** The index that is transparent, or none. */
+  readonly transparent: number;
+}
+
+/** All that stands before the first frame's codes. */
+function readHead(reader: Reader): Head {
   reader.skip(6);
   const screen = { width: reader.uint16(), height: reader.uint16() };
   const globalColors = paletteSize(reader.byte());
@@ -31,16 +58,12 @@ export function decodeGif(bytes: Uint8Array, maxPixels: number): Image {
   const [left, top, width, height] = [reader.uint16(), reader.uint16(), reader.uint16(), reader.uint16()];
   const flags = reader.byte();
   const localPalette = reader.bytes(3 * paletteSize(flags));
-  const size = { width: Math.max(screen.width, left + width), height: Math.max(screen.height, top + height) };
-  const pixels = size.width * size.height;
-  if (pixels === 0 || pixels > maxPixels) throw new Error(`GIF of ${size.width} × ${size.height} pixels`);
-  const frame = { left, top, width, height, interlaced: (flags & 0x40) !== 0 };
-  const codeBits = reader.byte();
-  // First, for a short file may claim a large screen.
-  const frameIndices = lzw(reader.subBlocks(), codeBits, width * height);
-  const indices = new Uint8Array(pixels).fill(Math.max(transparent, 0));
-  place(frameIndices, frame, size, indices);
-  return { ...size, pixels: colors(indices, localPalette.length ? localPalette : globalPalette) };
+  return {
+    size: { width: Math.max(screen.width, left + width), height: Math.max(screen.height, top + height) },
+    frame: { left, top, width, height, interlaced: (flags & 0x40) !== 0 },
+    palette: localPalette.length ? localPalette : globalPalette,
+    transparent,
+  };
 }
 
 /** Number of colours of the palette that follows a byte of flags. */
@@ -88,7 +111,10 @@ function place(frameIndices: Uint8Array, frame: Frame, screen: ImageSize, indice
 
 /** Unpacks LZW codes of growing width to `count` indices. */
 function lzw(data: Uint8Array, codeBits: number, count: number): Uint8Array {
-  if (codeBits < 1 || codeBits > 8) throw new Error(`GIF with codes of ${codeBits} bits`);
+  // More than 8 are outside the specification, and are written and read all the same; of an index, a byte counts.
+  if (codeBits < 1 || codeBits > 11) throw new Error(`GIF with codes of ${codeBits} bits`);
+  // The longest string that a code may stand for, and the fewest bits of one: what the bytes can fill at most.
+  if (count > (maxCodes * 8 * data.length) / (codeBits + 1)) throw new Error('GIF is cut short');
   const clear = 1 << codeBits;
   const end = clear + 1;
   // A code stands for the string of another one and one more index.

@@ -1,7 +1,7 @@
 import { type DecodeOptions, imageSize } from './decode.ts';
 import { decodeEach } from './decode-each.ts';
 import type { FileTree } from './files/file-tree.ts';
-import type { ImageSet } from './image-set.ts';
+import type { ImageSet, LeftOut } from './image-set.ts';
 
 /** Which files of a tree are the images of a set, in which order, and what is known about them. */
 export interface ImageFiles {
@@ -11,19 +11,21 @@ export interface ImageFiles {
   /** The class of each image, below zero where it has none. */
   readonly labels?: ArrayLike<number>;
   readonly classes?: readonly string[];
+  readonly leftOut?: readonly LeftOut[];
 }
 
-/** A set of images that are a file each: JPEG, PNG, WebP or GIF, of any size. */
+/** A set of images that are a file each: of any kind that is read and of any size. */
 export function imageFileSet(
   images: ImageFiles,
   request: DecodeOptions & { readonly name: string },
 ): ImageSet {
-  const { tree, files, labels, classes } = images;
+  const { tree, files, labels, classes, leftOut } = images;
   const { name, orient } = request;
   return {
     name,
     length: files.length,
     classes,
+    ...(leftOut?.length && { leftOut }),
     label: (index) => (labels && labels[index] >= 0 ? labels[index] : undefined),
     imageName: (index) => tree.names.at(files[index]),
     storedSize: async (index) => imageSize(await tree.read(files[index]), tree.describe(files[index])),
@@ -32,7 +34,7 @@ export function imageFileSet(
       const encoded = Array.from(files.subarray(start, start + count), async (file) => ({
         where: tree.describe(file),
         // What is a file on disk is read by the thread that decodes it.
-        bytes: tree.isOnDisk ? undefined : await tree.read(file),
+        bytes: tree.path?.(file) === undefined ? await tree.read(file) : undefined,
       }));
       return decodeEach(await Promise.all(encoded), geometry, { orient });
     },

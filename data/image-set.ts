@@ -48,6 +48,14 @@ export interface Image extends ImageSize {
   readonly pixels: Uint8Array;
 }
 
+/** A file that lies where images are read, and is not read as one. */
+export interface LeftOut {
+  /** What it is called in the set: its path. */
+  readonly name: string;
+  /** What it is, in a word or two: `HEIC`, `text`, `damaged`. */
+  readonly kind: string;
+}
+
 /** The parts that sets are published in. */
 export const parts = ['train', 'test', 'val'] as const;
 export type Part = (typeof parts)[number];
@@ -63,6 +71,8 @@ export interface ImageSet {
   readonly length: number;
   /** Class names by label, where the set has classes. */
   readonly classes?: readonly string[];
+  /** The files that are left out; absent where there are none. */
+  readonly leftOut?: readonly LeftOut[];
   /** The class of image `index`, undefined where the set has none. */
   label(index: number): number | undefined;
   /** What to call image `index` in a message or a table: its path inside the set, or its number. */

@@ -1,7 +1,6 @@
 import { basename, dirname, join } from 'node:path';
 import { DataError } from '../src/common/errors.ts';
 import { isCifarBatch, openCifarBatch } from './cifar/cifar-set.ts';
-import { isImageName } from './decode.ts';
 import { type ByteSource, fileSource } from './files/byte-source.ts';
 import { filesIn } from './files/folder-tree.ts';
 import { ungzipped } from './files/inflate.ts';
@@ -17,6 +16,7 @@ import { beginsNpy, openNpy } from './formats/npy.ts';
 import { beginsParquet, openParquet } from './formats/parquet.ts';
 import { openSvhn } from './formats/svhn.ts';
 import { allFiles, imageFileSet } from './image-files.ts';
+import { imageKind, isImageName, unreadKind } from './image-kind.ts';
 import type { ImageSet } from './image-set.ts';
 import type { Request } from './layouts/layout.ts';
 import { openTree } from './layouts/open-tree.ts';
@@ -61,7 +61,7 @@ const formats: readonly Format[] = [
     open: (source, { name }) => openCifarBatch(source, basename(source.where), name),
   },
   {
-    matches: (_, path) => isImageName(path),
+    matches: (head, path) => imageKind(head) !== undefined || isImageName(path),
     async open({ where }, request) {
       const names = new Names();
       names.add(basename(where));
@@ -125,8 +125,8 @@ function notASet(path: string, head: Uint8Array): DataError {
     return new DataError(path, 'is a MAT-file of version 7.3', "save it with MATLAB's -v7");
   return new DataError(
     path,
-    'is not a set of images',
-    'expected a folder, a zip or tar archive, .npy, .mat (SVHN), .hdf5, IDX, LMDB, Parquet or a list of image files',
+    `is ${unreadKind(head)}, not a set of images`,
+    'expected an image, a folder, a zip or tar archive, .npy, .mat (SVHN), .hdf5, IDX, LMDB, Parquet or a list of image files',
   );
 }
 

@@ -9,6 +9,7 @@ export function subset(set: ImageSet, numbers: Uint32Array): ImageSet {
     name: set.name,
     length: numbers.length,
     classes: set.classes,
+    leftOut: set.leftOut,
     label: (index) => set.label(numbers[index]),
     imageName: (index) => set.imageName(numbers[index]),
     storedSize: storedSize && ((index) => storedSize(numbers[index])),

@@ -32,7 +32,9 @@ export async function undamaged(set: ImageSet, onProgress?: OnProgress): Promise
   }
   if (kept.length === 0)
     throw new DataError(set.name, 'has no image that can be decoded', 'leave out --skip-damaged to see why');
-  return { images: skipped.length === 0 ? set : subset(set, Uint32Array.from(kept)), skipped };
+  if (skipped.length === 0) return { images: set, skipped };
+  const leftOut = [...(set.leftOut ?? []), ...skipped.map((name) => ({ name, kind: 'damaged' }))];
+  return { images: { ...subset(set, Uint32Array.from(kept)), leftOut }, skipped };
 }
 
 async function isReadable(set: ImageSet, start: number, count: number): Promise<boolean> {

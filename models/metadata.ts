@@ -24,6 +24,8 @@ export interface BackboneMetadata {
   /** Names of the exposed values in execution order; `logits` is the last. */
   readonly taps: readonly string[];
   readonly detectorTaps: readonly string[];
+  /** Whether its classes do not exclude each other; one class an image where absent. */
+  readonly isMultiLabel: boolean;
   /** The normalisation that the input is expected in, of pixels in [0, 1]. */
   readonly mean: readonly number[];
   readonly std: readonly number[];
@@ -53,6 +55,7 @@ const properties: { readonly [F in Field]: { key: string; schema: z.ZodType<Back
   classCount: { key: 'la_ood.class_count', schema: z.int().positive() },
   taps: { key: 'la_ood.taps', schema: z.array(z.string()) },
   detectorTaps: { key: 'la_ood.detector_taps', schema: z.array(z.string()) },
+  isMultiLabel: { key: 'la_ood.multi_label', schema: z.boolean() },
   mean: { key: 'la_ood.mean', schema: z.array(z.number()) },
   std: { key: 'la_ood.std', schema: z.array(z.number().positive()) },
   scale: { key: 'la_ood.scale', schema: z.number().positive() },

@@ -18,7 +18,7 @@ export type { DownloadOptions, RemoteFile } from '../data/download/download-file
 export { type ManualSource, manualSources, type Source, sources } from '../data/download/sources.ts';
 export { type Hdf5ImageOptions, writeHdf5Images } from '../data/formats/write-hdf5.ts';
 export { generatedNames } from '../data/generated/generated-set.ts';
-export type { Color, Framing, Geometry, Image, ImageSet, ImageSize } from '../data/image-set.ts';
+export type { Color, Framing, Geometry, Image, ImageSet, ImageSize, LeftOut } from '../data/image-set.ts';
 export { type OpenOptions, openImageSet } from '../data/open.ts';
 export { filterNames } from '../data/resampling/filters.ts';
 // Backbones.
@@ -58,6 +58,7 @@ export {
   type LayerDetector,
   LayerFitter,
 } from './detectors/fit-layer.ts';
+export { methodNames } from './detectors/methods/table.ts';
 // Evaluation; higher scores are more OOD.
 export { baselineScores } from './evaluation/baselines.ts';
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/bootstrap.ts';
@@ -75,7 +76,25 @@ export {
   type MethodResult,
   type SetResult,
 } from './evaluation/evaluate.ts';
-export { computeMetrics, type Metrics } from './evaluation/metrics.ts';
+export {
+  misclassifiedPanels,
+  type Panel,
+  panelsText,
+  panelWords,
+  setPanels,
+} from './evaluation/method-panels.ts';
+export {
+  type MethodResults,
+  type MethodScores,
+  type MethodTable,
+  measureMethods,
+  type SetKind,
+  setKinds,
+} from './evaluation/method-table.ts';
+export { computeMetrics, type MetricOptions, type Metrics } from './evaluation/metrics.ts';
+export { type Misclassification, misclassification } from './evaluation/misclassification.ts';
+export { type OpenOodName, openOodNames } from './evaluation/openood/protocol.ts';
+export { openOodText } from './evaluation/openood/tables.ts';
 export type { ScoredSet } from './evaluation/scored-set.ts';
 export { layerCsv, summaryCsv, summaryJson, summaryTable } from './evaluation/tables.ts';
 // ONNX graphs: files, and functions from graph to graph.
@@ -90,6 +109,11 @@ export { exposeTaps, getMetadata, pruneUnused, setMetadata } from './graph/rewri
 export { inferShapes, type ValueType } from './graph/shapes.ts';
 export { encodeModel, writeModel } from './graph/write.ts';
 // The steps, from a classifier to a table of results, and what looks at their files.
+export {
+  benchmarkOpenOod,
+  type OpenOodOptions,
+  type OpenOodReport,
+} from './pipeline/benchmark/openood.ts';
 export { adoptClassifier } from './pipeline/classifier/adopt-classifier.ts';
 export { exportCheckpoint } from './pipeline/classifier/export-checkpoint.ts';
 export {
@@ -152,6 +176,7 @@ export {
   type ModelInspection,
   type RunInspection,
 } from './pipeline/inspection/inspect.ts';
+export type { OnLeftOut } from './pipeline/open-images.ts';
 export { type ServedPage, type ServePageOptions, servePage } from './pipeline/page/serve-page.ts';
 export { type WrittenPage, writePage } from './pipeline/page/write-page.ts';
 export { RunFolder, type Step, type StepRecord } from './pipeline/run-folder.ts';

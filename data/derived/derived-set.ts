@@ -66,6 +66,7 @@ export function derivedSet(
     name,
     length: source.length,
     classes: source.classes,
+    leftOut: source.leftOut,
     label: (index) => source.label(index),
     imageName: (index) => source.imageName(index),
     storedSize: source.storedSize,

@@ -21,11 +21,16 @@ export interface ByteSource {
 /** Bytes of a file that are read at a time: so few are there sooner than another thread is told to read them. */
 const step = 1 << 20;
 
-/** A file on disk. It is open only while it is read, since a set of images has no end at which to close it. */
-export async function fileSource(path: string): Promise<ByteSource> {
+/**
+ * A file on disk. It is open only while it is read, since a set of images has no end at which to close it.
+ *
+ * @param path text, or bytes where they are no UTF-8
+ * @param where what to call it in an error
+ */
+export async function fileSource(path: string | Buffer, where = path.toString()): Promise<ByteSource> {
   const { size } = await stat(path);
   const read = async (position: number, length: number, spare?: Uint8Array) => {
-    checkRange({ where: path, size }, position, length);
+    checkRange({ where, size }, position, length);
     const file = openSync(path, 'r');
     try {
       const bytes = spare?.subarray(0, length) ?? new Uint8Array(length);
@@ -33,7 +38,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
         // Whatever else waits has its turn between steps.
         if (done > 0) await setImmediate();
         const bytesRead = readSync(file, bytes, done, Math.min(step, length - done), position + done);
-        if (bytesRead === 0) throw cutShort(path, position + done, position + length);
+        if (bytesRead === 0) throw cutShort(where, position + done, position + length);
         done += bytesRead;
       }
       return bytes;
@@ -41,7 +46,7 @@ export async function fileSource(path: string): Promise<ByteSource> {
       closeSync(file);
     }
   };
-  return { where: path, size, path, read };
+  return { where, size, ...(typeof path === 'string' && { path }), read };
 }
 
 /** Bytes in memory, in blocks of `blockSize` each but the last. */

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { posix } from 'node:path';
 import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
+import { kindBytes } from '../image-kind.ts';
 import { type ByteSource, sha256Of } from './byte-source.ts';
 import { Names } from './names.ts';
 
@@ -10,10 +12,12 @@ export interface FileTree {
   readonly where: string;
   /** Paths relative to the root, with slashes. */
   readonly names: Names;
-  /** Whether the files are on disk, and what `describe` gives are their paths. */
-  readonly isOnDisk?: boolean;
   /** What to call file `index` in a message. */
   describe(index: number): string;
+  /** The path of file `index` on disk, where it has one that is text. */
+  path?(index: number): string | undefined;
+  /** The first bytes of a file, which tell its kind. */
+  head(index: number): Promise<Uint8Array>;
   /** All bytes of a small file. */
   read(index: number): Promise<Uint8Array>;
   /** A large file, to be read in parts. */
@@ -35,6 +39,10 @@ export function archiveTree(
     async read(index) {
       const file = await open(index);
       return file.read(0, file.size);
+    },
+    async head(index) {
+      const file = await open(index);
+      return file.read(0, Math.min(kindBytes, file.size));
     },
     open,
     fingerprint: async (files) =>
@@ -59,7 +67,8 @@ export function subtree(tree: FileTree, folder: string): FileTree | undefined {
   return {
     where: tree.where,
     names,
-    isOnDisk: tree.isOnDisk,
+    path: (index) => tree.path?.(numbers[index]),
+    head: (index) => tree.head(numbers[index]),
     describe: (index) => tree.describe(numbers[index]),
     read: (index) => tree.read(numbers[index]),
     open: (index) => tree.open(numbers[index]),
@@ -81,22 +90,22 @@ export function isHidden(name: string): boolean {
 }
 
 /**
- * The name of a file in an archive, without a `./` before it.
+ * The name of a file in an archive as the folder that it unpacks to has it, without `./` in it.
  *
  * @throws DataError where it leads out of the archive: nothing would be written there, but the archive is not honest
  */
 export function memberName(where: string, name: string): string {
-  const plain = name.replace(/^(\.\/+)+/, '');
   if (
-    plain.startsWith('/') ||
-    /^[a-z]:[\\/]/i.test(plain) ||
-    plain.split(/[/\\]/).includes('..') ||
-    plain.includes('\0')
+    name.startsWith('/') ||
+    /^[a-z]:[\\/]/i.test(name) ||
+    name.split(/[/\\]/).includes('..') ||
+    name.includes('\0')
   )
     throw new DataError(
       where,
       `holds a file named ${printable(name)}, which leads out of it`,
       'do not trust this archive',
     );
-  return plain;
+  const plain = posix.normalize(name);
+  return plain === './' ? '' : plain;
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
 import { opendir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { DataError } from '../../src/common/errors.ts';
+import { kindBytes } from '../image-kind.ts';
 import { fileSource } from './byte-source.ts';
 import { type FileTree, isHidden } from './file-tree.ts';
 import { Names } from './names.ts';
@@ -14,13 +15,18 @@ import { Names } from './names.ts';
  */
 export async function folderTree(folder: string): Promise<FileTree> {
   const names = new Names();
+  // A name is any bytes but a slash: as Latin-1 it is text that gives them back.
   const pending = [''];
   for (let inner = pending.pop(); inner !== undefined; inner = pending.pop())
-    for await (const entry of await opendir(join(folder, inner), { bufferSize: 1024 })) {
+    for await (const entry of await opendir(pathIn(folder, bytesOf(inner)), {
+      bufferSize: 1024,
+      encoding: 'latin1',
+    })) {
       if (isHidden(entry.name)) continue;
       const name = inner + entry.name;
-      const kind = await kindOf(entry, join(folder, name));
-      if (kind === 'file') names.add(name);
+      const bytes = bytesOf(name);
+      const kind = await kindOf(entry, pathIn(folder, bytes));
+      if (kind === 'file') names.add(bytes);
       if (kind === 'folder' && (entry.isDirectory() || inner === '')) pending.push(`${name}/`);
     }
   return filesIn(folder, names);
@@ -32,45 +38,57 @@ export async function folderTree(folder: string): Promise<FileTree> {
  * @param where what to call them all, the folder if not given
  */
 export function filesIn(folder: string, names: Names, where = folder): FileTree {
-  const path = (index: number) => join(folder, names.at(index));
+  const describe = (index: number) => join(folder, names.at(index));
+  // A name that is no UTF-8 has no text that leads to it.
+  const path = (index: number) => {
+    const bytes = names.bytes(index);
+    return bytes ? pathIn(folder, bytes) : describe(index);
+  };
+  const refusing = <T>(index: number, work: Promise<T>) =>
+    work.catch((error) => refuse(describe(index), error));
   return {
     where,
     names,
-    isOnDisk: true,
-    describe: path,
-    read: (index) => readFile(path(index)).catch((error) => refuse(path(index), error)),
-    open: (index) => fileSource(path(index)),
-    fingerprint: (files) => fingerprint(files, names, path),
+    describe,
+    path: (index) => (names.bytes(index) ? undefined : describe(index)),
+    read: (index) => refusing(index, readFile(path(index))),
+    open: (index) => refusing(index, fileSource(path(index), describe(index))),
+    async head(index) {
+      const file = await refusing(index, fileSource(path(index), describe(index)));
+      return file.read(0, Math.min(kindBytes, file.size));
+    },
+    async fingerprint(files) {
+      const hash = createHash('sha256');
+      for (let start = 0; start < files.length; start += 256) {
+        const some = Array.from(files.subarray(start, start + 256));
+        const stats = await Promise.all(some.map((index) => refusing(index, stat(path(index)))));
+        // Paths, sizes and modification times, as `make` would ask: reading every byte would take as long as the work.
+        some.forEach((index, i) => {
+          hash.update(`${names.at(index)}\0${stats[i].size}\0${Math.floor(stats[i].mtimeMs)}\n`);
+        });
+      }
+      return hash.digest('hex');
+    },
   };
 }
 
+function bytesOf(name: string): Buffer {
+  return Buffer.from(name, 'latin1');
+}
+
+function pathIn(folder: string, name: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(folder + sep), name]);
+}
+
 /** Pipes and devices are neither: reading one could wait for ever. */
-async function kindOf(entry: Dirent, path: string): Promise<'file' | 'folder' | undefined> {
+async function kindOf(entry: Dirent, path: Buffer): Promise<'file' | 'folder' | undefined> {
   const found = entry.isSymbolicLink() ? await stat(path).catch(() => undefined) : entry;
   if (found?.isFile()) return 'file';
   return found?.isDirectory() ? 'folder' : undefined;
 }
 
-/** Paths, sizes and modification times, as `make` would ask: reading every byte would take as long as the work. */
-async function fingerprint(
-  files: Uint32Array,
-  names: Names,
-  path: (index: number) => string,
-): Promise<string> {
-  const hash = createHash('sha256');
-  for (let start = 0; start < files.length; start += 256) {
-    const some = Array.from(files.subarray(start, start + 256));
-    const stats = await Promise.all(
-      some.map((index) => stat(path(index)).catch((error) => refuse(path(index), error))),
-    );
-    some.forEach((index, i) => {
-      hash.update(`${names.at(index)}\0${stats[i].size}\0${Math.floor(stats[i].mtimeMs)}\n`);
-    });
-  }
-  return hash.digest('hex');
-}
-
 function refuse(path: string, error: NodeJS.ErrnoException): never {
+  if (error instanceof DataError) throw error;
   throw new DataError(
     path,
     error.code === 'ENOENT' ? 'no such file' : `cannot be read (${error.code})`,

@@ -1,7 +1,8 @@
 import { dirname, join } from 'node:path';
-import { isImageName } from '../decode.ts';
 import type { ImageFiles } from '../image-files.ts';
+
 import { folderTree } from './folder-tree.ts';
+import { sortFiles } from './sort-files.ts';
 
 /** Whether a path is a pattern, for those that a shell has not expanded. */
 export function isPattern(path: string): boolean {
@@ -20,13 +21,10 @@ export async function imagesFitting(pattern: string): Promise<ImageFiles | undef
   const tree = await folderTree(root).catch(() => undefined);
   if (!tree) return undefined;
   const fits = expression(join(pattern).slice(root === '.' ? 0 : join(root, 'x').length - 1));
-  const files: number[] = [];
-  for (let i = 0; i < tree.names.length; i++) {
-    const name = tree.names.at(i);
-    if (fits.test(name) && isImageName(name)) files.push(i);
-  }
-  const order = files.sort((a, b) => (tree.names.at(a) < tree.names.at(b) ? -1 : 1));
-  return { tree, files: Uint32Array.from(order) };
+  const fitting = Array.from(tree.names.keys()).filter((file) => fits.test(tree.names.at(file)));
+  const { images, leftOut } = await sortFiles(tree, fitting);
+  const order = [...images].sort((a, b) => (tree.names.at(a) < tree.names.at(b) ? -1 : 1));
+  return { tree, files: Uint32Array.from(order), leftOut };
 }
 
 function expression(pattern: string): RegExp {

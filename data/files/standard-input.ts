@@ -1,7 +1,5 @@
 import { createInterface } from 'node:readline';
 import { DataError } from '../../src/common/errors.ts';
-import { printable } from '../../src/common/printable.ts';
-import { isImageName } from '../decode.ts';
 import { allFiles, type ImageFiles } from '../image-files.ts';
 import { filesIn } from './folder-tree.ts';
 import { Names } from './names.ts';
@@ -16,14 +14,7 @@ const WHERE = 'standard input';
 export async function imagesFromInput(): Promise<ImageFiles> {
   const names = new Names();
   for await (const line of createInterface({ input: process.stdin })) {
-    if (line === '') continue;
-    if (!isImageName(line))
-      throw new DataError(
-        `${WHERE}: ${printable(line)}`,
-        'is not named like an image',
-        'pipe in a path a line',
-      );
-    names.add(line);
+    if (line !== '') names.add(line);
   }
   if (names.length === 0) throw new DataError(WHERE, 'names no images', 'pipe in a path a line');
   const tree = filesIn('', names, WHERE);

@@ -1,9 +1,9 @@
 import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
-import { isImageName } from '../decode.ts';
+import { isImageName } from '../image-kind.ts';
 import { type ByteSource, partOf, readingAhead } from './byte-source.ts';
 import { archiveTree, type FileTree, isHidden, memberName } from './file-tree.ts';
-import { Names } from './names.ts';
+import { Names, nameText } from './names.ts';
 
 const block = 512;
 /** A name longer than this is not read. */
@@ -11,7 +11,7 @@ const maxNameBytes = 1 << 16;
 
 /**
  * The files in a tar archive (POSIX ustar and pax, GNU, V7), read in place: only the headers are gone through.
- * Links are not followed: an archive in which a link is named like an image is refused.
+ * Links are not followed: one that is named like an image is refused when it is read, and so is a sparse file.
  *
  * @throws DataError where the archive is damaged or cut short, or holds names that lead out of it
  */
@@ -19,15 +19,26 @@ export async function openTar(archive: ByteSource): Promise<FileTree> {
   const names = new Names();
   const starts: number[] = [];
   const sizes: number[] = [];
-  for await (const { name, start, size } of members(archive)) {
+  // What is stored twice is there once when it is unpacked: the last counts.
+  const places = new Map<string, number>();
+  // A file that is not looked at does not matter: each is judged when it is read.
+  const problems = new Map<number, string>();
+  for await (const { name, start, size, problem } of members(archive)) {
     if (isHidden(name)) continue;
-    names.add(name);
-    starts.push(start);
-    sizes.push(size);
+    const place = places.get(name) ?? names.length;
+    if (place === names.length) names.add(name);
+    places.set(name, place);
+    starts[place] = start;
+    sizes[place] = size;
+    if (problem) problems.set(place, problem);
+    else problems.delete(place);
   }
-  return archiveTree(archive, names, async (index) =>
-    partOf(archive, starts[index], sizes[index], `${archive.where}: ${printable(names.at(index))}`),
-  );
+  return archiveTree(archive, names, async (index) => {
+    const where = `${archive.where}: ${printable(names.at(index))}`;
+    const problem = problems.get(index);
+    if (problem) throw new DataError(where, problem, 'unpack the archive with tar');
+    return partOf(archive, starts[index], sizes[index], where);
+  });
 }
 
 /** Whether these bytes begin a tar archive: a header whose checksum is right. */
@@ -39,12 +50,21 @@ interface Member {
   readonly name: string;
   readonly start: number;
   readonly size: number;
+  /** Why it is not read. */
+  readonly problem?: string;
+}
+
+/** What a member says of the next one. */
+interface Ahead {
+  name?: string;
+  size?: number;
+  isSparse?: boolean;
 }
 
 /** Regular files. What says something about the next header (a long name, pax records) is joined with it. */
 async function* members(archive: ByteSource): AsyncGenerator<Member> {
   const ahead = readingAhead(archive);
-  let next: { name?: string; size?: number } = {};
+  let next: Ahead = {};
   for (let position = 0; position < archive.size; ) {
     const header = await ahead.read(position, block);
     if (header.every((byte) => byte === 0)) return;
@@ -67,15 +87,24 @@ async function* members(archive: ByteSource): AsyncGenerator<Member> {
     // A long link target and records for the whole archive say nothing that is needed here.
     else if (type !== 'K' && type !== 'g') {
       const name = memberName(archive.where, next.name ?? ownName(header));
-      if (type === '0' || type === '7') {
-        if (!name.endsWith('/')) yield { name, start, size };
-      } else if (type === 'S') fail(archive, position, `${printable(name)} is a sparse file`);
-      else if ('12'.includes(type) && isImageName(name))
-        fail(archive, position, `${printable(name)} is a link, which is not followed`);
+      const sparse = type === 'S' || next.isSparse ? { problem: 'is a sparse file' } : {};
+      if ('07S'.includes(type)) {
+        if (!name.endsWith('/')) yield { name, start, size, ...sparse };
+      } else if ('12'.includes(type) && isImageName(name))
+        yield { name, start, size: 0, problem: 'is a link, which is not followed' };
       next = {};
     }
-    position = start + Math.ceil(size / block) * block;
+    position = start + (type === 'S' ? await moreOfMap(ahead, start, header) : 0);
+    position += Math.ceil(size / block) * block;
   }
+}
+
+/** Bytes of the blocks that go on with the map of a sparse file (GNU): a byte in each says whether another follows. */
+async function moreOfMap(archive: ByteSource, start: number, header: Uint8Array): Promise<number> {
+  let bytes = 0;
+  for (let more = header[482] !== 0; more; bytes += block)
+    more = (await archive.read(start + bytes, block))[504] !== 0;
+  return bytes;
 }
 
 /** The sum of a header's bytes, its checksum field taken as spaces; old writers summed signed bytes. */
@@ -101,8 +130,8 @@ function number(archive: ByteSource, position: number, field: Uint8Array): numbe
 }
 
 /** Path and size among pax records, lines of `LENGTH KEY=VALUE` where LENGTH counts the whole line. */
-function pax(archive: ByteSource, position: number, bytes: Uint8Array): { name?: string; size?: number } {
-  const found: { name?: string; size?: number } = {};
+function pax(archive: ByteSource, position: number, bytes: Uint8Array): Ahead {
+  const found: Ahead = {};
   for (let at = 0; at < bytes.length && bytes[at] !== 0; ) {
     const [, digits] = /^(\d{1,7}) /.exec(text(bytes.subarray(at, at + 8))) ?? [];
     const end = at + Number(digits);
@@ -116,7 +145,8 @@ function pax(archive: ByteSource, position: number, bytes: Uint8Array): { name?:
       if (!/^\d{1,15}$/.test(value)) fail(archive, position, 'the pax records are damaged');
       found.size = Number(value);
     }
-    if (key.startsWith('GNU.sparse')) fail(archive, position, 'a file is sparse');
+    if (key === 'GNU.sparse.name') found.name = value;
+    if (key.startsWith('GNU.sparse')) found.isSparse = true;
     at = end;
   }
   return found;
@@ -133,7 +163,7 @@ function ownName(header: Uint8Array): string {
 /** Up to the first zero byte. */
 function text(field: Uint8Array): string {
   const end = field.indexOf(0);
-  return Buffer.from(end < 0 ? field : field.subarray(0, end)).toString('utf8');
+  return nameText(end < 0 ? field : field.subarray(0, end));
 }
 
 function fail(archive: ByteSource, position: number, problem: string): never {

@@ -1,11 +1,11 @@
 import { promisify } from 'node:util';
-import { crc32, inflateRaw } from 'node:zlib';
+import { constants, crc32, inflateRaw } from 'node:zlib';
 import yauzl from 'yauzl';
 import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import { ZipReader } from '../../src/common/zip-reader.ts';
-import { isImageName } from '../decode.ts';
-import { type ByteSource, memorySource, readingAhead } from './byte-source.ts';
+import { isImageName, kindBytes } from '../image-kind.ts';
+import { type ByteSource, memorySource, partOf, readingAhead } from './byte-source.ts';
 import { archiveTree, type FileTree, isHidden, memberName } from './file-tree.ts';
 import { maxDeflateRatio } from './inflate.ts';
 import { Names } from './names.ts';
@@ -17,6 +17,9 @@ const deflated = 8;
 /** General purpose flags: encryption of three kinds. */
 const encrypted = 0x0001 | 0x0040 | 0x2000;
 const localHeaderBytes = 30;
+/** The end of the central directory: how it begins, and its size without its comment. */
+const endRecord = Buffer.from('PK\x05\x06', 'latin1');
+const endRecordBytes = 22;
 /** A file in an archive is unpacked whole into memory. */
 const maxFileBytes = 1 << 30;
 
@@ -27,31 +30,54 @@ const maxFileBytes = 1 << 30;
  */
 export async function openZip(archive: ByteSource): Promise<FileTree> {
   const names = new Names();
+  // What is stored twice is there once when it is unpacked: the last counts.
+  const places = new Map<string, number>();
   // By column, since an archive may hold a million files.
   const headers: number[] = [];
   const packed: number[] = [];
   const sizes: number[] = [];
   const sums: number[] = [];
   const methods: number[] = [];
+  // A file that is not looked at does not matter: each is judged when it is read.
+  const problems = new Map<number, Problem>();
   for await (const entry of entries(archive)) {
     const name = memberName(archive.where, entry.fileName);
     if (name.endsWith('/') || isHidden(name)) continue;
-    check(archive, name, entry);
-    names.add(name);
-    headers.push(entry.relativeOffsetOfLocalHeader);
-    packed.push(entry.compressedSize);
-    sizes.push(entry.uncompressedSize);
-    sums.push(entry.crc32);
-    methods.push(entry.compressionMethod);
+    const place = places.get(name) ?? names.length;
+    if (place === names.length) names.add(name);
+    places.set(name, place);
+    headers[place] = entry.relativeOffsetOfLocalHeader;
+    packed[place] = entry.compressedSize;
+    sizes[place] = entry.uncompressedSize;
+    sums[place] = entry.crc32;
+    methods[place] = entry.compressionMethod;
+    const problem = problemOf(archive, entry);
+    if (problem) problems.set(place, problem);
+    else problems.delete(place);
   }
-  return archiveTree(archive, names, async (index) => {
-    const where = `${archive.where}: ${printable(names.at(index))}`;
+  const describe = (index: number) => `${archive.where}: ${printable(names.at(index))}`;
+  const check = (index: number) => {
+    const problem = problems.get(index);
+    if (problem) throw new DataError(describe(index), ...problem);
+  };
+  const open = async (index: number) => {
+    check(index);
+    const where = describe(index);
     const content = await packedBytes(archive, where, headers[index], packed[index]);
     const bytes = methods[index] === stored ? content : await unpack(where, content, sizes[index]);
     if (bytes.length !== sizes[index] || crc32(bytes) !== sums[index])
       throw new DataError(where, 'is damaged: its CRC-32 is wrong', 'download the archive again');
     return memorySource(where, [bytes]);
-  });
+  };
+  // So much of it as tells the kind is unpacked of a file that may be none of the images.
+  const head = async (index: number) => {
+    check(index);
+    const content = await packedBytes(archive, describe(index), headers[index], Math.min(packed[index], 512));
+    return methods[index] === stored
+      ? content.subarray(0, kindBytes)
+      : inflate(content, { finishFlush: constants.Z_SYNC_FLUSH }).catch(() => new Uint8Array([0]));
+  };
+  return { ...archiveTree(archive, names, open), head };
 }
 
 /** Whether these bytes begin a zip archive, be it an empty one. */
@@ -60,7 +86,8 @@ export function beginsZip(head: Uint8Array): boolean {
   return magic === '504b0304' || magic === '504b0506';
 }
 
-async function* entries(archive: ByteSource): AsyncGenerator<yauzl.Entry> {
+async function* entries(file: ByteSource): AsyncGenerator<yauzl.Entry> {
+  const archive = await withoutTrailer(file);
   try {
     const reader = new ZipReader(readingAhead(archive));
     const zip = await yauzl.fromRandomAccessReaderPromise(reader, archive.size, { autoClose: false });
@@ -76,24 +103,42 @@ async function* entries(archive: ByteSource): AsyncGenerator<yauzl.Entry> {
   }
 }
 
-function check(archive: ByteSource, name: string, entry: yauzl.Entry): void {
+/**
+ * An archive up to the end of its last record, behind which something may stand: a line break, a signature. A record
+ * that says how long its comment is counts where this does not go beyond the end.
+ */
+async function withoutTrailer(file: ByteSource): Promise<ByteSource> {
+  const length = Math.min(file.size, endRecordBytes + 0xffff);
+  const tail = Buffer.from(await file.read(file.size - length, length));
+  for (let at = tail.lastIndexOf(endRecord); at >= 0; at = tail.lastIndexOf(endRecord, at - 1)) {
+    const end = at + endRecordBytes;
+    const whole = end <= tail.length ? end + tail.readUInt16LE(end - 2) : Number.POSITIVE_INFINITY;
+    if (whole <= tail.length) return partOf(file, 0, file.size - length + whole);
+    if (at === 0) break;
+  }
+  return file;
+}
+
+/** What is wrong with a file in an archive, and how it is mended. */
+type Problem = readonly [problem: string, remedy: string];
+
+function problemOf(archive: ByteSource, entry: yauzl.Entry): Problem | undefined {
   const { compressedSize, uncompressedSize, relativeOffsetOfLocalHeader, compressionMethod } = entry;
-  const fail = (problem: string, remedy: string) => {
-    throw new DataError(`${archive.where}: ${printable(name)}`, problem, remedy);
-  };
-  if (entry.generalPurposeBitFlag & encrypted) fail('is encrypted', 'unpack the archive with its password');
+  if (entry.generalPurposeBitFlag & encrypted)
+    return ['is encrypted', 'unpack the archive with its password'];
   if (compressionMethod !== stored && compressionMethod !== deflated)
-    fail(`is compressed by method ${compressionMethod}`, 'unpack the archive');
+    return [`is compressed by method ${compressionMethod}`, 'unpack the archive'];
   // The upper half holds the Unix mode.
-  if (((entry.externalFileAttributes >>> 16) & 0xf000) === 0xa000 && isImageName(name))
-    fail('is a link, which is not followed', 'unpack the archive');
+  if (((entry.externalFileAttributes >>> 16) & 0xf000) === 0xa000 && isImageName(entry.fileName))
+    return ['is a link, which is not followed', 'unpack the archive'];
   if (relativeOffsetOfLocalHeader + localHeaderBytes + compressedSize > archive.size)
-    fail('lies beyond the end of the archive', 'download it again');
+    return ['lies beyond the end of the archive', 'download it again'];
   if (uncompressedSize > maxFileBytes || uncompressedSize > maxDeflateRatio * (compressedSize + 1))
-    fail(
+    return [
       `claims to unpack from ${compressedSize} to ${uncompressedSize} bytes, which is a zip bomb`,
       'do not trust this archive',
-    );
+    ];
+  return undefined;
 }
 
 /** A file's bytes as they are in the archive, behind its local header, whose length only it says. */

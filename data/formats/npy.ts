@@ -9,7 +9,7 @@ const magic = Buffer.from('\x93NUMPY', 'latin1');
 const remedy = 'save uint8 images: numpy.save(file, numpy.ascontiguousarray(images))';
 
 /**
- * Opens images that `numpy.save` wrote: uint8, N × H × W × 3 colours or N × H × W grey. They are read in place.
+ * Opens images that `numpy.save` wrote: uint8, N × H × W × 3 colours, N × H × W grey, or one of H × W × 3. They are read in place.
  * The format is that of NEP 1: a magic number, a version, the length of a header, a dict in Python's notation.
  *
  * @throws DataError where the array is of another kind, or the file is damaged
@@ -18,24 +18,36 @@ export async function openNpy(source: ByteSource, name: string): Promise<ImageSe
   const { descr, fortran, shape, offset } = await readHeader(source);
   if (!/^[|<>=]?u1$/.test(descr))
     throw new DataError(source.where, `holds values of type ${printable(descr)}, not uint8`, remedy);
-  const [count, height, width, colors] = shape;
-  if (shape.length < 3 || shape.length > 4 || (colors ?? 3) !== 3)
+  const images = sizesOf(shape);
+  if (!images)
     throw new DataError(
       source.where,
-      `holds an array of ${shape.join(' × ') || 'one value'}, not N × H × W × 3 or N × H × W`,
+      `holds an array of ${shape.join(' × ') || 'one value'}, not N × H × W × 3, N × H × W or H × W × 3`,
       remedy,
     );
+  const { count, height, width, colors } = images;
   if (fortran) throw new DataError(source.where, 'is stored by columns', remedy);
   checkImages(source.where, { count, height, width });
-  const stride = height * width * (colors ?? 1);
+  const stride = height * width * colors;
   if (source.size - offset !== count * stride)
     throw new DataError(
       source.where,
       `is cut short or damaged: ${shape.join(' × ')} bytes are announced, ${source.size - offset} are there`,
       'copy it again',
     );
-  const layout = colors ? interleaved({ height, width }) : greyRows({ height, width });
+  const layout = colors === 3 ? interleaved({ height, width }) : greyRows({ height, width });
   return rawImageSet(name, [imagesIn(source, offset, { count, height, width, stride, layout })]);
+}
+
+/**
+ * What the sizes of an array's axes mean: N × H × W × 3, N × H × W × 1, N × H × W, or one image, H × W × 3, for nobody has grey
+ * images three pixels wide. Undefined where it is something else.
+ */
+function sizesOf(shape: readonly number[]) {
+  const isOne = shape.length === 3 && shape[2] === 3;
+  const [count, height, width, colors = 1] = isOne ? [1, ...shape] : shape;
+  const isImages = (shape.length === 3 || shape.length === 4) && (colors === 3 || colors === 1);
+  return isImages ? { count, height, width, colors } : undefined;
 }
 
 /** Whether these bytes begin a `.npy` file. */

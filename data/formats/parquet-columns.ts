@@ -12,20 +12,20 @@ export interface LabelColumn {
 const labelNames = ['label', 'labels', 'fine_label'];
 
 /**
- * The name of the column of images: the one that Hugging Face calls so, or the only one that may be.
+ * The path of the column of images, the last word of which is `bytes` where it is of structs: the one that Hugging Face calls so, or the only one that may be.
  *
  * @param where what to call the file
  * @throws DataError where there is none, or several
  */
-export function imageColumn(metadata: FileMetaData, where: string): string {
+export function imageColumn(metadata: FileMetaData, where: string): string[] {
   const features = featuresOf(metadata);
   const columns = columnsOf(metadata);
   const named = columns.find(({ name }) => features[name]?._type === 'Image');
-  if (named) return named.name;
+  if (named) return pathOf(named);
   const fitting = columns.filter(
     ({ type, isText, inner }) => inner.includes('bytes') || (type === 'BYTE_ARRAY' && !isText),
   );
-  if (fitting.length === 1) return fitting[0].name;
+  if (fitting.length === 1) return pathOf(fitting[0]);
   const list = (some: readonly Column[]) => printable(some.map(({ name }) => name).join(', '));
   throw new DataError(
     where,
@@ -34,6 +34,10 @@ export function imageColumn(metadata: FileMetaData, where: string): string {
       : `has several columns that may hold images: ${list(fitting)}`,
     'expected one of binary values, or of structs with `bytes`',
   );
+}
+
+function pathOf({ name, inner }: Column): string[] {
+  return inner.length > 0 ? [name, 'bytes'] : [name];
 }
 
 /** The first column that Hugging Face calls one of classes, or else the first of integers that is named like one. */

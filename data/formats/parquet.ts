@@ -4,6 +4,7 @@ import { type ByteSource, memorySource, sha256Of } from '../files/byte-source.ts
 import type { FileTree } from '../files/file-tree.ts';
 import { Names } from '../files/names.ts';
 import { allFiles, type ImageFiles } from '../image-files.ts';
+import { kindBytes } from '../image-kind.ts';
 import { ParquetFile, type RowGroup } from './parquet-file.ts';
 
 /** A row group's images are unpacked together, and those of two groups are kept: that of the last and of the next images. */
@@ -26,7 +27,8 @@ export async function openParquet(where: string, sources: readonly ByteSource[])
     const label = file.labelColumn();
     for (const rows of file.rowGroups()) {
       groups.push({ file, rows, start: labels.length });
-      labels.push(...(label ? await file.labels(label, rows) : new Array(rows.count).fill(-1)));
+      const own = label && (await file.labels(label, rows));
+      for (let i = 0; i < rows.count; i++) labels.push(own ? own[i] : -1);
     }
     classes ??= label?.classes;
   }
@@ -75,8 +77,7 @@ function rowTree(
   const describe = (index: number) => `${groupOf(index).file.where}: image ${index}`;
   const read = async (index: number) => {
     const group = groupOf(index);
-    const value = (await imagesOf(group))[index - group.start] as Uint8Array | { bytes?: Uint8Array } | null;
-    const bytes = value instanceof Uint8Array ? value : value?.bytes;
+    const bytes = (await imagesOf(group))[index - group.start];
     if (!(bytes instanceof Uint8Array)) throw new DataError(describe(index), 'is missing: its value is null');
     return bytes;
   };
@@ -85,6 +86,7 @@ function rowTree(
     names,
     describe,
     read,
+    head: async (index) => (await read(index)).subarray(0, kindBytes),
     open: async (index) => memorySource(describe(index), [await read(index)]),
     async fingerprint(files) {
       const hash = createHash('sha256');

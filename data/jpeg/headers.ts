@@ -38,6 +38,13 @@ export function jpegFrame(bytes: Uint8Array): JpegFrame | undefined {
   return undefined;
 }
 
+/** How colours were turned, as Adobe's segment says; undefined where there is none. */
+export function adobeTransform(bytes: Uint8Array): number | undefined {
+  for (const { marker, body } of segments(bytes))
+    if (marker === 0xee && beginOf(body) === 'Adobe') return body[11];
+  return undefined;
+}
+
 /**
  * Reads the headers of the JPEG files that most are: sequential, Huffman-coded, 8-bit, grey or YCbCr, in one scan.
  *

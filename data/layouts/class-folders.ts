@@ -1,28 +1,33 @@
 import { join } from 'node:path';
 import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
-import { imageExtensions, isImageName } from '../decode.ts';
 import { type FileTree, topFolder } from '../files/file-tree.ts';
+import type { SortedFiles } from '../files/sort-files.ts';
 import type { ImageFiles } from '../image-files.ts';
+import { imageExtensions } from '../image-kind.ts';
 import { type Part, parts } from '../image-set.ts';
 
 /** Sub-folders that are parts of a set, not classes of it. */
 const splits = new Set(['train', 'test', 'val', 'valid', 'validation']);
 
 /**
- * Image files by folder: one folder a class (nested folders count to their class), or images without classes. A folder
+ * Image files of a tree by folder: one folder a class (nested folders count to their class), or images without classes. A folder
  * that only holds one other is that other: `dtd/images/banded/…` are DTD's classes.
  * The order is that of Python's `sorted()`: by class, then by path.
  *
  * @throws DataError where there is no image, where images lie both in the folder and in sub-folders, and where the
  *   sub-folders are `train` and `test`
  */
-export function classFolders(tree: FileTree): ImageFiles {
+export function classFolders(tree: FileTree, { images, leftOut }: SortedFiles): ImageFiles {
   const { where, names } = tree;
-  const images: number[] = [];
-  for (let i = 0; i < names.length; i++) if (isImageName(names.at(i))) images.push(i);
-  if (images.length === 0)
-    throw new DataError(where, 'holds no images', `expected files that end in ${imageExtensions.join(' ')}`);
+  if (images.length === 0) {
+    const others = leftOut.slice(0, 3).map(({ name, kind }) => `${printable(name)} (${kind})`);
+    throw new DataError(
+      where,
+      others.length ? `holds no images that are read: ${others.join(', ')}` : 'holds no images',
+      `expected files that end in ${imageExtensions.join(' ')}, or are such files by their first bytes`,
+    );
+  }
   const root = commonFolder(tree, images);
   const byClass = new Map<string, number[]>();
   for (const image of images) {
@@ -34,7 +39,7 @@ export function classFolders(tree: FileTree): ImageFiles {
   }
   for (const members of byClass.values()) members.sort((a, b) => names.compare(a, b));
   const loose = byClass.get('');
-  if (loose && byClass.size === 1) return { tree, files: Uint32Array.from(loose) };
+  if (loose && byClass.size === 1) return { tree, files: Uint32Array.from(loose), leftOut };
   const classes = [...byClass.keys()].sort(byCodePoint);
   refuse(tree, root, byClass, classes);
   const files = new Uint32Array(images.length);
@@ -45,7 +50,7 @@ export function classFolders(tree: FileTree): ImageFiles {
     files.set(members, done);
     labels.fill(label, done, (done += members.length));
   });
-  return { tree, files, labels, classes };
+  return { tree, files, labels, classes, leftOut };
 }
 
 /** The deepest folder that all of them are in, with a slash at its end. */

@@ -1,6 +1,6 @@
-import { isImageName } from '../decode.ts';
 import { type FileTree, topFolder } from '../files/file-tree.ts';
 import type { ImageFiles } from '../image-files.ts';
+import { isImageName } from '../image-kind.ts';
 import type { ImageSet, Part } from '../image-set.ts';
 
 /** What was asked for when a set was opened. */

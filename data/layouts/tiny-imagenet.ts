@@ -2,6 +2,7 @@ import { basename } from 'node:path';
 import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import type { FileTree } from '../files/file-tree.ts';
+import { sortFiles } from '../files/sort-files.ts';
 import { classFolders } from './class-folders.ts';
 import type { Layout } from './layout.ts';
 
@@ -15,7 +16,9 @@ const annotations = 'val_annotations.txt';
 export const tinyImageNetValidation: Layout = async (tree, others) => {
   const file = others.get(annotations);
   if (file === undefined) return undefined;
-  const images = classFolders(tree);
+  const sorted = await sortFiles(tree);
+  const leftOut = sorted.leftOut.filter(({ name }) => name !== tree.names.at(file));
+  const images = classFolders(tree, { ...sorted, leftOut });
   const classOf = await readAnnotations(tree, file);
   const names = Array.from(images.files, (image) => tree.names.at(image));
   const missing = names.find((name) => !classOf.has(basename(name)));

@@ -1,6 +1,7 @@
 import yargs, { type Argv, type Options } from 'yargs';
 import { programVersion, UsageError } from '../index.ts';
 import type { Command, Option } from './command.ts';
+import { benchmarkCommand } from './commands/benchmark.ts';
 import { compareCommand } from './commands/compare.ts';
 import { cotrainCommand } from './commands/cotrain.ts';
 import { datasetsCommand } from './commands/datasets.ts';
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   featuresCommand,
   fitCommand,
   evaluateCommand,
+  benchmarkCommand,
   cotrainCommand,
   guardCommand,
   scoreCommand,
@@ -47,6 +49,7 @@ export const commands: readonly Command[] = [
 const commonOptions = {
   json: { type: 'boolean', describe: 'print the result as JSON, and nothing else on standard output' },
   quiet: { type: 'boolean', describe: 'no progress and no advice' },
+  strict: { type: 'boolean', describe: 'exit code 3 where files in a set of images are not read' },
 } as const satisfies Record<string, Options>;
 
 /** A command with the values that it was called with. */
@@ -83,7 +86,7 @@ export function parseCommandLine(args: readonly string[]): Call | undefined {
     .alias({ help: 'h' })
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .epilogue(
-      'la-ood COMMAND --help tells more. Errors: exit code 1 bad input or failed check, 2 wrong usage.',
+      'la-ood COMMAND --help tells more. Errors: exit code 1 bad input or failed check, 2 wrong usage, 3 something left out under --strict.',
     )
     .exitProcess(false)
     .fail((message, error) => {

@@ -1,5 +1,5 @@
 import type { ArgumentsCamelCase, InferredOptionTypes, Options } from 'yargs';
-import type { OnProgress } from '../index.ts';
+import type { OnLeftOut, OnProgress } from '../index.ts';
 
 /** An option as yargs takes it, and what its value must be beyond its type. */
 export interface Option extends Options {
@@ -19,7 +19,7 @@ export interface Command {
   /** The arguments without a flag, in this order; those with `demandOption: false` may be left out. */
   readonly positionals: OptionTable;
   readonly options: OptionTable;
-  run(values: never, onProgress: OnProgress): Promise<Report>;
+  run(values: never, onProgress: OnProgress, onLeftOut: OnLeftOut): Promise<Report>;
 }
 
 /** What a command has to say when it is done; it prints nothing itself. */
@@ -50,7 +50,7 @@ export function command<const P extends OptionTable, const O extends OptionTable
   definition: Omit<Command, 'positionals' | 'options' | 'run'> & {
     readonly positionals: P;
     readonly options: O;
-    run(values: Values<P, O>, onProgress: OnProgress): Promise<Report>;
+    run(values: Values<P, O>, onProgress: OnProgress, onLeftOut: OnLeftOut): Promise<Report>;
   },
 ): Command {
   return definition as unknown as Command;

@@ -1,57 +1,23 @@
 #!/usr/bin/env node
 import { endWorkers } from '../index.ts';
-import { type Call, calledCommand, parseCommandLine } from './command-line.ts';
-import { describeFailure } from './failure.ts';
 import { progressDisplay } from './progress.ts';
+import { runCommandLine } from './run-command-line.ts';
 
 /** What a program exits with that was ended by a signal: 128 and the signal's number. */
 const signals = { SIGINT: 130, SIGTERM: 143 } as const;
 
-let interrupted = false;
-const progress = progressDisplay(process.stderr);
+const { stdout, stderr } = process;
+const progress = progressDisplay(stderr);
+const interruption = new AbortController();
 process.on('exit', () => progress.stop());
 exitOnSignals();
-exitWhenNobodyReads(process.stdout);
-exitWhenNobodyReads(process.stderr);
-process.exitCode = await main(process.argv.slice(2));
-
-async function main(args: readonly string[]): Promise<number> {
-  try {
-    const call = parseCommandLine(args);
-    return call ? await execute(call) : 0;
-  } catch (error) {
-    // What was at work fails when its workers end; that is no news.
-    if (interrupted) return new Promise(() => {});
-    progress.stop();
-    const { exitCode, line, error: facts } = describeFailure(error);
-    const help = ['la-ood', calledCommand(args)?.name, '--help'].filter(Boolean).join(' ');
-    if (args.includes('--json')) print(JSON.stringify({ error: facts }, null, 2));
-    complain(exitCode === 2 ? `${line} (${help} tells more)` : line);
-    if (process.env.LA_OOD_DEBUG) complain(String((error as Error)?.stack ?? error));
-    return exitCode;
-  }
-}
-
-async function execute({ command, values }: Call): Promise<number> {
-  const show = values.quiet ? () => {} : progress.show.bind(progress);
-  const { result, text, next, failure } = await command.run(values as never, show);
-  progress.stop();
-  if (values.json) print(JSON.stringify(result, null, 2));
-  else {
-    print(text);
-    if (next && !values.quiet) print(`\n${next}`);
-  }
-  if (failure) complain(failure);
-  return failure ? 1 : 0;
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
-function complain(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
+exitWhenNobodyReads(stdout);
+exitWhenNobodyReads(stderr);
+process.exitCode = await runCommandLine(
+  process.argv.slice(2),
+  { stdout, stderr, progress },
+  interruption.signal,
+);
 
 /**
  * Ends as soon as no graph is being run: files are renamed into place when they are whole, and locks are given back on
@@ -60,10 +26,10 @@ function complain(text: string): void {
 function exitOnSignals(): void {
   for (const [signal, exitCode] of Object.entries(signals))
     process.on(signal, async () => {
-      if (interrupted) process.exit(exitCode);
-      interrupted = true;
+      if (interruption.signal.aborted) process.exit(exitCode);
+      interruption.abort();
       progress.stop();
-      complain('interrupted; the same command goes on where it was');
+      stderr.write('interrupted; the same command goes on where it was\n');
       await endWorkers();
       process.exit(exitCode);
     });

@@ -1,5 +1,22 @@
-import { type NamedSet, openImageSet, UsageError } from '../index.ts';
+import { type NamedSet, openImageSet, type SetKind, setKinds, UsageError } from '../index.ts';
 import { setName } from './options.ts';
+
+/**
+ * An OOD set as it is typed: `near:[NAME=]SET`, `far:`, `shifted:`, or `[NAME=]SET`.
+ *
+ * @param option the flag that it was given with, for errors
+ */
+export async function oodSet(option: string, typed: string): Promise<NamedSet> {
+  const { kind, name } = withKind(typed);
+  if (name === '') throw new UsageError(`${option} ${typed}`, 'names no set after the colon');
+  return { ...(await namedSet(option, name)), ...(kind && { kind }) };
+}
+
+/** Takes `near:`, `far:` or `shifted:` off a name. */
+export function withKind(typed: string): { kind?: SetKind; name: string } {
+  const kind = setKinds.find((kind) => typed.startsWith(`${kind}:`));
+  return kind ? { kind, name: typed.slice(kind.length + 1) } : { name: typed };
+}
 
 /**
  * A set of images as it is typed: `NAME=SET`, or `SET` alone.

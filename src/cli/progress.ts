@@ -13,18 +13,20 @@ export interface ProgressDisplay {
 const INTERVAL = 5;
 
 /** A bar on a terminal; elsewhere plain lines: at once, every few seconds, and at the end of each task. */
-export function progressDisplay(stream: NodeJS.WriteStream): ProgressDisplay {
+export function progressDisplay(
+  stream: NodeJS.WritableStream & { readonly isTTY?: boolean },
+): ProgressDisplay {
   return stream.isTTY ? new Bar(stream) : new Lines(stream);
 }
 
 /** One bar for each task, below one another. */
 class Bar implements ProgressDisplay {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: NodeJS.WritableStream;
   #task: string | undefined;
   #bar: SingleBar | undefined;
   #rate: Rate | undefined;
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: NodeJS.WritableStream) {
     this.#stream = stream;
   }
 
@@ -60,12 +62,12 @@ class Bar implements ProgressDisplay {
 }
 
 class Lines implements ProgressDisplay {
-  readonly #stream: NodeJS.WriteStream;
+  readonly #stream: NodeJS.WritableStream;
   #task: string | undefined;
   #rate = new Rate(0);
   #last = 0;
 
-  constructor(stream: NodeJS.WriteStream) {
+  constructor(stream: NodeJS.WritableStream) {
     this.#stream = stream;
   }
 

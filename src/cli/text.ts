@@ -13,6 +13,11 @@ export function columns(head: readonly string[], rows: readonly (readonly (strin
     .join('\n');
 }
 
+/** Bold where standard output is a terminal that is not asked to do without. */
+export function bold(text: string): string {
+  return process.stdout.isTTY && !process.env.NO_COLOR ? `\u001b[1m${text}\u001b[22m` : text;
+}
+
 /** `1,234,567` */
 export function thousands(count: number): string {
   return count.toLocaleString('en');

@@ -13,12 +13,18 @@ export function inverseCholesky(matrix: Float64Array, size: number): Float64Arra
       if (i === j && !(rest > 0)) return undefined;
       factor[i * size + j] = i === j ? Math.sqrt(rest) : rest / factor[j * size + j];
     }
+  // Row by row, so that both factors are read as they lie in memory.
   const inverse = new Float64Array(size * size);
-  for (let column = 0; column < size; column++)
-    for (let i = column; i < size; i++) {
-      let rest = i === column ? 1 : 0;
-      for (let k = column; k < i; k++) rest -= factor[i * size + k] * inverse[k * size + column];
-      inverse[i * size + column] = rest / factor[i * size + i];
+  for (let i = 0; i < size; i++) {
+    const row = inverse.subarray(i * size, i * size + i + 1);
+    for (let k = 0; k < i; k++) {
+      const scale = factor[i * size + k];
+      if (scale === 0) continue;
+      const other = inverse.subarray(k * size, k * size + k + 1);
+      for (let j = 0; j <= k; j++) row[j] -= scale * other[j];
     }
+    row[i] = 1;
+    for (let j = 0; j <= i; j++) row[j] /= factor[i * size + i];
+  }
   return inverse;
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { parentPort, Worker } from 'node:worker_threads';
 
 /** What a worker is sent so that it ends. */
@@ -17,11 +17,11 @@ const running = new Set<Worker>();
  */
 export function startWorker(module: string, name: string, workerData?: unknown): Worker {
   const extension = module.slice(module.lastIndexOf('.'));
-  const worker = new Worker(new URL(name + extension, module), {
-    workerData,
-    // The thread needs the TypeScript loader too, which it does not inherit from the main thread.
-    execArgv: extension === '.ts' ? ['--import', typescriptLoader()] : [],
-  });
+  const source = new URL(name + extension, module);
+  const worker =
+    extension === '.ts'
+      ? new Worker(throughTypescriptLoader(source), { eval: true, workerData, execArgv: [] })
+      : new Worker(source, { workerData, execArgv: [] });
   running.add(worker);
   worker.once('exit', () => running.delete(worker));
   return worker;
@@ -56,11 +56,12 @@ export async function endWorkers(): Promise<void> {
   await Promise.all(Array.from(running, endWorker));
 }
 
-function typescriptLoader(): string {
-  // Resolved as CommonJS does, which works in a test runner too; of the two files there, hooks need the ES module.
-  const api = createRequire(import.meta.url)
-    .resolve('tsx/esm/api')
-    .replace(/cjs$/, 'mjs');
-  const preload = `import { register } from '${pathToFileURL(api)}'; register();`;
-  return `data:text/javascript,${encodeURIComponent(preload)}`;
+/**
+ * A script that runs a module of TypeScript: a thread does not inherit the loader from the main thread. As CommonJS the
+ * loader starts in a third of the time that it takes as an ES module, and takes no top-level await.
+ */
+function throughTypescriptLoader(module: URL): string {
+  const loader = createRequire(import.meta.url).resolve('tsx/cjs/api');
+  const [api, source] = [loader, fileURLToPath(module)].map((path) => JSON.stringify(path));
+  return `require(${api}).register(); require(${source});`;
 }

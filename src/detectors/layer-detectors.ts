@@ -62,6 +62,22 @@ export function groupTaps(widths: readonly number[]): number[][] {
   return groups;
 }
 
+/** Values of several taps side by side: n × their widths together, row-major. */
+export function sideBySide(columns: readonly Float32Array[], widths: readonly number[]): Float32Array {
+  if (columns.length === 1) return columns[0];
+  const width = widths.reduce((sum, own) => sum + own, 0);
+  const rows = columns[0].length / widths[0];
+  const together = new Float32Array(rows * width);
+  let at = 0;
+  columns.forEach((column, c) => {
+    const own = widths[c];
+    for (let row = 0; row < rows; row++)
+      together.set(column.subarray(row * own, (row + 1) * own), row * width + at);
+    at += own;
+  });
+  return together;
+}
+
 /** A group of taps in words, for errors. */
 export function groupLabel(taps: readonly string[]): string {
   return taps.length > 1 ? `layers ${taps[0]} to ${taps[taps.length - 1]}` : `layer ${taps[0]}`;

@@ -81,6 +81,9 @@ function standardisedMean({ mean, scale }: StandardScaler, samples: Float32Array
   return sums.map((sum, j) => sum / count / scale[j]);
 }
 
+/** Standard deviations between two means that rounding alone may part. */
+const NEGLIGIBLE = 1e-6;
+
 /**
  * Of the covariance C = L Lᵀ and the difference d of two means: C⁻¹d / √(dᵀC⁻¹d), whose product with samples has variance 1;
  * zeros where there is no difference.
@@ -94,7 +97,8 @@ function discriminant(whitening: Float32Array, difference: Float64Array): Float6
     for (let j = 0; j <= i; j++) sum += whitening[i * width + j] * difference[j];
     return sum;
   });
-  const length = Math.sqrt(white.reduce((sum, value) => sum + value * value, 0)) || 1;
+  const length = Math.sqrt(white.reduce((sum, value) => sum + value * value, 0));
+  if (length < NEGLIGIBLE) return new Float64Array(width);
   return difference.map((_, j) => {
     let sum = 0;
     for (let i = j; i < width; i++) sum += whitening[i * width + j] * white[i];

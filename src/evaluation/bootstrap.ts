@@ -1,5 +1,5 @@
 import { RandomState } from '../common/random.ts';
-import { type Metrics, metricsOf } from './metrics.ts';
+import { type MetricOptions, type Metrics, metricsOf } from './metrics.ts';
 import { operatingPoints, type Scores } from './operating-points.ts';
 
 /** The range that holds the middle `confidence` of the resampled values. */
@@ -10,7 +10,7 @@ export interface Interval {
 
 export type MetricIntervals = { readonly [metric in keyof Metrics]: Interval };
 
-export interface BootstrapOptions {
+export interface BootstrapOptions extends MetricOptions {
   /** How many times both sets are resampled; 1,000 where nothing is said. */
   readonly resamples?: number;
   /** Share of the resampled values within the interval; 0.95 where nothing is said. */
@@ -29,17 +29,17 @@ export function bootstrapIntervals(
   oodScores: Scores,
   options: BootstrapOptions = {},
 ): MetricIntervals {
-  const { resamples = 1000, confidence = 0.95, seed = 0 } = options;
+  const { resamples = 1000, confidence = 0.95, seed = 0, compat } = options;
   const { falsePositives, truePositives } = operatingPoints(indScores, oodScores);
   const points = falsePositives.length;
   const ind = firstReachedBy(falsePositives);
   const ood = firstReachedBy(truePositives);
   const random = new RandomState(seed);
   const values = Array.from({ length: resamples }, () =>
-    metricsOf({
-      falsePositives: resample(ind, points, random),
-      truePositives: resample(ood, points, random),
-    }),
+    metricsOf(
+      { falsePositives: resample(ind, points, random), truePositives: resample(ood, points, random) },
+      { compat },
+    ),
   );
   const interval = (metric: keyof Metrics): Interval => {
     const ascending = Float64Array.from(values, (value) => value[metric]).sort();

@@ -5,10 +5,10 @@ import { escapeXml, text } from './svg.ts';
 const layout = { left: 150, right: 70, bar: 14, gap: 4, group: 22, top: 64, width: 760 };
 
 /** One colour a method, told apart in print and by the colour-blind (Okabe and Ito 2008). */
-const colours = ['#0072b2', '#56b4e9', '#999999', '#e69f00', '#d55e00', '#009e73'];
+const colours = ['#0072b2', '#56b4e9', '#999999', '#e69f00', '#d55e00', '#009e73', '#cc79a7'];
 
 /**
- * A bar chart (SVG) of the AUROC with which LA-OOD, its best layer and the baselines find each OOD set. The bars begin
+ * A bar chart (SVG) of the AUROC with which the guard, LA-OOD, its best layer and the baselines find each OOD set. The bars begin
  * at 0 and a line marks 50 %, which is chance.
  */
 export function aurocChart({ ind, sets }: Evaluation): string {
@@ -19,7 +19,7 @@ export function aurocChart({ ind, sets }: Evaluation): string {
   const chance = layout.left + 50 * scale;
   const groups = sets.map((set, s) => group(set, layout.top + s * groupHeight, scale));
   const legend = methods.map((label, m) => {
-    const x = layout.left + m * 118;
+    const x = layout.left + m * 86;
     return `<rect x="${x}" y="36" width="12" height="12" fill="${colours[m]}"/>${text(x + 17, 46, label)}`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${layout.width} ${height}" font-family="sans-serif" font-size="12">
@@ -33,8 +33,9 @@ ${groups.join('\n')}
 `;
 }
 
-function methodsOf({ laOod, best, baselines }: SetResult): { label: string; auroc: number }[] {
+function methodsOf({ guard, laOod, best, baselines }: SetResult): { label: string; auroc: number }[] {
   return [
+    ...(guard ? [{ label: guard.name, auroc: guard.metrics.auroc }] : []),
     { label: laOod.name, auroc: laOod.metrics.auroc },
     { label: 'best layer', auroc: best.metrics.auroc },
     ...baselines.map(({ name, metrics }) => ({ label: name, auroc: metrics.auroc })),

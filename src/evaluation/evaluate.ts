@@ -1,11 +1,13 @@
 import { UsageError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { type BootstrapOptions, bootstrapIntervals, type MetricIntervals } from './bootstrap.ts';
-import { computeMetrics, type Metrics } from './metrics.ts';
+import { type MethodScores, type MethodTable, measureMethods } from './method-table.ts';
+import { computeMetrics, type MetricOptions, type Metrics } from './metrics.ts';
 import type { Scores } from './operating-points.ts';
 import {
   checkSet,
   firstOf,
+  type GuardScores,
   joined,
   type Layer,
   maximumOverLayers,
@@ -14,13 +16,17 @@ import {
   selectOf,
 } from './scored-set.ts';
 
-export interface EvaluateOptions {
+export interface EvaluateOptions extends MetricOptions {
   /** OOD sets above this size are reduced to as many images, chosen at random; 10,000 where nothing is said. */
   readonly maxOod?: number;
   /** Seed of that choice; 0 where nothing is said. */
   readonly seed?: number;
-  /** Adds bootstrap intervals to the LA-OOD and baseline rows. */
-  readonly bootstrap?: BootstrapOptions;
+  /** Adds bootstrap intervals to the rows of the guard, of LA-OOD and of the baselines. */
+  readonly bootstrap?: Omit<BootstrapOptions, 'compat'>;
+  /** What the run's guard says of the same images. */
+  readonly guard?: GuardScores;
+  /** What methods say of all images of the InD set and of every OOD set; LA-OOD and the baselines where absent. */
+  readonly methods?: readonly MethodScores[];
   readonly onProgress?: OnProgress;
 }
 
@@ -47,14 +53,24 @@ export interface LayerResult extends DetectorResult {
   readonly oodMaxima: number;
 }
 
+/** How well the run's guard finds an OOD set: measured on all OOD images, and on the InD images that it was calibrated on. */
+export interface GuardResult extends MethodResult {
+  readonly indCount: number;
+  readonly oodCount: number;
+  /** Share of the OOD images that it calls OOD, at its threshold. */
+  readonly flagged: number;
+}
+
 /** One OOD set against the InD set. */
 export interface SetResult {
   readonly ood: string;
-  /** Images compared: as many of each, except for `combined`. */
+  /** Images compared: as many of each, except for `combined`, and for the guard, which has counts of its own. */
   readonly indCount: number;
   readonly oodCount: number;
   /** Present where the OOD set was too large. */
   readonly selection?: Selection;
+  /** Present where the run has a guard. */
+  readonly guard?: GuardResult;
   readonly layers: readonly LayerResult[];
   /** The single layer with the highest AUROC, known only after the fact. */
   readonly best: LayerResult;
@@ -65,8 +81,16 @@ export interface SetResult {
 
 export interface Evaluation {
   readonly ind: string;
+  /** Present where FPR at 95 % TPR is read as the original reads it. */
+  readonly compat?: 'original';
   readonly sets: readonly SetResult[];
+  /** The methods that were asked for, else the guard, LA-OOD and the baselines, on all images of every set, and on right against wrong. */
+  readonly methods: MethodTable;
 }
+
+/** What the paper's score, the maximum over the layers, is called in tables; and the run's guard. */
+const LA_OOD = 'LA-OOD';
+export const GUARD = 'guard';
 
 /** The name under which all OOD sets are joined. */
 export const COMBINED = 'combined';
@@ -86,17 +110,35 @@ export function evaluate(
   oodSets: readonly ScoredSet[],
   options: EvaluateOptions = {},
 ): Evaluation {
-  const { bootstrap, onProgress } = options;
+  const { bootstrap, compat, guard, methods, onProgress } = options;
   const pairs = pairings(layers, ind, oodSets, options);
-  const each = layers.length + 1 + Object.keys(ind.baselines ?? {}).length;
+  const each = layers.length + 1 + Object.keys(ind.baselines ?? {}).length + (guard ? 1 : 0);
   const total = pairs.length * each;
   let done = 0;
   const measured = () => onProgress?.({ task: 'measure', done: ++done, total, unit: 'scores' });
+  const measuring = { bootstrap, compat, measured };
   const sets = pairs.map(({ ind, ood, selection }): SetResult => {
-    const result = compare(layers, ind, ood, { bootstrap, measured });
-    return selection ? { ...result, selection } : result;
+    const result = compare(layers, ind, ood, measuring);
+    return {
+      ...result,
+      ...(selection && { selection }),
+      ...(guard && { guard: guardResult(guard, ood.name, measuring) }),
+    };
   });
-  return { ind: ind.name, sets };
+  const compared = oodSets.map(({ name, kind, count }) => ({
+    ...{ name, images: count },
+    ...(kind && { kind }),
+  }));
+  const measuredMethods = [
+    ...(guard ? [guardMethod(guard, oodSets, ind.isWrong)] : []),
+    ...(methods ?? maximumAndBaselines(ind, oodSets)),
+  ];
+  return {
+    ind: ind.name,
+    ...(compat && { compat }),
+    sets,
+    methods: measureMethods(ind.name, compared, measuredMethods, { compat, onProgress }),
+  };
 }
 
 /** An OOD set, and the InD images that it is measured against. */
@@ -129,7 +171,48 @@ export function pairings(
   return limited.length > 1 ? [...pairs, { ind, ood: joined(COMBINED, limited) }] : pairs;
 }
 
-interface Measuring {
+/** The guard's scores of an OOD set, or of all of them, one after the other, where the set is none of its own. */
+export function guardScoresOf({ ood }: GuardScores, set: string): Scores {
+  return ood.get(set) ?? Float64Array.from([...ood.values()].flatMap((each) => Array.from(each)));
+}
+
+/** Every sample's maximum over the layers, and the baselines, as methods of all images. */
+function maximumAndBaselines(ind: ScoredSet, oodSets: readonly ScoredSet[]): MethodScores[] {
+  const { isWrong } = ind;
+  return [
+    {
+      ...{ name: LA_OOD, isWrong, ind: maximumOverLayers(ind).scores },
+      sets: oodSets.map((set) => maximumOverLayers(set).scores),
+    },
+    ...Object.entries(ind.baselines ?? {}).map(([name, scores]) => ({
+      ...{ name, isWrong, ind: scores },
+      sets: oodSets.map(({ baselines }) => baselines![name]),
+    })),
+  ];
+}
+
+function guardMethod(
+  { ind, indRows, ood }: GuardScores,
+  oodSets: readonly ScoredSet[],
+  isWrong: Uint8Array | undefined,
+): MethodScores {
+  return {
+    ...{ name: GUARD, ind, sets: oodSets.map(({ name }) => ood.get(name)!) },
+    isWrong: isWrong && Uint8Array.from(indRows, (row) => isWrong[row]),
+  };
+}
+
+function guardResult(guard: GuardScores, set: string, measuring: Measuring): GuardResult {
+  const scores = guardScoresOf(guard, set);
+  let above = 0;
+  for (const score of scores) if (score > guard.calibration.threshold) above++;
+  return {
+    ...methodResult(GUARD, guard.ind, scores, measuring),
+    ...{ indCount: guard.ind.length, oodCount: scores.length, flagged: above / scores.length },
+  };
+}
+
+interface Measuring extends MetricOptions {
   /** Intervals are computed where it is there. */
   readonly bootstrap?: BootstrapOptions;
   /** Is called after each score. */
@@ -137,7 +220,7 @@ interface Measuring {
 }
 
 function compare(layers: readonly Layer[], ind: ScoredSet, ood: ScoredSet, measuring: Measuring): SetResult {
-  const layerMeasuring = { measured: measuring.measured };
+  const layerMeasuring = { ...measuring, bootstrap: undefined };
   const indMaximum = maximumOverLayers(ind);
   const oodMaximum = maximumOverLayers(ood);
   const layerResults = layers.map(
@@ -154,7 +237,7 @@ function compare(layers: readonly Layer[], ind: ScoredSet, ood: ScoredSet, measu
     oodCount: ood.count,
     layers: layerResults,
     best: layerResults.reduce((best, layer) => (layer.metrics.auroc > best.metrics.auroc ? layer : best)),
-    laOod: detectorResult('LA-OOD', indMaximum.scores, oodMaximum.scores, measuring),
+    laOod: detectorResult(LA_OOD, indMaximum.scores, oodMaximum.scores, measuring),
     baselines: Object.entries(ind.baselines ?? {}).map(([name, scores]) =>
       methodResult(name, scores, ood.baselines![name], measuring),
     ),
@@ -173,10 +256,10 @@ function methodResult(
   name: string,
   ind: Scores,
   ood: Scores,
-  { bootstrap, measured }: Measuring,
+  { bootstrap, compat, measured }: Measuring,
 ): MethodResult {
-  const metrics = computeMetrics(ind, ood);
-  const intervals = bootstrap && bootstrapIntervals(ind, ood, bootstrap);
+  const metrics = computeMetrics(ind, ood, { compat });
+  const intervals = bootstrap && bootstrapIntervals(ind, ood, { ...bootstrap, compat });
   measured();
   return intervals ? { name, metrics, intervals } : { name, metrics };
 }

@@ -1,23 +1,40 @@
 import Table from 'cli-table3';
 import { toCsv } from '../common/csv.ts';
 import type { Interval } from './bootstrap.ts';
-import type { Evaluation, LayerResult, MethodResult, SetResult } from './evaluate.ts';
+import { type Evaluation, GUARD, type LayerResult, type MethodResult, type SetResult } from './evaluate.ts';
 import type { Metrics } from './metrics.ts';
 
 /** What the two columns of false positive rates mean; goes with every table that shows them. */
-export const FPR95_CONVENTION = [
-  'FPR95: false positive rate at 95 % true positive rate.',
-  'OOD pos.: OOD is the positive class (LA-OOD); InD images flagged where 95 % of the OOD images are found.',
-  'InD pos.: InD is the positive class (ODIN, Energy); OOD images passed where 95 % of the InD images are.',
-] as const;
+export function fpr95Convention({ compat }: Pick<Evaluation, 'compat'>): readonly string[] {
+  const reading =
+    compat === 'original'
+      ? 'interpolated as the original LA-OOD does'
+      : 'at the first operating point where it is reached';
+  return [
+    `FPR95: false positive rate at 95 % true positive rate, ${reading}.`,
+    'OOD pos.: OOD is the positive class (OpenOOD, LA-OOD); InD images flagged where 95 % of the OOD images are found.',
+    'InD pos.: InD is the positive class (ODIN, Energy); OOD images passed where 95 % of the InD images are.',
+  ];
+}
+
+/** What the row of the guard is measured on; nothing where there is none. */
+export function guardNote({ sets: [{ guard }] }: Evaluation): string[] {
+  if (!guard) return [];
+  return [
+    `guard: guarded.onnx, on all OOD images and on the ${guard.indCount} InD images that it was calibrated on.`,
+  ];
+}
 
 /**
  * The table of one OOD set, in the original's columns: layers numbered from 1, metrics in percent with two decimals
  * (FPR with OOD as the positive class), InD-correct and OOD-correct as numbers of images. Below the layers stand the
- * best of them, LA-OOD, and the baselines.
+ * best of them, the guard where there is one, LA-OOD, and the baselines.
  */
 export function layerCsv(set: SetResult): string {
-  const metrics = ({ metrics: m }: MethodResult) => [m.fprAt95Tpr, m.auroc, m.auprOut, m.auprIn].map(percent);
+  const metrics = ({ name, metrics: of }: MethodResult) =>
+    (['fprAt95Tpr', 'auroc', 'auprOut', 'auprIn'] as const).map((key) =>
+      isComparable(name, key) ? percent(of[key]) : '',
+    );
   const layerRow = (layer: LayerResult) => [
     layer.index + 1,
     ...metrics(layer),
@@ -39,7 +56,7 @@ export function layerCsv(set: SetResult): string {
     ...set.layers.map(layerRow),
     ['Best layer:'],
     layerRow(set.best),
-    ...[set.laOod, ...set.baselines].map((method) => [method.name, ...metrics(method)]),
+    ...[...guardRow(set), set.laOod, ...set.baselines].map((method) => [method.name, ...metrics(method)]),
   ]);
 }
 
@@ -63,8 +80,10 @@ export function summaryCsv(evaluation: Evaluation): string {
         set.indCount,
         set.oodCount,
         name,
-        ...columns.map(({ key }) => percent(metrics[key])),
-        ...(withIntervals ? columns.flatMap(({ key }) => bounds(intervals?.[key])) : []),
+        ...columns.map(({ key }) => (isComparable(name, key) ? percent(metrics[key]) : '')),
+        ...(withIntervals
+          ? columns.flatMap(({ key }) => bounds(isComparable(name, key) ? intervals?.[key] : undefined))
+          : []),
       ]),
     ),
   ]);
@@ -72,7 +91,7 @@ export function summaryCsv(evaluation: Evaluation): string {
 
 /** Everything in full precision: metrics as shares between 0 and 1, layers by name and by index from 0. */
 export function summaryJson(evaluation: Evaluation): string {
-  return `${JSON.stringify({ fpr95: FPR95_CONVENTION.join(' '), ...evaluation }, null, 2)}\n`;
+  return `${JSON.stringify({ fpr95: fpr95Convention(evaluation).join(' '), ...evaluation }, null, 2)}\n`;
 }
 
 /** The summary for a terminal, about 90 columns wide, in percent. */
@@ -92,8 +111,9 @@ export function summaryTable(evaluation: Evaluation): string {
   }
   return [
     `InD ${evaluation.ind}; all numbers in %.`,
-    ...FPR95_CONVENTION,
+    ...fpr95Convention(evaluation),
     table.toString(),
+    ...guardNote(evaluation),
     ...evaluation.sets.flatMap(({ ood, selection: chosen }) =>
       chosen
         ? [`${ood}: ${chosen.kept} of ${chosen.from} images, chosen at random (seed ${chosen.seed}).`]
@@ -115,15 +135,31 @@ export const columns: readonly {
   { key: 'auprIn', csv: 'AUPR-in', terminal: 'AUPR-in' },
 ];
 
-/** LA-OOD, the best of its layers and the baselines: the rows of every table. */
+/** The guard where there is one, LA-OOD, the best of its layers and the baselines: the rows of every table. */
 export function methods(set: SetResult): MethodResult[] {
-  return [set.laOod, { ...set.best, name: `best layer: ${set.best.name}` }, ...set.baselines];
+  return [
+    ...guardRow(set),
+    set.laOod,
+    { ...set.best, name: `best layer: ${set.best.name}` },
+    ...set.baselines,
+  ];
+}
+
+function guardRow({ guard }: SetResult): MethodResult[] {
+  return guard ? [guard] : [];
 }
 
 /** The method's name and metrics, and below them their intervals where there are any. */
 function methodLines({ name, metrics, intervals }: MethodResult): string[][] {
-  const line = [name, ...columns.map(({ key }) => percent(metrics[key]))];
-  return intervals ? [line, ['', ...columns.map(({ key }) => bounds(intervals[key]).join('–'))]] : [line];
+  const line = [name, ...columns.map(({ key }) => (isComparable(name, key) ? percent(metrics[key]) : '–'))];
+  if (!intervals) return [line];
+  const within = columns.map(({ key }) => (isComparable(name, key) ? bounds(intervals[key]).join('–') : ''));
+  return [line, ['', ...within]];
+}
+
+/** Precision depends on how many images there are of each, and the guard has counts of its own. */
+export function isComparable(method: string, metric: keyof Metrics): boolean {
+  return method !== GUARD || !metric.startsWith('aupr');
 }
 
 /** Two decimals, without the sign. */

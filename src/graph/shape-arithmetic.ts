@@ -67,7 +67,24 @@ export function quotient(whole: Shape, parts: Shape): Dim {
   return rest.length === 1 && ratio === 1 ? rest[0] : undefined;
 }
 
-/** An axis counted from the front; negative ones count from the back. */
-export function fromStart(axis: number, shape: Shape | undefined): number {
-  return axis < 0 ? axis + (shape?.length ?? 0) : axis;
+/** What a node says of axes, sizes or counts that cannot be: `inferShapes` names the node. */
+export class ShapeError extends Error {}
+
+/**
+ * An axis counted from the front; negative ones count from the back.
+ *
+ * @param ends axes behind the last that there may be: 1 where a place between axes is meant
+ * @throws ShapeError where the shape has no such axis
+ */
+export function fromStart(axis: number, shape: Shape | undefined, ends = 0): number {
+  const rank = shape?.length;
+  if (rank !== undefined && !(axis >= -rank && axis < rank + ends))
+    throw new ShapeError(`axis ${axis} of a value that has ${rank}`);
+  return axis < 0 ? axis + (rank ?? 0) : axis;
+}
+
+/** @throws ShapeError where one of the sizes is below `least`, or no whole number */
+export function checkSizes(what: string, sizes: Shape | undefined, least: number): void {
+  const wrong = sizes?.find((size) => typeof size === 'number' && !(Number.isInteger(size) && size >= least));
+  if (wrong !== undefined) throw new ShapeError(`${what} of ${wrong}`);
 }

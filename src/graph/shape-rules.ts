@@ -2,6 +2,7 @@ import { intAttribute, intsAttribute, stringAttribute } from './attributes.ts';
 import type { NodeProto } from './onnx.ts';
 import {
   broadcast,
+  checkSizes,
   concatenate,
   type Dim,
   fromStart,
@@ -9,6 +10,7 @@ import {
   product,
   quotient,
   type Shape,
+  ShapeError,
   withoutAxes,
 } from './shape-arithmetic.ts';
 
@@ -25,17 +27,20 @@ export interface Operands {
 }
 
 /** The shape of a node's output number `index`, as far as it can be said. */
-type Rule = (operands: Operands, index: number) => Shape | undefined;
+export type ShapeRule = (operands: Operands, index: number) => Shape | undefined;
 
 /** One rule an operator of ONNX's own set: those that image classifiers are made of. */
-export const shapeRules: Readonly<Record<string, Rule>> = {
+export const shapeRules: Readonly<Record<string, ShapeRule>> = {
   ...ruleFor(
     ({ shapes }, index) => (index === 0 ? shapes[0] : undefined),
     'Abs BatchNormalization Cast Ceil Celu Clip DequantizeLinear Elu Erf Exp Floor Gelu GroupNormalization HardSigmoid ' +
-      'HardSwish Identity InstanceNormalization LRN LayerNormalization LeakyRelu Log LogSoftmax LpNormalization Mish ' +
-      'Neg Not PRelu QuantizeLinear Reciprocal Relu Round Selu Sigmoid Sign Softmax Softplus Softsign Sqrt Tanh ' +
-      'ThresholdedRelu',
+      'HardSwish Identity InstanceNormalization LRN LeakyRelu Log Mish Neg Not PRelu QuantizeLinear Reciprocal Relu ' +
+      'Round Selu Sigmoid Sign Softplus Softsign Sqrt Tanh ThresholdedRelu',
   ),
+  ...ruleFor(({ node, shapes: [x] }, index) => {
+    fromStart(intAttribute(node, 'axis') ?? -1, x?.length ? x : undefined);
+    return index === 0 ? x : undefined;
+  }, 'LayerNormalization LogSoftmax LpNormalization Softmax'),
   ...ruleFor(
     ({ shapes }) => shapes.reduce(broadcast, []),
     'Add And Div Equal Greater GreaterOrEqual Less LessOrEqual Max Mean Min Mod Mul Or Pow Sub Sum Where',
@@ -62,10 +67,16 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   Dropout: ({ shapes: [x] }) => x,
   Concat: ({ node, shapes }) => concatenate(shapes, intAttribute(node, 'axis') ?? 0),
   Constant: ({ node }) => node.attribute.find(({ name }) => name === 'value')?.t?.dims,
-  ConstantOfShape: ({ contents: [shape] }) => shape,
-  Expand: ({ shapes: [x], contents: [, shape] }) => broadcast(x, shape),
+  ConstantOfShape({ contents: [shape] }) {
+    checkSizes('a shape with sizes', shape, 0);
+    return shape;
+  },
+  Expand({ shapes: [x], contents: [, shape] }) {
+    checkSizes('a shape with sizes', shape, 0);
+    return broadcast(x, shape);
+  },
   Flatten({ node, shapes: [x] }) {
-    const axis = intAttribute(node, 'axis') ?? 1;
+    const axis = fromStart(intAttribute(node, 'axis') ?? 1, x, 1);
     return x && [product(x.slice(0, axis)), product(x.slice(axis))];
   },
   Gather({ node, shapes: [x, indices] }) {
@@ -85,6 +96,7 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   Split({ node, shapes: [x], contents }, index) {
     const axis = fromStart(intAttribute(node, 'axis') ?? 0, x);
     const sizes = contents[1] ?? intsAttribute(node, 'split');
+    checkSizes('parts', sizes, 0);
     const whole = x?.[axis];
     const even = typeof whole === 'number' ? Math.ceil(whole / node.output.length) : undefined;
     const rest = even === undefined ? undefined : Math.min(even, (whole as number) - index * even);
@@ -97,13 +109,19 @@ export const shapeRules: Readonly<Record<string, Rule>> = {
   },
   Transpose({ node, shapes: [x] }) {
     const order = intsAttribute(node, 'perm') ?? x?.map((_, axis) => x.length - 1 - axis);
-    return x && order!.map((axis) => x[axis]);
+    if (x && (order!.length !== x.length || new Set(order).size !== x.length))
+      throw new ShapeError(`the order ${order} of ${x.length} axes`);
+    return x && order!.map((axis) => x[fromStart(axis, x)]);
   },
   Unsqueeze({ node, shapes: [x], contents }) {
     const axes = contents[1] ?? intsAttribute(node, 'axes');
     if (!x || !axes) return undefined;
     const result: Dim[] = Array(x.length + axes.length).fill(0);
-    for (const axis of axes) result[fromStart(Number(axis), result)] = 1;
+    for (const axis of axes) {
+      const at = fromStart(Number(axis), result);
+      if (result[at] === 1) throw new ShapeError(`axis ${axis} twice`);
+      result[at] = 1;
+    }
     const sizes = x.values();
     return result.map((size) => (size === 1 ? 1 : sizes.next().value));
   },
@@ -116,6 +134,9 @@ function windows(node: NodeProto, x: Shape | undefined, channels: Dim, kernel: S
   const dilations = intsAttribute(node, 'dilations');
   const pads = intsAttribute(node, 'pads') ?? [];
   const autoPad = stringAttribute(node, 'auto_pad') ?? 'NOTSET';
+  checkSizes('strides', strides, 1);
+  checkSizes('dilations', dilations, 1);
+  checkSizes('a window', kernel, 1);
   const rank = x.length - 2;
   const positions = (size: Dim, axis: number): Dim => {
     const width = kernel?.[axis];
@@ -148,6 +169,7 @@ function reshape({ node, shapes: [x, list], contents: [, target] }: Operands): S
     const rank = list?.[0];
     return typeof rank === 'number' && rank <= LARGEST_RANK ? Array(rank).fill(undefined) : undefined;
   }
+  checkSizes('a shape with sizes', target, -1);
   const copies = !intAttribute(node, 'allowzero');
   const shape = target.map((size, axis) => (size === 0 && copies ? x?.[axis] : size));
   const given = (size: Dim, axis: number) => size === 0 && copies && axis < (x?.length ?? 0);
@@ -192,6 +214,7 @@ function slice({ node, shapes: [x], contents }: Operands): Shape | undefined {
       typeof step !== 'number'
     )
       return undefined;
+    if (step === 0) throw new ShapeError('steps of 0');
     const clamp = (bound: number, low: number, high: number) =>
       Math.min(Math.max(bound < 0 ? bound + size : bound, low), high);
     const [from, to] =
@@ -202,6 +225,6 @@ function slice({ node, shapes: [x], contents }: Operands): Shape | undefined {
   });
 }
 
-function ruleFor(rule: Rule, operators: string): Record<string, Rule> {
+function ruleFor(rule: ShapeRule, operators: string): Record<string, ShapeRule> {
   return Object.fromEntries(operators.split(' ').map((operator) => [operator, rule]));
 }

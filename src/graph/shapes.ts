@@ -1,9 +1,10 @@
+import { GraphError } from '../common/errors.ts';
 import { attribute, intAttribute, intsAttribute } from './attributes.ts';
 import { ElementType, type ModelProto, type NodeProto, type TensorProto, type TypeProto } from './onnx.ts';
-import type { Shape } from './shape-arithmetic.ts';
-import { type Operands, shapeRules } from './shape-rules.ts';
+import { type Shape, ShapeError } from './shape-arithmetic.ts';
+import { type Operands, type ShapeRule, shapeRules } from './shape-rules.ts';
 import { tensorFromProto } from './tensor.ts';
-import { sortNodes } from './topology.ts';
+import { nodeLabel, sortNodes } from './topology.ts';
 
 export type { Dim, Shape } from './shape-arithmetic.ts';
 
@@ -22,10 +23,10 @@ const LONGEST_CONTENT = 64;
  * Element types and shapes of all values of a graph, from those of its inputs and from what the model itself declares.
  * What comes out of an operator that `shape-rules.ts` does not know is left open.
  *
- * @throws GraphError where the graph has a cycle, or a constant is damaged
+ * @param where the file, for errors
+ * @throws GraphError where the graph has a cycle, a constant is damaged, or a node takes axes or sizes that cannot be
  */
-export function inferShapes({ graph }: ModelProto): Map<string, ValueType> {
-  const where = `graph ${graph.name}`;
+export function inferShapes({ graph }: ModelProto, where = `graph ${graph.name}`): Map<string, ValueType> {
   const types = new Map<string, ValueType>();
   const contents = new Map<string, Shape>();
   const know = (name: string, content: Shape | undefined) => content && contents.set(name, content);
@@ -49,12 +50,21 @@ export function inferShapes({ graph }: ModelProto): Map<string, ValueType> {
       if (rule)
         types.set(name, {
           elemType: elemTypeOf(node, elemTypes, index) ?? declared.elemType,
-          shape: refined(rule(operands, index), declared.shape),
+          shape: refined(shapeBy(rule, operands, index, where), declared.shape),
         });
     });
     if (!node.domain) know(node.output[0], contentOf(operands, where));
   }
   return types;
+}
+
+function shapeBy(rule: ShapeRule, operands: Operands, index: number, where: string): Shape | undefined {
+  try {
+    return rule(operands, index);
+  } catch (error) {
+    if (!(error instanceof ShapeError)) throw error;
+    throw new GraphError(where, `${nodeLabel(operands.node)} takes ${error.message}`, 'export it again');
+  }
 }
 
 function declaredType(type: TypeProto | undefined): ValueType {

@@ -135,8 +135,20 @@ export class RunFolder {
     };
     for (const output of outputs) record.outputs[output] = await sha256File(this.file(output));
     this.#manifest.steps[name] = record;
-    await writeAtomically(this.file('manifest.json'), `${JSON.stringify(this.#manifest, null, 2)}\n`);
+    await this.#write();
     return { record, done: 'now' };
+  }
+
+  /** Says more of what a finished step found, where that changes none of its files. */
+  async amend(step: string, results: Readonly<Record<string, unknown>>): Promise<void> {
+    const record = this.#manifest.steps[step];
+    if (Object.entries(results).every(([name, value]) => record.results[name] === value)) return;
+    Object.assign(record.results, results);
+    await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    await writeAtomically(this.file('manifest.json'), `${JSON.stringify(this.#manifest, null, 2)}\n`);
   }
 
   async #isIntact({ outputs }: StepRecord): Promise<boolean> {

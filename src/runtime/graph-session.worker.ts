@@ -33,23 +33,25 @@ const port = parentPort!;
 const { model, device: wanted, ...options } = workerData as SessionSetup;
 const send = (message: FromSession, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
-try {
-  const { session, device } = await openOnDevice(model, wanted, options);
-  onMessage(({ id, feeds, outputs }: ToSession) => {
-    run(session, feeds, outputs).then(
-      (results) => send({ id, outputs: results }, buffersOf(results)),
-      (error: Error) => send({ id, error: error.message }),
-    );
-  });
-  send({ ready: true, device });
-} catch (error) {
-  const { message } = error as Error;
-  if (error instanceof DeviceError) {
-    const { where, problem, remedy } = error;
-    send({ failed: true, error: message, mendable: { where, problem, remedy } });
-  } else send({ failed: true, error: message });
-  onMessage(() => {});
-}
+openOnDevice(model, wanted, options).then(
+  ({ session, device }) => {
+    onMessage(({ id, feeds, outputs }: ToSession) => {
+      run(session, feeds, outputs).then(
+        (results) => send({ id, outputs: results }, buffersOf(results)),
+        (error: Error) => send({ id, error: error.message }),
+      );
+    });
+    send({ ready: true, device });
+  },
+  (error: Error) => {
+    const { message } = error;
+    if (error instanceof DeviceError) {
+      const { where, problem, remedy } = error;
+      send({ failed: true, error: message, mendable: { where, problem, remedy } });
+    } else send({ failed: true, error: message });
+    onMessage(() => {});
+  },
+);
 
 async function run(
   session: ort.InferenceSession,

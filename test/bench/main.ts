@@ -11,6 +11,7 @@ import { folder } from './folder.ts';
 import { growth } from './growth.ts';
 import { guard } from './guard.ts';
 import { machineFacts } from './machine.ts';
+import { methodsSpeed } from './methods-speed.ts';
 import { score } from './score.ts';
 import { scoring } from './scoring.ts';
 import { training } from './training.ts';
@@ -25,6 +26,7 @@ const benches: Readonly<Record<string, Bench>> = {
   growth,
   scoring,
   guard,
+  'methods-speed': methodsSpeed,
   score,
   training,
   'fine-tuning': fineTuning,

@@ -38,6 +38,26 @@ describe('la-ood features, of sets in every form', () => {
     expect(await readFile(at('run', 'manifest.json'), 'utf8')).to.include('"images/1.png"');
   });
 
+  it('names what is not read, in words and for machines, and exits with 3 under --strict', async () => {
+    await mkdir(at('people'));
+    await writeFile(at('people', 'a.png'), await png(1, 2, 3, 32));
+    await writeFile(at('people', 'b.heic'), '\0\0\0\x18ftypheic\0\0\0\0mif1heic');
+    await writeFile(at('people', 'c.jpg'), 'cut');
+    const args = ['--ood', `people=${at('people')}`, '--skip-damaged'];
+    const { exitCode, stdout } = await features(...args, '--strict');
+    expect(exitCode).to.equal(3);
+    expect(stdout).to.match(
+      /^Left out of [^\n]*people: 2 files not read: b\.heic \(HEIC\), c\.jpg \(damaged\)\.$/m,
+    );
+    const { leftOut } = await json<{ leftOut: unknown }>('inspect', at('people'));
+    const files = [
+      { name: 'b.heic', kind: 'HEIC' },
+      { name: 'c.jpg', kind: 'damaged' },
+    ];
+    expect(leftOut).to.deep.equal([{ set: at('people'), count: 2, files }]);
+    expect((await laOod('inspect', at('people', 'a.png'), '--strict')).exitCode).to.equal(0);
+  });
+
   it('refuses an empty folder in one line', async () => {
     const { exitCode, stderr } = await features('--quiet', '--ood', at('empty'));
     expect(exitCode).to.equal(1);

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 /** What a finished `la-ood` left behind. */
@@ -15,14 +16,38 @@ export interface Running {
 }
 
 /** As it is built before the tests: see `test/setup.ts`. */
-const program = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const built = new URL('../../dist/src/cli/', import.meta.url);
+
+/**
+ * Runs a command line to its end in this process, with no terminal around it, which saves the start of a process. What
+ * concerns signals, standard input or the process itself is tested with `start`.
+ */
+export async function laOod(...args: string[]): Promise<Finished> {
+  const { runCommandLine }: typeof import('../../src/cli/run-command-line.ts') = await import(
+    new URL('run-command-line.js', built).href
+  );
+  const { progressDisplay }: typeof import('../../src/cli/progress.ts') = await import(
+    new URL('progress.js', built).href
+  );
+  const [out, err] = [collector(), collector()];
+  const progress = progressDisplay(err.stream);
+  const exitCode = await runCommandLine(args, { stdout: out.stream, stderr: err.stream, progress });
+  return { exitCode, stdout: out.text(), stderr: err.text() };
+}
+
+/** Runs a command that must succeed, and gives what it prints under `--json`. */
+export async function json<T>(...args: string[]): Promise<T> {
+  const { exitCode, stdout, stderr } = await laOod(...args, '--json');
+  if (exitCode !== 0) throw new Error(`la-ood ${args.join(' ')} exited with ${exitCode}: ${stderr}`);
+  return JSON.parse(stdout);
+}
 
 /** What starts `la-ood`. */
 export function commandLine(args: readonly string[]): string[] {
-  return [process.execPath, program, ...args];
+  return [process.execPath, fileURLToPath(new URL('main.js', built)), ...args];
 }
 
-/** Starts `la-ood`, with no terminal around it. */
+/** Starts `la-ood` as a process, with no terminal around it. */
 export function start(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -46,14 +71,13 @@ export function start(
   return { process: process_, finished };
 }
 
-/** Runs `la-ood` to its end. */
-export function laOod(...args: string[]): Promise<Finished> {
-  return start(args).finished;
-}
-
-/** Runs a command that must succeed, and gives what it prints under `--json`. */
-export async function json<T>(...args: string[]): Promise<T> {
-  const { exitCode, stdout, stderr } = await laOod(...args, '--json');
-  if (exitCode !== 0) throw new Error(`la-ood ${args.join(' ')} exited with ${exitCode}: ${stderr}`);
-  return JSON.parse(stdout);
+function collector(): { stream: Writable; text: () => string } {
+  let text = '';
+  const stream = new Writable({
+    write(chunk, _encoding, done) {
+      text += chunk;
+      done();
+    },
+  });
+  return { stream, text: () => text };
 }

@@ -2,11 +2,11 @@ import { expect } from 'chai';
 import { commands, parseCommandLine } from '../../src/cli/command-line.ts';
 import { describeFailure } from '../../src/cli/failure.ts';
 import { UsageError } from '../../src/index.ts';
-import { laOod } from './run.ts';
+import { laOod, start } from './run.ts';
 
 describe('la-ood: usage', () => {
   it('lists every command in its help', async () => {
-    const { exitCode, stdout, stderr } = await laOod('--help');
+    const { exitCode, stdout, stderr } = await start(['--help']).finished;
     expect(exitCode).to.equal(0);
     expect(stderr).to.equal('');
     for (const { name, summary } of commands) {
@@ -16,7 +16,7 @@ describe('la-ood: usage', () => {
   });
 
   it('explains every command, with its options and examples', async () => {
-    const { exitCode, stdout } = await laOod('fit', '--help');
+    const { exitCode, stdout } = await start(['fit', '--help']).finished;
     expect(exitCode).to.equal(0);
     for (const { name, examples } of commands) {
       expect(examples, name).not.to.have.length(0);
@@ -29,7 +29,7 @@ describe('la-ood: usage', () => {
   });
 
   it('answers wrong usage with one line and exit code 2', async () => {
-    const { exitCode, stdout, stderr } = await laOod('fit', '--gamas', '1');
+    const { exitCode, stdout, stderr } = await start(['fit', '--gamas', '1']).finished;
     expect(exitCode).to.equal(2);
     expect(stdout).to.equal('');
     expect(stderr).to.equal(
@@ -74,7 +74,13 @@ describe('la-ood: usage', () => {
       ['features --run x', 'la-ood features: no set was given; name one with --train, --test or --ood'],
     ]) {
       const { command, values } = parseCommandLine(line.split(' '))!;
-      const error = await command.run(values as never, () => {}).catch((error: Error) => error);
+      const error = await command
+        .run(
+          values as never,
+          () => {},
+          () => {},
+        )
+        .catch((error: Error) => error);
       expect(error).to.be.instanceOf(UsageError).with.property('message', message);
     }
   });

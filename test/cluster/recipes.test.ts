@@ -6,7 +6,7 @@ import { openImageSet } from '../../data/open.ts';
 import { filterNames } from '../../data/resampling/filters.ts';
 import { RandomState, type ScoredImage } from '../../src/index.ts';
 import { temporaryFolder } from '../cli/files.ts';
-import { laOod } from '../cli/run.ts';
+import { start } from '../cli/run.ts';
 import { python } from '../parity/python.ts';
 import { type Lake, makeLake } from './lake.ts';
 import { descendants, startProgram, startRecipe, until } from './processes.ts';
@@ -117,7 +117,8 @@ describe('Recipes for clusters', () => {
   /** What `la-ood score` says, and how long it takes, its start included. */
   async function scores(images: string): Promise<{ rows: ScoredImage[]; seconds: number }> {
     const began = performance.now();
-    const { exitCode, stderr } = await laOod('score', lake.model, images, '--output', at('expected.jsonl'));
+    const { exitCode, stderr } = await start(['score', lake.model, images, '--output', at('expected.jsonl')])
+      .finished;
     expect(exitCode, stderr).to.equal(0);
     const seconds = (performance.now() - began) / 1000;
     const lines = (await readFile(at('expected.jsonl'), 'utf8')).trim().split('\n');

@@ -12,4 +12,4 @@ if [ ! -d "$venv/numpy1" ]; then
     "$venv/bin/pip" install --quiet --no-deps --target "$venv/numpy1" numpy==1.26.4 ||
     echo 'there is no Triton server for this machine'
 fi
-LA_OOD_PYTHON="$(cd "$venv/bin" && pwd)/python" exec npx mocha --config test/cluster/.mocharc.json "${@:-test/cluster/**/*.test.ts}"
+LA_OOD_PYTHON="$(cd "$venv/bin" && pwd)/python" exec npx mocha 'test/cluster/**/*.test.ts' "$@"

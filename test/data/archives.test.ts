@@ -87,14 +87,77 @@ describe('Archives', () => {
     );
   });
 
-  it('with links for images are refused, other links are passed over', async () => {
+  it('with links for images name them when they are read, other links are passed over', async () => {
     const link = (name: string, type: string) => ({ name, type, bytes: new Uint8Array() });
-    for (const type of ['1', '2'])
-      expect(await refusal('link.tar', tar([...members, link('set/a/3.png', type)]))).to.match(
-        /set\/a\/3\.png is a link, which is not followed/,
+    for (const type of ['1', '2']) {
+      const linked = await openImageSet(
+        await write('link.tar', tar([...members, link('set/a/3.png', type)])),
       );
+      expect((await rejection(linked.read(0, linked.length, size), DataError)).message).to.match(
+        /set\/a\/3\.png: is a link, which is not followed/,
+      );
+    }
     const set = await openImageSet(await write('link.tar', tar([...members, link('set/latest', '2')])));
     expect(set.length).to.equal(4);
+  });
+
+  it('hold what is stored twice once: the last', async () => {
+    const [first, second] = [members[0], { ...members[1], name: members[0].name.replace('./', '') }];
+    for (const [name, bytes] of [
+      ['twice.tar', tar([first, second])],
+      ['twice.zip', await zip([{ ...first, name: second.name }, second])],
+    ] as const) {
+      const set = await openImageSet(await write(name, bytes));
+      expect(set.length, name).to.equal(1);
+      expect([...(await set.read(0, 1, size))], name).to.deep.equal([20, 0, 2]);
+    }
+  });
+
+  it('are judged file by file, when one is read', async () => {
+    const archive = await zip([...members.map((member) => ({ ...member, name: member.name.slice(2) }))]);
+    const at = archive.lastIndexOf('set/readme.txt') - 46;
+    // Compressed by LZMA.
+    archive.writeUInt16LE(14, at + 10);
+    const set = await openImageSet(await write('lzma.zip', archive));
+    expect(await set.read(0, 4, size)).to.have.length(12);
+    expect(set.leftOut).to.deep.equal([{ name: 'set/readme.txt', kind: 'is compressed by method 14' }]);
+    const sparse = tar([...members, { name: 'set/hole.bin', type: 'S', bytes: new Uint8Array() }]);
+    expect((await openImageSet(await write('sparse.tar', sparse))).leftOut).to.deep.include({
+      name: 'set/hole.bin',
+      kind: 'is a sparse file',
+    });
+  });
+
+  it('may have something behind their end', async () => {
+    const archive = await zip(members.map((member) => ({ ...member, name: member.name.slice(2) })));
+    const set = await openImageSet(await write('behind.zip', Buffer.concat([archive, Buffer.from('\n')])));
+    expect(set.length).to.equal(4);
+  });
+
+  it('hold images without an ending, told by their first bytes', async () => {
+    const bare = members.slice(0, 4).map(({ name, bytes }) => ({ name: name.slice(2, -4), bytes }));
+    for (const [name, bytes] of [
+      ['bare.tar', tar(bare)],
+      ['bare.zip', await zip(bare)],
+    ] as const)
+      expect((await openImageSet(await write(name, bytes))).length, name).to.equal(4);
+  });
+
+  it('whose names are no UTF-8 keep them apart', async () => {
+    const latin1 = tar(members.slice(0, 2).map(({ bytes }) => ({ name: 'x?.png', bytes })));
+    for (const byte of [0xe9, 0xe8]) {
+      const header = latin1.indexOf('x?.png');
+      latin1[header + 1] = byte;
+      latin1.write('        ', header + 148);
+      latin1.write(
+        `${tarSum(latin1.subarray(header, header + 512))
+          .toString(8)
+          .padStart(6, '0')}\0 `,
+        header + 148,
+      );
+    }
+    const set = await openImageSet(await write('latin1.tar', latin1));
+    expect([0, 1].map(set.imageName).sort()).to.deep.equal(['x\\xe8.png', 'x\\xe9.png']);
   });
 
   it('that are cut short or damaged are named', async () => {

@@ -30,8 +30,16 @@ describe('Arrays of images', () => {
       expect([color.name, color.length, color.imageName(1)]).to.deep.equal(['color', 2, '1']);
       expect(await color.read(0, 2, size)).to.deep.equal(bytes);
       expect(await color.read(1, 1, size)).to.deep.equal(bytes.subarray(18));
-      const one = await openImageSet(await write('grey.npy', npy([2, 2, 3], grey)));
-      expect(await one.read(0, 2, size)).to.deep.equal(greyAsRgb);
+      const one = await openImageSet(await write('grey.npy', npy([2, 3, 2], grey)));
+      expect(await one.read(0, 2, { height: 3, width: 2 })).to.deep.equal(greyAsRgb);
+      const last = await openImageSet(await write('last.npy', npy([2, 2, 3, 1], grey)));
+      expect(await last.read(0, 2, size)).to.deep.equal(greyAsRgb);
+    });
+
+    it('may be one image in colours', async () => {
+      const set = await openImageSet(await write('one.npy', npy([4, 3, 3], bytes)));
+      expect(set.length).to.equal(1);
+      expect(await set.read(0, 1, { height: 4, width: 3 })).to.deep.equal(bytes);
     });
 
     it('may have a channel that is constant', async () => {

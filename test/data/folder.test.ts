@@ -1,8 +1,10 @@
 import { mkdir, readFile, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect } from 'chai';
+import sharp from 'sharp';
 import { openImageSet } from '../../data/open.ts';
 import { DataError } from '../../src/common/errors.ts';
+import { png } from './files.ts';
 import { temporaryFolder, writeImage } from './images.ts';
 import { rejection } from './rejection.ts';
 
@@ -112,6 +114,41 @@ describe('A folder of images', () => {
     expect((await rejection(set.read(0, 1, size), DataError)).message).to.match(/a\.png: cannot be decoded/);
   });
 
+  it('is told by what is in its files, and names those that are not read', async () => {
+    const image = await png(1, 2, 3);
+    await mkdir(folder.at('people'));
+    const write = (name: string | Buffer, bytes: Uint8Array | string) =>
+      writeFile(typeof name === 'string' ? folder.at('people', name) : name, bytes);
+    for (const name of ['a.JFIF', 'b.jpe', 'c']) await write(name, image);
+    await write('d.tif', await sharp(image).tiff({ compression: 'none' }).toBuffer());
+    await write('e.heic', Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic'));
+    await write('f.txt', 'notes');
+    await write('g', '');
+    const latin1 = Buffer.concat([
+      Buffer.from(folder.at('people', 'caf')),
+      Buffer.of(0xe9),
+      Buffer.from('.png'),
+    ]);
+    await write(latin1, image);
+    const set = await openImageSet(folder.at('people'));
+    const names = Array.from({ length: set.length }, (_, i) => set.imageName(i));
+    expect(names).to.deep.equal(['a.JFIF', 'b.jpe', 'c', 'caf\\xe9.png', 'd.tif']);
+    expect([...(await set.read(0, 5, { height: 1, width: 1 }))]).to.deep.equal(
+      Array(5).fill([1, 2, 3]).flat(),
+    );
+    expect(await set.fingerprint()).to.have.length(64);
+    const leftOut = [...set.leftOut!].sort((a, b) => (a.name < b.name ? -1 : 1));
+    expect(leftOut).to.deep.equal([
+      { name: 'e.heic', kind: 'HEIC' },
+      { name: 'f.txt', kind: 'text' },
+      { name: 'g', kind: 'empty' },
+    ]);
+    const some = await openImageSet(folder.at('people', '[cd]*').replace('[cd]', '?'));
+    expect(some.leftOut).to.have.length(3);
+    const one = await openImageSet(folder.at('people', 'c'));
+    expect(one.length).to.equal(1);
+  });
+
   it('says what is wrong with a folder that is not a set', async () => {
     await mkdir(folder.at('empty'));
     await writeImage(folder.at('mixed/a.png'), [0, 0, 0]);
@@ -120,7 +157,7 @@ describe('A folder of images', () => {
     const messages = {
       empty: /empty: holds no images; expected files that end in \.jpg/,
       mixed: /mixed: holds images directly \(a\.png\) and in sub-folders \(class\/b\.png\)/,
-      'weights.bin': /weights\.bin: is not a set of images/,
+      'weights.bin': /weights\.bin: is text, not a set of images/,
       mixd: /mixd: no such file or folder, and no built-in set; did you mean .*mixed\?/,
       'mixed:train': /train: no such file or folder/,
     };

@@ -70,10 +70,17 @@ describe('LayerFitter', () => {
 
   it('takes the first of gammas that are as good', async () => {
     const features = pooledFeatures(300, 3);
-    const { fit: report } = await fitLayer(features, 3, { gammas: [0.05, 0.05, 0.05] });
-    const errors = report.trials.map(({ error }) => error);
-    expect(report.error).to.equal(Math.min(...errors));
-    expect(report.trials.length).to.equal(3);
+    // So near to each other that no sample changes sides.
+    for (const gammas of [
+      [0.05, 0.0500001],
+      [0.0500001, 0.05],
+    ])
+      for (const finishAll of [true, false]) {
+        const { gamma, fit: report } = await fitLayer(features, 3, { gammas, finishAll });
+        if (finishAll) expect(new Set(report.trials.map(({ error }) => error))).to.have.length(1);
+        expect(gamma).to.equal(gammas[0]);
+        expect(report.error).to.equal(report.trials[0].error).and.below(1);
+      }
   });
 
   it('weighs the two errors as it is told', async () => {

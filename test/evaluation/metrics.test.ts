@@ -1,14 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import {
-  auprIn,
-  auprOut,
-  auroc,
-  computeMetrics,
-  fprAt95Tpr,
-  fprAt95TprIndPositive,
-  rocCurve,
-} from '../../src/evaluation/metrics.ts';
+import { auroc, computeMetrics, rocCurve } from '../../src/evaluation/metrics.ts';
 
 const scores = (...values: number[]) => Float64Array.from(values);
 /** Few distinct values, so that there are ties. */
@@ -34,24 +26,36 @@ describe('metrics', () => {
     const { fpr, tpr } = rocCurve(ind, ood);
     expect([...fpr]).to.deep.equal([0, 0, 0.25, 0.75, 1]);
     expect([...tpr]).to.deep.equal([0, 0.5, 0.5, 1, 1]);
-    expect(fprAt95Tpr(ind, ood)).to.be.closeTo(0.25 + 0.9 * 0.5, 1e-15);
-    expect(auprOut(ind, ood)).to.be.closeTo(0.5 * 1 + (0.5 * (1 / 2 + 2 / 5)) / 2, 1e-15);
+    const metrics = computeMetrics(ind, ood);
+    expect(metrics.fprAt95Tpr).to.equal(0.75);
+    expect(computeMetrics(ind, ood, { compat: 'original' }).fprAt95Tpr).to.be.closeTo(
+      0.25 + 0.9 * 0.5,
+      1e-15,
+    );
+    expect(metrics.auprOut).to.be.closeTo(0.5 * 1 + (0.5 * (1 / 2 + 2 / 5)) / 2, 1e-15);
     // from below: 0.1 (1 InD), 0.4 (2 more InD, 1 OOD), 0.8 (InD), 0.9 (OOD)
-    expect(fprAt95TprIndPositive(ind, ood)).to.equal(0.5);
-    expect(auprIn(ind, ood)).to.be.closeTo(
+    expect(metrics.fprAt95TprIndPositive).to.equal(0.5);
+    expect(metrics.auprIn).to.be.closeTo(
       0.25 + (0.5 * (1 + 3 / 4)) / 2 + (0.25 * (3 / 4 + 4 / 5)) / 2,
       1e-15,
     );
   });
 
-  it('take the largest FPR where several points have a TPR of exactly .95', () => {
+  it('take the FPR of the first point whose TPR is at least .95; the original that of the last at exactly .95', () => {
+    // 95 % of the OOD scores are above three of the four InD scores; the last one is below them.
     const ood = Float64Array.from({ length: 20 }, (_, i) => (i === 0 ? -10 : 10 + i));
-    expect(fprAt95Tpr(scores(-20, 1, 2, 3), ood)).to.equal(0.75);
+    const ind = scores(-20, 1, 2, 3);
+    expect(computeMetrics(ind, ood).fprAt95Tpr).to.equal(0);
+    expect(computeMetrics(ind, ood, { compat: 'original' }).fprAt95Tpr).to.equal(0.75);
+    // 19 of 20 are .95 and count, 18 do not.
+    const nineteen = Float64Array.from({ length: 20 }, (_, i) => i);
+    expect(computeMetrics(scores(0.5), nineteen).fprAt95Tpr).to.equal(0);
+    expect(computeMetrics(scores(1.5), nineteen).fprAt95Tpr).to.equal(1);
   });
 
   it('find one number where all scores are equal', () => {
     const equal = computeMetrics(new Float32Array(10), new Float32Array(30));
-    expect(equal).to.include({ auroc: 0.5, fprAt95Tpr: 0.95, fprAt95TprIndPositive: 0.95 });
+    expect(equal).to.include({ auroc: 0.5, fprAt95Tpr: 1, fprAt95TprIndPositive: 1 });
   });
 
   it('do not depend on the order of samples, nor on any rising function of the scores', () => {

@@ -2,10 +2,11 @@ import { expect } from 'chai';
 import { RandomState } from '../../src/common/random.ts';
 import { calibrate } from '../../src/evaluation/conformal.ts';
 import { evaluate, pairings } from '../../src/evaluation/evaluate.ts';
+import { setKinds } from '../../src/evaluation/method-table.ts';
 import { computeMetrics } from '../../src/evaluation/metrics.ts';
 import type { Gallery, ReportContent } from '../../src/evaluation/report/content.ts';
 import { reportHtml } from '../../src/evaluation/report/report.ts';
-import type { ScoredSet } from '../../src/evaluation/scored-set.ts';
+import type { GuardScores, ScoredSet } from '../../src/evaluation/scored-set.ts';
 import { tableOf, textOf } from '../html.ts';
 
 const hostile = "<script>alert(1)</script>\"><img src=x onerror=alert(2)> & 'so on'";
@@ -51,6 +52,29 @@ describe('the report', () => {
     expect(textOf(html)).to.include(found);
   });
 
+  it('has every method on every set, near and far apart, and on wrongly classified images', () => {
+    const content = contentOf('cifar10', ['svhn', 'tiny']);
+    const { methods } = content.evaluation;
+    const html = reportHtml(content);
+    const cells = (set: number) =>
+      methods.methods.map(({ sets }) => {
+        const { auroc, fprAt95TprIndPositive } = sets[set];
+        return `${(100 * auroc).toFixed(1)} / ${(100 - 100 * fprAt95TprIndPositive).toFixed(0)}`;
+      });
+    const [head, ...near] = tableOf(html, 'Near-OOD sets, method by method');
+    expect(head).to.deep.equal(['Method', 'svhn']);
+    expect(near.map(([, cell]) => cell)).to.deep.equal(cells(0));
+    expect(tableOf(html, 'Far-OOD sets, method by method').map(([name]) => name)).to.deep.equal([
+      'Method',
+      'LA-OOD',
+      'MSP',
+    ]);
+    const [, ...wrong] = tableOf(html, 'Wrongly classified InD images, method by method');
+    expect(wrong.map(([, auroc]) => auroc)).to.deep.equal(
+      methods.methods.map(({ misclassified }) => (100 * misclassified!.auroc).toFixed(1)),
+    );
+  });
+
   it('says what makes the numbers doubtful', () => {
     const content = contentOf('cifar10', ['svhn']);
     const warnings = ['25 images of <svhn> are images of the InD set cifar10: they are not OOD'];
@@ -75,30 +99,34 @@ describe('the report', () => {
   });
 
   it('shows the guard’s scores where there are any', () => {
-    const content = contentOf('cifar10', ['svhn', 'tiny']);
-    const guard = {
+    const guard: GuardScores = {
       method: 'gaussian, evidence',
       calibration: calibrate(scores(40, 0, 9), 0.05),
       ind: scores(40, 0, 9),
+      indRows: Uint32Array.from({ length: 40 }, (_, i) => 2 * i),
       ood: new Map([
         ['svhn', scores(50, 2, 10)],
         ['tiny', scores(30, 1, 11)],
       ]),
     };
-    const html = reportHtml({ ...content, guard });
-    const [, ...rows] = tableOf(html, 'Results by OOD set, in %');
+    const html = reportHtml(contentOf('cifar10', ['svhn', 'tiny'], { guard }));
+    const [head, ...rows] = tableOf(html, 'Results by OOD set, in %');
+    expect(head.slice(1, 3)).to.deep.equal(['guard AUROC', 'guard FPR95 OOD pos.']);
     const all = Float64Array.from([...guard.ood.get('svhn')!, ...guard.ood.get('tiny')!]);
     const expected = [guard.ood.get('svhn')!, guard.ood.get('tiny')!, all].map((ood) =>
       (100 * computeMetrics(guard.ind, ood).auroc).toFixed(2),
     );
-    expect(rows.map((row) => row.at(-2))).to.deep.equal(expected);
+    expect(rows.map((row) => row[1])).to.deep.equal(expected);
     const flagged = guard.ood.get('svhn')!.filter((score) => score > guard.calibration.threshold).length / 50;
     expect(textOf(html)).to.include(`The guard flags ${(100 * flagged).toFixed(1)} % of svhn.`);
-    expect(textOf(reportHtml(content))).to.not.include('The guard flags');
+    const found = 1 - computeMetrics(guard.ind, guard.ood.get('svhn')!).fprAt95TprIndPositive;
+    expect(textOf(html)).to.include(`At 5 % false alarms the guard finds ${(100 * found).toFixed(1)} %`);
+    expect(tableOf(html, 'svhn: every score, in %')[1][0]).to.equal('guard');
+    expect(textOf(reportHtml(contentOf('cifar10', ['svhn'])))).to.not.include('The guard flags');
   });
 
   it('shows every name as text, whatever is in it', () => {
-    const html = reportHtml(contentOf(hostile, [`${hostile} 1`, `${hostile} 2`], hostile));
+    const html = reportHtml(contentOf(hostile, [`${hostile} 1`, `${hostile} 2`], { layer: hostile }));
     expect(html).to.not.include('<script').and.not.include('<img src=x').and.not.include('"><img');
     expect(textOf(/<h1>([\s\S]*?)<\/h1>/.exec(html)![1])).to.equal(hostile);
     expect(tableOf(html, 'Results by OOD set, in %')[1][0]).to.equal(`${hostile} 1`);
@@ -131,7 +159,8 @@ describe('the report', () => {
 
   it('is short, whatever there is to draw', () => {
     const ood = Array.from({ length: 10 }, (_, s) => `set ${s}`);
-    const html = reportHtml(contentOf('cifar10', ood, 'features.denseblock1.denselayer1.conv1', 100, 3000));
+    const layer = 'features.denseblock1.denselayer1.conv1';
+    const html = reportHtml(contentOf('cifar10', ood, { layer, depth: 100, count: 3000 }));
     expect(html.length).to.be.lessThan(2e6);
   });
 });
@@ -144,10 +173,9 @@ function scores(count: number, mean: number, seed: number): Float64Array {
 function contentOf(
   ind: string,
   ood: readonly string[],
-  layer = 'conv',
-  depth = 3,
-  count = 80,
+  options: { layer?: string; depth?: number; count?: number; guard?: GuardScores } = {},
 ): ReportContent {
+  const { layer = 'conv', depth = 3, count = 80, guard } = options;
   const layers = Array.from({ length: depth }, (_, l) => ({ name: `${layer} ${l}`, index: 2 * l }));
   const set = (name: string, seed: number): ScoredSet => ({
     name,
@@ -155,8 +183,11 @@ function contentOf(
     layers: layers.map((_, l) => scores(count, seed / 4, 31 * seed + l)),
     baselines: { MSP: scores(count, seed / 3, 1000 + seed) },
   });
-  const known = set(ind, 0);
-  const others = ood.map((name, s) => set(name, s + 1));
+  const known = {
+    ...set(ind, 0),
+    isWrong: Uint8Array.from({ length: count }, (_, i) => Number(i % 9 === 0)),
+  };
+  const others = ood.map((name, s) => ({ ...set(name, s + 1), kind: setKinds[s % 2] }));
   const gallery = ({ name, layers }: ScoredSet): Gallery => {
     const image = (index: number) => ({
       ...{ index, name: `${layer}.png`, predicted: layer, confidence: 0.5, actual: `${layer} too` },
@@ -174,7 +205,8 @@ function contentOf(
   return {
     name: ind,
     program: 'la-ood 0',
-    evaluation: evaluate(layers, known, others),
+    evaluation: evaluate(layers, known, others, { guard }),
+    guard,
     warnings: [],
     pairings: pairings(layers, known, others),
     galleries: [known, ...others].map(gallery),

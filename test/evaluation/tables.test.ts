@@ -25,7 +25,7 @@ describe('tables', () => {
       [
         'Layer,FPR-at-95%-TPR,AUROC,AUPR-out,AUPR-in,InD-correct,OOD-correct,Max-score-counts(ID/OOD)',
         '1,0.00,100.00,100.00,100.00,2,2,2/2',
-        '3,95.00,50.00,62.50,62.50,2,0,0/0',
+        '3,100.00,50.00,62.50,62.50,2,0,0/0',
         'Best layer:',
         '1,0.00,100.00,100.00,100.00,2,2,2/2',
         'LA-OOD,0.00,100.00,100.00,100.00',
@@ -68,7 +68,7 @@ describe('tables', () => {
 
   it('print a table that says the FPR95 convention and the share InD : OOD', () => {
     const text = summaryTable(evaluation);
-    expect(text).to.include('OOD pos.: OOD is the positive class (LA-OOD)');
+    expect(text).to.include('OOD pos.: OOD is the positive class (OpenOOD, LA-OOD)');
     expect(text).to.include('InD pos.: InD is the positive class (ODIN, Energy)');
     for (const counts of ['3 : 3', '2 : 2', '3 : 5']) expect(text).to.include(counts);
     expect(text).to.include('tiny, jpeg: 3 of 4 images, chosen at random (seed 1).');

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { GraphError } from '../../src/common/errors.ts';
 import { elementCount } from '../../src/common/tensor.ts';
 import { type Attribute, float, GraphBuilder } from '../../src/graph/builder.ts';
 import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
@@ -162,7 +163,27 @@ describe('inferShapes', () => {
     expect(told.get('relu1')?.shape).to.deep.equal(['batch', 6, 8, undefined]);
   });
 
-  it('never fails, whatever is put together', () => {
+  it('refuses axes, sizes and counts that cannot be, at once', () => {
+    const wrong: Case[] = [
+      { op: 'Unsqueeze', inputs: [{ floats: [2, 3] }, { ints: [2 ** 31] }] },
+      { op: 'Unsqueeze', inputs: [{ floats: [2, 3] }, { ints: [0, 0] }] },
+      { op: 'Softmax', inputs: [{ floats: [2, 3] }], attributes: { axis: 5 } },
+      { op: 'Flatten', inputs: [{ floats: [2, 3] }], attributes: { axis: 4 } },
+      { op: 'Gather', inputs: [{ floats: [2, 3] }, { ints: [0] }], attributes: { axis: -3 } },
+      { op: 'Concat', inputs: [{ floats: [2, 3] }, { floats: [2, 3] }], attributes: { axis: 1000 } },
+      { op: 'Transpose', inputs: [{ floats: [2, 3] }], attributes: { perm: [0, 0] } },
+      { op: 'ReduceMean', inputs: [{ floats: [2, 3] }], attributes: { axes: [7] }, opset: 13 },
+      { op: 'Reshape', inputs: [{ floats: [2, 3] }, { ints: [-2, 3] }] },
+      {
+        op: 'MaxPool',
+        inputs: [{ floats: [1, 3, 8, 8] }],
+        attributes: { kernel_shape: [2, 2], strides: [0, 1] },
+      },
+    ];
+    for (const each of wrong) expect(() => inferShapes(build(each).model), title(each)).to.throw(GraphError);
+  });
+
+  it('fails in no other way than by naming the node, whatever is put together', () => {
     const dim = fc.constantFrom(0, 1, 2, 7, 'n');
     const input = fc.oneof(
       fc.record({ floats: fc.array(dim, { maxLength: 4 }) }),
@@ -188,7 +209,12 @@ describe('inferShapes', () => {
         lists,
         outputs,
         (op, inputs, one, more, outputs) => {
-          inferShapes(build({ op, inputs, outputs, attributes: { ...one, ...more } }).model);
+          try {
+            inferShapes(build({ op, inputs, outputs, attributes: { ...one, ...more } }).model);
+          } catch (error) {
+            if (!(error instanceof GraphError)) throw error;
+            expect(error.message).to.match(/^graph \w+: node "\w+" takes [^\n]+; export it again$/);
+          }
         },
       ),
       { numRuns: 2000 },

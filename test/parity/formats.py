@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy.io
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 random = np.random.RandomState(3)
 HEIGHT, WIDTH = 37, 53
@@ -153,6 +153,23 @@ def kinds(folder: Path) -> list:
         "alpha-lossless.webp": (rgba, {"lossless": True, "exact": True}),
         "alpha-animated.webp": (rgba, frames),
     }
+    saved |= {
+        "rgb.bmp": (color, {}),
+        "rgba.bmp": (rgba, {}),
+        "grey.bmp": (grey, {}),
+        "two.bmp": (color.convert("1"), {}),
+        "palette.bmp": (color.quantize(77), {}),
+        "rgb.tif": (color, {}),
+        "rgba.tif": (rgba, {"compression": "tiff_lzw"}),
+        "grey-alpha.tif": (Image.merge("LA", (grey, noise())), {}),
+        "cmyk.tif": (cmyk, {"compression": "tiff_adobe_deflate"}),
+        "palette.tif": (color.quantize(200), {"compression": "packbits"}),
+        "two.tif": (color.convert("1"), {"compression": "group4"}),
+        "pages.tif": (color, {"save_all": True, "append_images": [picture()]}),
+        "jpeg.tif": (color, {"compression": "jpeg", "quality": 90}),
+        "16-bit-grey.tif": (Image.fromarray(wide[:, :, 0].astype(np.uint16)), {}),
+        "big.tif": (color, {"big_tiff": True}),
+    }
     images = folder / "kinds"
     images.mkdir()
     for name, data in files.items():
@@ -168,11 +185,21 @@ def oriented(folder: Path) -> list:
     """Every EXIF orientation, ignored as by default and applied."""
     images = folder / "oriented"
     images.mkdir()
-    for kind in ("jpg", "png", "webp"):
-        for orientation in range(1, 9):
-            exif = Image.Exif()
-            exif[274] = orientation
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[274] = orientation
+        for kind in ("jpg", "png", "webp", "tif"):
             picture().save(images / f"{orientation}.{kind}", exif=exif)
+        # What ImageMagick and Adobe's programs write instead.
+        text, xmp = PngImagePlugin.PngInfo(), f'<x xmlns:tiff="t" tiff:Orientation="{orientation}"/>'
+        profile = exif.tobytes().hex()
+        text.add_text("Raw profile type exif", f"\nexif\n{len(profile) // 2:8}\n{profile}\n", zip=orientation % 2 == 0)
+        picture().save(images / f"{orientation}-text.png", pnginfo=text)
+        text = PngImagePlugin.PngInfo()
+        text.add_itxt("XML:com.adobe.xmp", xmp, zip=orientation % 2 == 0)
+        picture().save(images / f"{orientation}-xmp.png", pnginfo=text)
+        picture().save(images / f"{orientation}-xmp.jpg", xmp=xmp.encode())
+        picture().save(images / f"{orientation}-xmp.webp", xmp=xmp.encode())
     names = sorted(path.name for path in images.iterdir())
     opened = [Image.open(images / name) for name in names]
     resized = lambda image: np.asarray(image.convert("RGB").resize((24, 32), Image.LANCZOS))
@@ -196,6 +223,8 @@ def arrays(folder: Path) -> list:
 
     np.save(folder / "color.npy", color)
     np.save(folder / "grey.npy", grey)
+    np.save(folder / "one.npy", color[0])
+    cases.append(case(folder / "one.npy", color[:1]))
     with open(folder / "version-3.npy", "wb") as file:
         np.lib.format.write_array(file, color, version=(3, 0))
     for name, pixels in (("color", color), ("grey", as_rgb), ("version-3", color)):
@@ -431,7 +460,7 @@ def tables(folder: Path) -> list:
             pixels.append(np.asarray(Image.open(out).convert("RGB")))
         return files, pixels, random.randint(0, 3, count).tolist()
 
-    for codec in ("snappy", "gzip", "none", "brotli"):
+    for codec in ("snappy", "gzip", "none", "brotli", "zstd", "lz4", "delta"):
         root = folder / codec / "data"
         root.mkdir(parents=True)
         all_pixels, all_labels = [], []
@@ -439,9 +468,13 @@ def tables(folder: Path) -> list:
             files, pixels, labels = rows(count)
             images = [{"bytes": file, "path": f"{i}.png" if i % 2 else None} for i, file in enumerate(files)]
             table = pa.table({"extra": list("x" * count), "image": pa.array(images, struct), "label": labels})
+            differences = {"label": "DELTA_BINARY_PACKED", "image.bytes": "DELTA_BYTE_ARRAY"}
             pq.write_table(
-                table.replace_schema_metadata(metadata), root / f"{part}.parquet", row_group_size=5, compression=codec,
-                use_dictionary=codec != "brotli", data_page_version="2.0" if codec == "gzip" else "1.0", data_page_size=900,
+                table.replace_schema_metadata(metadata), root / f"{part}.parquet", row_group_size=5, data_page_size=900,
+                compression="zstd" if codec == "delta" else codec,
+                column_encoding=differences if codec == "delta" else None,
+                use_dictionary=codec not in ("brotli", "delta"),
+                data_page_version="2.0" if codec in ("gzip", "lz4") else "1.0",
             )
             if part.startswith("train"):
                 all_pixels += pixels

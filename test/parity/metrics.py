@@ -9,6 +9,13 @@ from sklearn.metrics import auc, precision_recall_curve, roc_auc_score, roc_curv
 
 
 def fpr_at_95_tpr(labels, scores):
+    """OpenOOD's: the first operating point whose TPR is at least .95."""
+    fpr, tpr, _ = roc_curve(labels, scores, drop_intermediate=False)
+    return fpr[np.argmax(tpr >= 0.95)]
+
+
+def original_fpr_at_95_tpr(labels, scores):
+    """The original LA-OOD's."""
     fpr, tpr, _ = roc_curve(labels, scores)
     return np.interp(0.95, tpr, fpr)
 
@@ -18,7 +25,7 @@ def area_under_pr(labels, scores):
     return auc(recall, precision)
 
 
-def metrics(ind, ood):
+def metrics(ind, ood, fpr_at_95_tpr):
     scores = np.concatenate([ind, ood]).astype(np.float64)
     labels = np.array([0] * len(ind) + [1] * len(ood))
     return {
@@ -28,6 +35,13 @@ def metrics(ind, ood):
         "auprOut": area_under_pr(labels, scores),
         "auprIn": area_under_pr(1 - labels, -scores),
     }
+
+
+def misclassification(scores, wrong):
+    """Of untied scores: the mean risk over coverages 1/n, 2/n, …, 1."""
+    order = np.argsort(scores)
+    risks = np.cumsum(np.array(wrong)[order]) / np.arange(1, len(order) + 1)
+    return {"auroc": roc_auc_score(wrong, scores), "aurc": risks.mean()}
 
 
 def baselines(logits):
@@ -43,7 +57,9 @@ with open(sys.argv[1]) as file:
     given = json.load(file)
 json.dump(
     {
-        "metrics": [metrics(*case) for case in given["cases"]],
+        "metrics": [metrics(*case, fpr_at_95_tpr) for case in given["cases"]],
+        "original": [metrics(*case, original_fpr_at_95_tpr) for case in given["cases"]],
+        "misclassification": misclassification(**given["classified"]),
         "baselines": baselines(given["logits"]),
     },
     sys.stdout,

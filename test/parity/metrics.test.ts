@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { RandomState } from '../../src/common/random.ts';
 import { type BaselineScores, baselineScores } from '../../src/evaluation/baselines.ts';
-import { computeMetrics, type Metrics } from '../../src/evaluation/metrics.ts';
+import { computeMetrics, type MetricOptions, type Metrics } from '../../src/evaluation/metrics.ts';
+import { type Misclassification, misclassification } from '../../src/evaluation/misclassification.ts';
 import { python } from './python.ts';
 
 const TOLERANCE = 1e-9;
@@ -34,23 +35,54 @@ describe('metrics beside scikit-learn', () => {
   const logits = Array.from({ length: 500 }, () =>
     Array.from({ length: classes }, () => 20 * random.normal()),
   );
+  const classified = Array.from({ length: 500 }, () => {
+    const wrong = Number(random.random() < 0.2);
+    return { wrong, score: wrong + random.normal() };
+  });
   let folder: string;
-  let expected: { metrics: Metrics[]; baselines: { [name in keyof BaselineScores]: number[] } };
+  let expected: {
+    readonly metrics: Metrics[];
+    readonly original: Metrics[];
+    readonly misclassification: Misclassification;
+    readonly baselines: { readonly [name in keyof BaselineScores]: number[] };
+  };
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'la-ood-parity-'));
     const path = join(folder, 'scores.json');
-    await writeFile(path, JSON.stringify({ cases: cases.map(({ ind, ood }) => [ind, ood]), logits }));
+    const given = {
+      cases: cases.map(({ ind, ood }) => [ind, ood]),
+      classified: {
+        scores: classified.map(({ score }) => score),
+        wrong: classified.map(({ wrong }) => wrong),
+      },
+      logits,
+    };
+    await writeFile(path, JSON.stringify(given));
     expected = await python('metrics.py', path);
   });
   after(() => rm(folder, { recursive: true }));
 
-  it(`agree on ${cases.length} pairs of score arrays, ties included`, () => {
+  const compare = (theirs: readonly Metrics[], options: MetricOptions) =>
     cases.forEach(({ name, ind, ood }, i) => {
-      const metrics = computeMetrics(Float64Array.from(ind), Float64Array.from(ood));
+      const metrics = computeMetrics(Float64Array.from(ind), Float64Array.from(ood), options);
       for (const metric of Object.keys(metrics) as (keyof Metrics)[])
-        expect(metrics[metric], `${metric}, ${name}`).to.be.closeTo(expected.metrics[i][metric], TOLERANCE);
+        expect(metrics[metric], `${metric}, ${name}`).to.be.closeTo(theirs[i][metric], TOLERANCE);
     });
+
+  it(`agree on ${cases.length} pairs of score arrays, ties included`, () => compare(expected.metrics, {}));
+
+  it('agree with the original LA-OOD under its compatibility', () =>
+    compare(expected.original, { compat: 'original' }));
+
+  it('agree on right against wrong', () => {
+    const scores = Float64Array.from(classified, ({ score }) => score);
+    const { auroc, aurc } = misclassification(
+      scores,
+      Uint8Array.from(classified, ({ wrong }) => wrong),
+    );
+    expect(auroc).to.be.closeTo(expected.misclassification.auroc, TOLERANCE);
+    expect(aurc).to.be.closeTo(expected.misclassification.aurc, TOLERANCE);
   });
 
   it('agree on the baselines', () => {

@@ -38,7 +38,7 @@ export const datasetsCommand = command({
     compat,
     ...readOptions,
   },
-  async run({ train, test, ood = [], output, size: side, ...options }, onProgress) {
+  async run({ train, test, ood = [], output, size: side, ...options }, onProgress, onLeftOut) {
     if (!train && !test && ood.length === 0)
       throw new UsageError('la-ood datasets', 'no set was given', 'name one with --train, --test or --ood');
     const { limit, seed, compat, exifOrientation: orient, skipDamaged } = options;
@@ -47,7 +47,7 @@ export const datasetsCommand = command({
       test: test === undefined ? test : await namedSet('--test', test),
       ood: await Promise.all(ood.map((set) => namedSet('--ood', set))),
     });
-    const settings = { side, limit, seed, ...given({ compat, orient, skipDamaged }), onProgress };
+    const settings = { side, limit, seed, ...given({ compat, orient, skipDamaged }), onProgress, onLeftOut };
     const reports = await RunFolder.use(output, (folder) => writeDatasets(folder, { ...sets, ...settings }));
     const file = (set: string) => join(output, `${set}.hdf5`);
     return {

@@ -21,8 +21,8 @@ export const duplicatesCommand = command({
     others: { describe: 'sets of images', array: true },
   },
   options: {},
-  async run({ ind, others }, onProgress) {
-    const report = await findDuplicates(ind, others, { onProgress });
+  async run({ ind, others }, onProgress, onLeftOut) {
+    const report = await findDuplicates(ind, others, { onProgress, onLeftOut });
     return { result: report, text: describe(report), next: advice(report) };
   },
 });

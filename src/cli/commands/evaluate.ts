@@ -1,12 +1,24 @@
-import { evaluateRun, RunFolder, summaryTable } from '../../index.ts';
+import {
+  evaluateRun,
+  methodNames,
+  misclassifiedPanels,
+  panelsText,
+  panelWords,
+  RunFolder,
+  setPanels,
+  summaryTable,
+} from '../../index.ts';
 import { command } from '../command.ts';
-import { atLeastOne, device, given, runOptions, runPath, seed } from '../options.ts';
+import { withKind } from '../named-set.ts';
+import { atLeastOne, compat, device, given, runOptions, runPath, seed } from '../options.ts';
+import { bold } from '../text.ts';
 
 export const evaluateCommand = command({
   name: 'evaluate',
   summary: "Measures how well a run's detectors tell OOD images from InD images.",
   examples: [
     ['evaluate --run runs/resnet20-cifar10', 'against every OOD set that has features'],
+    ['evaluate --run runs/resnet20-cifar10 --methods all', 'beside every published method'],
     [
       'evaluate --model resnet20 --ind cifar10 --ood svhn tiny --bootstrap 1000',
       'two sets, with 95 % intervals',
@@ -18,7 +30,18 @@ export const evaluateCommand = command({
     ood: {
       type: 'string',
       array: true,
-      describe: 'names of the OOD sets; all that have features by default',
+      describe:
+        'names of the OOD sets; all that have features by default. near:NAME, far:NAME, shifted:NAME say how far one is',
+    },
+    methods: {
+      type: 'string',
+      array: true,
+      describe: `published methods to compare, fitted on the training features: all, or of ${methodNames.join(', ')}`,
+    },
+    bank: {
+      type: 'number',
+      describe: 'training images that methods by neighbours keep, drawn at random; all by default',
+      check: atLeastOne,
     },
     bootstrap: { type: 'number', describe: 'adds 95 % intervals from so many resamples', check: atLeastOne },
     'max-ood': {
@@ -29,18 +52,38 @@ export const evaluateCommand = command({
     },
     seed: { type: 'number', default: 0, describe: 'seed of that choice and of the resamples', check: seed },
     device,
+    compat,
   },
   async run(options, onProgress) {
     const path = runPath(options);
-    const { ind, ood, bootstrap, maxOod, seed, device } = options;
+    const { ind, bootstrap, methods, bank, maxOod, seed, device, compat } = options;
+    const named = options.ood?.map(withKind);
+    const ood = named?.map(({ name }) => name);
+    const kinds = Object.fromEntries((named ?? []).flatMap(({ name, kind }) => (kind ? [[name, kind]] : [])));
     const resampling = bootstrap === undefined ? undefined : { resamples: bootstrap, seed };
     const { evaluation, files, warnings } = await RunFolder.use(path, (run) =>
-      evaluateRun(run, { ...given({ ind, ood, bootstrap: resampling }), maxOod, seed, device, onProgress }),
+      evaluateRun(run, {
+        ...given({ ind, ood, methods, bank, bootstrap: resampling, compat }),
+        kinds,
+        maxOod,
+        seed,
+        device,
+        onProgress,
+      }),
     );
+    const shown = [
+      ...(methods ? [[panelWords.sets, setPanels(evaluation.methods)] as const] : []),
+      [panelWords.misclassified, misclassifiedPanels(evaluation.methods)] as const,
+    ];
+    const isAnyTuned = evaluation.methods.methods.some(({ isTuned }) => isTuned);
     return {
       result: { run: path, files, warnings, ...evaluation },
       text: [
         summaryTable(evaluation),
+        ...shown.flatMap(([words, panels]) =>
+          panels.length > 0 ? [`\n${words}\n${panelsText(panels, bold)}`] : [],
+        ),
+        ...(isAnyTuned ? [panelWords.tuned] : []),
         ...warnings.map((warning) => `Note: ${warning}.`),
         `Wrote in ${path}: ${files.join(', ')}.`,
       ].join('\n'),

@@ -2,7 +2,7 @@ import { extractFeatures, RunFolder, UsageError } from '../../index.ts';
 import { classifierOptions, classifierPositional, classifierRun } from '../classifier-options.ts';
 import { command } from '../command.ts';
 import { featureTable, noteLines } from '../feature-table.ts';
-import { namedSet } from '../named-set.ts';
+import { namedSet, oodSet } from '../named-set.ts';
 import {
   bytesOf,
   compat,
@@ -23,9 +23,12 @@ export const featuresCommand = command({
       'features --run runs/resnet20-cifar10 --ind cifar10 --train cifar/train --test cifar/test --ood svhn=svhn/test',
       'sets from folders',
     ],
-    ['features --model resnet20 --ind cifar10 --ood pure_color ../tiny', 'two more OOD sets'],
     [
-      'features --model resnet20 --ind cifar10 --ood gaussian_blur-3:cifar/test permuted:cifar/test',
+      'features --model resnet20 --ind cifar10 --ood near:cifar100=cifar-100-python.tar.gz:test far:pure_color',
+      'two more OOD sets, a near and a far one',
+    ],
+    [
+      'features --model resnet20 --ind cifar10 --ood shifted:gaussian_blur-3:cifar/test permuted:cifar/test',
       'the test images blurred, and with their pixels in random order',
     ],
     [
@@ -44,7 +47,7 @@ export const featuresCommand = command({
     ood: {
       type: 'string',
       array: true,
-      describe: `OOD images: [NAME=]SET … A set is ${setForms}`,
+      describe: `OOD images: [near:|far:|shifted:][NAME=]SET … near: other classes of the same kind of images, far: images of another kind, shifted: InD classes under other conditions; tables keep them apart. A set is ${setForms}`,
     },
     device,
     seed: { type: 'number', describe: 'seed of generated sets', default: 0, check: seed },
@@ -53,7 +56,7 @@ export const featuresCommand = command({
     ...imageOptions,
     ...classifierOptions,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
     const { ind, train, test, ood = [], device, batch, seed, compat, exifOrientation, skipDamaged } = options;
     const { path, adopt } = classifierRun('features', options);
     if (!train && !test && ood.length === 0)
@@ -61,7 +64,7 @@ export const featuresCommand = command({
     const sets = given({
       train: train === undefined ? train : await namedSet('--train', train, ind),
       test: test === undefined ? test : await namedSet('--test', test, ind),
-      ood: await Promise.all(ood.map((set) => namedSet('--ood', set))),
+      ood: await Promise.all(ood.map((set) => oodSet('--ood', set))),
     });
     const { notes, reports } = await RunFolder.use(path, async (run) => {
       const notes = await adopt(run);
@@ -72,6 +75,7 @@ export const featuresCommand = command({
         memory: bytesOf(options.memory),
         seed,
         onProgress,
+        onLeftOut,
       });
       return { notes, reports };
     });

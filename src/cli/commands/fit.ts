@@ -121,7 +121,7 @@ export const fitCommand = command({
     },
     compat,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
     const { path, adopt } = classifierRun('fit', options);
     const { ind, layers, workers, compat, from, classifier } = options;
     const sets = await setsOf(options);
@@ -144,7 +144,10 @@ export const fitCommand = command({
     const { batch, device, exifOrientation: orient, skipDamaged } = options;
     const { notes, features, report } = await RunFolder.use(path, async (run) => {
       const notes = await adopt(run);
-      const reading = { ...given({ batch, compat, orient, skipDamaged }), device, memory, onProgress };
+      const reading = {
+        ...given({ batch, compat, orient, skipDamaged }),
+        ...{ device, memory, onProgress, onLeftOut },
+      };
       const features = sets.train || sets.test ? await extractFeatures(run, { ...sets, ...reading }) : [];
       const report = await fitDetectors(run, {
         ...settings,

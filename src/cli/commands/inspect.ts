@@ -45,10 +45,10 @@ export const inspectCommand = command({
     size: classifierOptions.size,
     output: classifierOptions.output,
   },
-  async run({ path, sheet, seed, size, output }, onProgress) {
+  async run({ path, sheet, seed, size, output }, onProgress, onLeftOut) {
     const { size: imageSize } = givenOfClassifier({ size });
     const options = given({ sheet, size: imageSize, output });
-    const inspection = await inspectFile(path, { ...options, seed, onProgress });
+    const inspection = await inspectFile(path, { ...options, seed, onProgress, onLeftOut });
     return { result: inspection, text: describe(inspection), next: nextStep(inspection) };
   },
 });

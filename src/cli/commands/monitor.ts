@@ -27,15 +27,11 @@ export const monitorCommand = command({
     ...imageOptions,
     device,
   },
-  async run({ model, images, every, seed, ...options }, onProgress) {
+  async run({ model, images, every, seed, ...options }, onProgress, onLeftOut) {
     const { batch, exifOrientation: orient, skipDamaged, device } = options;
     const settings = {
       ...given({ batch, orient, skipDamaged }),
-      every,
-      seed,
-      device,
-      memory: bytesOf(options.memory),
-      onProgress,
+      ...{ every, seed, device, memory: bytesOf(options.memory), onProgress, onLeftOut },
     };
     const alarms: (MonitoredImage & { at: number })[] = [];
     const spans = new Spans();

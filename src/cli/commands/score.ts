@@ -34,13 +34,11 @@ export const scoreCommand = command({
     ...imageOptions,
     device,
   },
-  async run({ model, images, output, ...options }, onProgress) {
+  async run({ model, images, output, ...options }, onProgress, onLeftOut) {
     const { threshold, batch, exifOrientation: orient, skipDamaged, device } = options;
     const settings = {
       ...given({ threshold, batch, orient, skipDamaged }),
-      device,
-      memory: bytesOf(options.memory),
-      onProgress,
+      ...{ device, memory: bytesOf(options.memory), onProgress, onLeftOut },
     };
     const scored = scoreImages(model, images, settings);
     if (output !== undefined) {

@@ -43,7 +43,7 @@ export const trainCommand = command({
     ...normalisationOptions,
     ...readingOptions,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
     const { train, test, from, model, exifOrientation: orient, skipDamaged } = options;
     const arch = from === undefined ? (options.arch ?? model) : options.arch;
     if (from === undefined && arch === undefined)
@@ -62,7 +62,7 @@ export const trainCommand = command({
     const path = runPath(options, from === undefined ? undefined : `${classifierName(from)}-tuned`);
     const report = await RunFolder.use(path, (run) =>
       trainBackbone(run, {
-        ...{ train, test, ...training, onProgress },
+        ...{ train, test, ...training, onProgress, onLeftOut },
         ...given({ arch, from, normalisation, orient, skipDamaged }),
         recipe: { ...recipe, ...(schedule && { schedule: schedules[schedule] }) },
       }),

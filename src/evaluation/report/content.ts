@@ -1,7 +1,7 @@
 import type { LayerDetector } from '../../detectors/fit-layer.ts';
-import type { Calibration } from '../conformal.ts';
 import type { Evaluation, Pairing } from '../evaluate.ts';
 import type { Scores } from '../operating-points.ts';
+import type { GuardScores } from '../scored-set.ts';
 
 /** Everything that a report shows. */
 export interface ReportContent {
@@ -24,17 +24,6 @@ export interface ReportContent {
   /** How each layer's detector was fitted, in the order of the layers. */
   readonly detectors: readonly Pick<LayerDetector, 'tap' | 'nu' | 'gamma' | 'fit'>[];
   readonly steps: readonly ReportStep[];
-}
-
-/** What the run's guard says of the same features; higher is more OOD. */
-export interface GuardScores {
-  /** How it was made: `gaussian, evidence`. */
-  readonly method: string;
-  readonly calibration: Calibration;
-  /** Of the InD images that it was calibrated on. */
-  readonly ind: Scores;
-  /** Of each OOD set, by its name. */
-  readonly ood: ReadonlyMap<string, Scores>;
 }
 
 /** Images of a set: those with the lowest LA-OOD scores, and those with the highest, the most telling first. */

@@ -1,5 +1,5 @@
 import { escapeXml } from '../svg.ts';
-import { FPR95_CONVENTION, percent } from '../tables.ts';
+import { fpr95Convention, percent } from '../tables.ts';
 import type { ReportContent } from './content.ts';
 import { tint } from './heat-map.ts';
 import { type Column, count, folded, share, table } from './html.ts';
@@ -47,8 +47,12 @@ export function verdicts(sets: readonly ComparedSet[], anchorOf: (set: number) =
   return `<ul class="verdicts">${items.join('\n')}</ul>`;
 }
 
-/** AUROC of every method on every set, and LA-OOD's FPR95 by both conventions. */
-export function overviewTable(sets: readonly ComparedSet[], anchorOf: (set: number) => string): string {
+/** AUROC of every method on every set, and the first one's FPR95 by both conventions. */
+export function overviewTable(
+  sets: readonly ComparedSet[],
+  convention: readonly string[],
+  anchorOf: (set: number) => string,
+): string {
   const methods = sets[0].methods.map(
     ({ label }, m): Column<number> => ({
       head: `${escapeXml(label)}<br><small>AUROC</small>`,
@@ -57,20 +61,21 @@ export function overviewTable(sets: readonly ComparedSet[], anchorOf: (set: numb
       attributes: (s) => tint(sets[s].methods[m].metrics.auroc),
     }),
   );
-  const [laOod, ...others] = methods;
+  const [first, ...others] = methods;
+  const label = escapeXml(sets[0].methods[0].label);
   const columns: Column<number>[] = [
     {
       head: 'OOD set',
       cell: (s) => `<a href="#${anchorOf(s)}">${escapeXml(sets[s].result.ood)}</a>`,
     },
-    laOod,
+    first,
     {
-      head: 'LA-OOD<br><small>FPR95 OOD pos.</small>',
+      head: `${label}<br><small>FPR95 OOD pos.</small>`,
       numeric: true,
       cell: (s) => percent(sets[s].methods[0].metrics.fprAt95Tpr),
     },
     {
-      head: 'LA-OOD<br><small>FPR95 InD pos.</small>',
+      head: `${label}<br><small>FPR95 InD pos.</small>`,
       numeric: true,
       cell: (s) => percent(sets[s].methods[0].metrics.fprAt95TprIndPositive),
     },
@@ -82,7 +87,7 @@ export function overviewTable(sets: readonly ComparedSet[], anchorOf: (set: numb
     },
   ];
   return `${table('Results by OOD set, in %', columns, [...sets.keys()], 'overview')}
-<p class="caption">In %. ${FPR95_CONVENTION.join(' ')}</p>`;
+<p class="caption">In %. ${convention.join(' ')}</p>`;
 }
 
 /** What makes the figures doubtful. */
@@ -107,7 +112,10 @@ export function words({ evaluation, guard }: ReportContent): string {
       'AUROC',
       'The chance that an OOD image scores higher than an InD image: 100 % is perfect, 50 % is a coin, less is the wrong way round.',
     ],
-    ['FPR95', `${FPR95_CONVENTION.join(' ')} “Finds at 5 % false alarms” is 100 % minus the latter.`],
+    [
+      'FPR95',
+      `${fpr95Convention(evaluation).join(' ')} “Finds at 5 % false alarms” is 100 % minus the latter.`,
+    ],
     ['Best layer', 'The single layer with the highest AUROC on a set. It is known only after the fact.'],
     [
       'Balance',

@@ -1,8 +1,10 @@
 import { escapeXml } from '../svg.ts';
+import { fpr95Convention } from '../tables.ts';
 import type { ReportContent } from './content.ts';
 import { fittingSection } from './fitting.ts';
 import { galleryRows, usualScores } from './gallery.ts';
 import { aurocMap } from './heat-map.ts';
+import { methodSection } from './method-section.ts';
 import { comparedSets } from './methods.ts';
 import { facts, overviewTable, verdicts, warningList, words } from './overview.ts';
 import { setSection } from './set-section.ts';
@@ -39,16 +41,17 @@ export function reportHtml(content: ReportContent): string {
 <p class="kind">OOD report</p>
 <h1>${escapeXml(name)}</h1>
 ${facts(content)}
-<nav aria-label="Contents"><a href="#verdicts">Verdicts</a><a href="#layers">Layers</a>${known ? '<a href="#ind">InD images</a>' : ''}${links.join('')}<a href="#fitting">Fitting</a><a href="#timings">Timings</a><a href="#manifest">Manifest</a></nav>
+<nav aria-label="Contents"><a href="#verdicts">Verdicts</a><a href="#methods">Methods</a><a href="#layers">Layers</a>${known ? '<a href="#ind">InD images</a>' : ''}${links.join('')}<a href="#fitting">Fitting</a><a href="#timings">Timings</a><a href="#manifest">Manifest</a></nav>
 </header>
 <main>
 <section id="verdicts" aria-labelledby="verdicts-title">
 <h2 id="verdicts-title">What is found, and what is not</h2>
 ${verdicts(sets, anchorOf)}
-${overviewTable(sets, anchorOf)}
+${overviewTable(sets, fpr95Convention(evaluation), anchorOf)}
 ${warningList(content.warnings)}
 ${words(content)}
 </section>
+${methodSection(evaluation.methods)}
 <section id="layers" aria-labelledby="layers-title">
 <h2 id="layers-title">Which layer sees what</h2>
 <p class="lead">AUROC of each layer’s detector alone: a row an OOD set, a column a layer, the first on the left. The stronger the blue, the better the layer tells the set from ${escapeXml(ind)}; orange is the wrong way round.</p>

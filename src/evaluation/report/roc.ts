@@ -19,8 +19,8 @@ const marks = [0, 0.25, 0.5, 0.75, 1].map((value) => ({ value, label: `${100 * v
  * of FPR95: where 95 % of the OOD images are found, and where 95 % of the InD images are accepted.
  */
 export function rocChart(methods: readonly Method[], ood: string): string {
-  const [laOod] = methods;
-  const { fprAt95Tpr, fprAt95TprIndPositive } = laOod.metrics;
+  const [first] = methods;
+  const { fprAt95Tpr, fprAt95TprIndPositive, auroc } = first.metrics;
   const place = (fpr: number, tpr: number) => [xOf(plot, fpr), yOf(plot, tpr)] as const;
   const curves = methods.map(({ ind, ood: positive }, m) => {
     const points = thinned(rocCurve(ind, positive)).map(([fpr, tpr]) => place(fpr, tpr));
@@ -36,12 +36,12 @@ export function rocChart(methods: readonly Method[], ood: string): string {
     xAxis(plot, marks),
     `<path class="chance" d="${linePath([place(0, 0), place(1, 1)])}"/>`,
     `<path class="guide" d="M${plot.left} ${outY}H${right}M${inX} ${plot.top}V${bottom}"/>`,
-    // LA-OOD's curve lies on top.
+    // The first one's curve lies on top.
     ...curves.reverse(),
     circle(outX, outY),
     diamond(inX, inY),
     `<rect class="plate" x="${right - 190}" y="${legend - 16}" width="186" height="56" rx="4"/>`,
-    text(right - 182, legend, 'LA-OOD, FPR95 in %', 'class="note"'),
+    text(right - 182, legend, `${first.label}, FPR95 in %`, 'class="note"'),
     circle(right - 176, legend + 13),
     text(right - 164, legend + 17, `OOD positive ${percent(fprAt95Tpr)}`),
     diamond(right - 176, legend + 29),
@@ -54,7 +54,7 @@ export function rocChart(methods: readonly Method[], ood: string): string {
     ),
     `<text transform="translate(11 ${plot.top + plot.height / 2}) rotate(-90)" class="note" text-anchor="middle">OOD images found, %</text>`,
   ];
-  const title = `ROC curves for ${ood}. LA-OOD: AUROC ${percent(laOod.metrics.auroc)} %, FPR95 ${percent(fprAt95Tpr)} % with OOD and ${percent(fprAt95TprIndPositive)} % with InD as the positive class`;
+  const title = `ROC curves for ${ood}. ${first.label}: AUROC ${percent(auroc)} %, FPR95 ${percent(fprAt95Tpr)} % with OOD and ${percent(fprAt95TprIndPositive)} % with InD as the positive class`;
   return svg(width, height, title, content.join(''));
 }
 

@@ -1,5 +1,5 @@
 import { escapeXml } from '../svg.ts';
-import { bounds, columns, percent } from '../tables.ts';
+import { bounds, columns, isComparable, percent } from '../tables.ts';
 import type { Gallery } from './content.ts';
 import { galleryRows, type UsualScores } from './gallery.ts';
 import { tint } from './heat-map.ts';
@@ -18,15 +18,15 @@ export function setSection(
   gallery: Gallery | undefined,
   usual: UsualScores,
 ): string {
-  const { result, methods, flagged } = set;
-  const { ood, indCount, oodCount, laOod, selection } = result;
+  const { result, methods } = set;
+  const { ood, indCount, oodCount, guard, laOod, selection } = result;
   const name = escapeXml(ood);
   const histograms = methods.map(
     ({ label, ind: known, ood: other }, m) =>
       `<div class="h h${m}">${histogram(label, known, other, [ind, ood])}</div>`,
   );
-  const own = `Its own threshold, 0, accepts ${share(laOod.indAccepted / indCount)} of ${escapeXml(ind)} and rejects ${share(laOod.oodRejected / oodCount)} of ${name}.`;
-  const guarded = flagged === undefined ? '' : ` The guard flags ${share(flagged)} of ${name}.`;
+  const own = `LA-OOD’s own threshold, 0, accepts ${share(laOod.indAccepted / indCount)} of ${escapeXml(ind)} and rejects ${share(laOod.oodRejected / oodCount)} of ${name}.`;
+  const guarded = guard ? ` The guard flags ${share(guard.flagged)} of ${name}.` : '';
   const chosen = selection
     ? ` ${count(selection.kept)} of ${count(selection.from)} images, chosen at random (seed ${selection.seed}).`
     : '';
@@ -65,9 +65,9 @@ function methodTable({ result, methods }: ComparedSet, id: string): string {
   );
 }
 
-/** A metric with its interval where there is one; precision depends on how many images there are of each, so not the guard's. */
+/** A metric with its interval where there is one. */
 function metric({ name, metrics, intervals }: Method, key: keyof Method['metrics']): string {
-  if (name === 'guard' && key.startsWith('aupr')) return '–';
+  if (!isComparable(name, key)) return '–';
   const interval = intervals ? `<br><small>${bounds(intervals[key]).join('–')}</small>` : '';
   return `${percent(metrics[key])}${interval}`;
 }

@@ -1,3 +1,4 @@
+import { GUARD } from '../evaluate.ts';
 import { escapeXml } from '../svg.ts';
 import { share } from './html.ts';
 import type { ComparedSet, Method } from './methods.ts';
@@ -13,21 +14,22 @@ const grades: readonly { readonly from: number; readonly name: string; readonly 
 ];
 
 /** A set's grade as a badge. */
-export function badge({ methods: [laOod] }: ComparedSet): string {
-  const { name, className } = grades.find(({ from }) => found(laOod) >= from)!;
+export function badge({ methods: [first] }: ComparedSet): string {
+  const { name, className } = grades.find(({ from }) => found(first) >= from)!;
   return `<span class="badge ${className}">${name}</span>`;
 }
 
 /** What a reader should know of a set, in a sentence or two. */
 export function verdict({ methods }: ComparedSet): string {
-  const [laOod, , ...others] = methods;
+  const [first, ...others] = methods;
   const better = others
-    .filter((method) => found(method) > found(laOod) + 0.0005)
+    .filter(({ label }) => label !== 'best layer')
+    .filter((method) => found(method) > found(first) + 0.0005)
     .sort((a, b) => found(b) - found(a))
     .slice(0, 2)
     .map((method) => `${escapeXml(method.label)} ${share(found(method))}`);
   const compared = better.length ? `Better here: ${better.join(', ')}.` : 'No other score finds more.';
-  return `At 5 % false alarms LA-OOD finds <strong>${share(found(laOod))}</strong> of these images. ${compared}`;
+  return `At 5 % false alarms ${first.name === GUARD ? 'the guard' : escapeXml(first.name)} finds <strong>${share(found(first))}</strong> of these images. ${compared}`;
 }
 
 /** Share of the OOD images that are found where 5 % of the InD images are called OOD too. */

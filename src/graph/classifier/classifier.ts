@@ -5,10 +5,13 @@ import { ElementType, type ModelProto, type NodeProto } from '../onnx.ts';
 import { PIXELS } from '../preprocessing.ts';
 import { pruneUnused } from '../rewrite.ts';
 import { inferShapes } from '../shapes.ts';
+import { findHead, type LinearHead } from './head.ts';
+import { flowNodes } from './image-flow.ts';
 import { imageInput, type Layout } from './image-input.ts';
 import { findLogits } from './logits.ts';
 import { isReserved } from './reserved-names.ts';
 
+export type { LinearHead } from './head.ts';
 export type { Layout } from './image-input.ts';
 
 /** What a classifier of images takes and yields, whoever exported it. */
@@ -28,6 +31,10 @@ export interface Classifier {
   readonly classes: number;
   /** Whether that value is one number z an image, of which a sigmoid makes the probability of the second of two classes. */
   readonly isBinary: boolean;
+  /** Whether classes do not exclude each other: what an output makes of the logits is a sigmoid. */
+  readonly isMultiLabel: boolean;
+  /** The last layer; undefined where it is not linear. */
+  readonly head?: LinearHead;
 }
 
 export interface ClassifierOptions {
@@ -53,7 +60,8 @@ const BATCH = 'batch';
  * what an output's softmax is of.
  *
  * @param where the file, for errors
- * @throws GraphError where input or output are something else, or there are several outputs to choose from
+ * @throws GraphError where input or output are something else, do not depend on each other, or there are several outputs to
+ *   choose from
  */
 export function describeClassifier(
   model: ModelProto,
@@ -67,7 +75,8 @@ export function describeClassifier(
       `its input ${name} has ${channels} channels`,
       'classifiers of RGB images are guarded, of three',
     );
-  const { value, classes, isBinary } = findLogits(model, where, output);
+  const { value, classes, isBinary, isMultiLabel } = findLogits(model, where, output);
+  flowNodes(model, name, value, where);
   return {
     input: name,
     layout,
@@ -78,6 +87,8 @@ export function describeClassifier(
     logits: value,
     classes,
     isBinary,
+    isMultiLabel,
+    head: findHead(model, value, classes, where),
   };
 }
 

@@ -1,3 +1,4 @@
+import { GraphError } from '../../common/errors.ts';
 import type { ModelProto, NodeProto } from '../onnx.ts';
 import type { ValueType } from '../shapes.ts';
 import { neededValues, sortNodes } from '../topology.ts';
@@ -28,7 +29,7 @@ export interface ImageFlow {
 /**
  * @param input the image's value
  * @param logits the value that is the logits
- * @throws GraphError where the graph has a cycle
+ * @throws GraphError as `flowNodes`
  */
 export function imageFlow(
   model: ModelProto,
@@ -36,7 +37,7 @@ export function imageFlow(
   logits: string,
   types: ReadonlyMap<string, ValueType>,
 ): ImageFlow {
-  const nodes = betweenOf(sortNodes(model.graph, `graph ${model.graph.name}`), input, logits);
+  const nodes = flowNodes(model, input, logits);
   const carried = new Set([input, ...nodes.flatMap(({ output }) => output)]);
   const users = new Map<string, NodeProto[]>();
   for (const node of nodes)
@@ -50,6 +51,27 @@ export function imageFlow(
     isCut: (value) => cuts.has(value),
     isResidualSum: (node) => sums.has(node),
   };
+}
+
+/**
+ * The nodes that the image runs through, in the order of execution.
+ *
+ * @throws GraphError where the graph has a cycle, or the logits do not depend on the image
+ */
+export function flowNodes(
+  { graph }: ModelProto,
+  input: string,
+  logits: string,
+  where = `graph ${graph.name}`,
+): NodeProto[] {
+  const nodes = betweenOf(sortNodes(graph, where), input, logits);
+  if (nodes.length === 0)
+    throw new GraphError(
+      where,
+      `its logits ${logits} do not depend on its input ${input}`,
+      'export the whole classifier',
+    );
+  return nodes;
 }
 
 /** The values that a node takes and that come from the image, each once. */

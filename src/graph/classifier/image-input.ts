@@ -41,7 +41,7 @@ export function imageInput(model: ModelProto, where: string): ImageInput {
       'export the classifier alone',
     );
   const [name] = names;
-  const { elemType, shape } = inferShapes(model).get(name)!;
+  const { elemType, shape } = inferShapes(model, where).get(name)!;
   const layout = shape?.length === 4 ? layoutOf(model, name, shape) : undefined;
   if (!pixelTypes.has(elemType) || !layout)
     throw new GraphError(where, `its input ${name} is not a batch of N×C×H×W or N×H×W×C floats or bytes`);

@@ -13,6 +13,8 @@ export interface Logits {
   readonly classes: number;
   /** Whether the value is N×1, of which a sigmoid makes the probability of the second of two classes. */
   readonly isBinary: boolean;
+  /** Whether what an output makes of them is a sigmoid, of each. */
+  readonly isMultiLabel: boolean;
 }
 
 /** What makes probabilities of logits; none of it changes which class is the first. */
@@ -33,7 +35,7 @@ const floats = new Set<number | undefined>([ElementType.float, ElementType.float
  */
 export function findLogits(model: ModelProto, where: string, output?: string): Logits {
   const { graph } = model;
-  const types = inferShapes(model);
+  const types = inferShapes(model, where);
   const names = graph.output.map(({ name }) => name);
   if (output !== undefined) {
     if (!types.has(output)) throw noSuchOutput(output, names, where);
@@ -80,8 +82,10 @@ function seenThrough(
   for (let at: string | undefined = output; at !== undefined; ) {
     const node = producer.get(at);
     const known = node && (!node.domain || node.opType === 'ZipMap');
-    if (known && (probabilities.has(node.opType) || node.opType === 'ZipMap')) value = node.input[0];
-    if (known && node.opType === 'Sigmoid') ofSigmoid = true;
+    if (known && (probabilities.has(node.opType) || node.opType === 'ZipMap')) {
+      value = node.input[0];
+      ofSigmoid = node.opType === 'Sigmoid';
+    }
     at = known && passing.has(node.opType) ? node.input[0] : undefined;
   }
   const { elemType, shape } = types.get(value) ?? {};
@@ -90,7 +94,9 @@ function seenThrough(
   const flat = shape.length === 2 || (shape.length === 4 && rest.every((size) => size === 1));
   const isBinary = ofSigmoid && classes === 1;
   if (!flat || typeof classes !== 'number' || (classes < 2 && !isBinary)) return undefined;
-  return { value, rank: shape.length, classes: isBinary ? 2 : classes, isBinary };
+  // Two classes of one number exclude each other.
+  const isMultiLabel = ofSigmoid && !isBinary;
+  return { value, rank: shape.length, classes: isBinary ? 2 : classes, isBinary, isMultiLabel };
 }
 
 function list(names: readonly string[], types: ReadonlyMap<string, ValueType>): string {

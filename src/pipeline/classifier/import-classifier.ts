@@ -82,11 +82,16 @@ export async function importClassifier(
   const taps = [...new Set([...(chosen ?? own.taps ?? detectorTaps), LOGITS])];
 
   const { height: _, width: __, ...resizing } = geometry;
-  const classCount = classifier.classes;
+  const { classes: classCount } = classifier;
+  const understoodOriginal = describeClassifier(original, source, options);
+  const { isMultiLabel } = understoodOriginal;
   const named = await findClassNames(source, original, classCount, options.classes);
-  const classNames = named?.names;
+  const said = {
+    ...{ classCount, classNames: named?.names, taps, detectorTaps, ...preprocessing, ...resizing },
+    ...(isMultiLabel && { isMultiLabel }),
+  };
   const backbone = setMetadata(model, {
-    ...encodeBackboneMetadata({ classCount, classNames, taps, detectorTaps, ...preprocessing, ...resizing }),
+    ...encodeBackboneMetadata(said),
     'la_ood.source': basename(source),
     'la_ood.source_sha256': await sha256File(source),
     'la_ood.preprocessing': origin,
@@ -94,18 +99,12 @@ export async function importClassifier(
   const notes = [...understood.notes];
   await writeModel(target, backbone, {
     check: async (written) => {
-      const compared = { original, classifier: describeClassifier(original, source, options), preprocessing };
+      const compared = { original, classifier: understoodOriginal, preprocessing };
       notes.push(...(await verifyBackbone(await readModel(written), source, compared)));
     },
   });
   return {
-    classifier,
-    taps,
-    detectorTaps,
-    preprocessing,
-    geometry,
-    origin,
-    notes,
+    ...{ classifier, taps, detectorTaps, preprocessing, geometry, origin, notes },
     ...(named && { classNames: named }),
   };
 }

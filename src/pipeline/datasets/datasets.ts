@@ -1,10 +1,9 @@
 import { writeHdf5Images } from '../../../data/formats/write-hdf5.ts';
-import { openImageSet } from '../../../data/open.ts';
 import { randomNumbers, subset } from '../../../data/subset.ts';
-import { undamaged } from '../../../data/undamaged.ts';
 import { UsageError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { NamedSet } from '../features/features.ts';
+import { type OnLeftOut, openImages } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 
 export interface DatasetOptions {
@@ -27,6 +26,7 @@ export interface DatasetOptions {
   /** Leaves out the images that cannot be decoded, where they would end the work. */
   readonly skipDamaged?: boolean;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 export interface DatasetReport {
@@ -69,10 +69,11 @@ interface Dataset extends NamedSet {
 async function writeDataset(
   folder: RunFolder,
   { name, source, limit = Number.POSITIVE_INFINITY }: Dataset,
-  { side = 32, seed = 0, compat, orient, skipDamaged, onProgress }: DatasetOptions,
+  { side = 32, seed = 0, compat, orient, skipDamaged, onProgress, onLeftOut }: DatasetOptions,
 ): Promise<DatasetReport> {
-  const opened = await openImageSet(source, { name, seed, compat, orient });
-  const { images: all, skipped } = skipDamaged ? await undamaged(opened, onProgress) : { images: opened };
+  const reading = { name, seed, compat, orient, skipDamaged };
+  const { images: all, skipped } = await openImages(source, { ...reading, onProgress, onLeftOut });
+  const of = all.length + (skipped?.length ?? 0);
   const chosen = all.length > limit ? randomNumbers(all.length, limit, seed) : undefined;
   const images = chosen ? subset(all, chosen) : all;
   const precision = compat === 'original' ? 'float64' : 'uint8';
@@ -89,12 +90,13 @@ async function writeDataset(
         results: {
           source,
           images: images.length,
-          of: opened.length,
+          of,
           ...(skipped && { skipped }),
+          ...(images.leftOut && { leftOut: images.leftOut }),
           ...(chosen && { seed, chosen: [...chosen] }),
         },
       };
     },
   });
-  return { set: name, images: images.length, of: opened.length, skipped, seconds: record.seconds, done };
+  return { set: name, images: images.length, of, skipped, seconds: record.seconds, done };
 }

@@ -1,6 +1,6 @@
 import { duplicates, imagePrints } from '../../../data/duplicates.ts';
-import { openImageSet } from '../../../data/open.ts';
 import type { OnProgress } from '../../common/progress.ts';
+import { type OnLeftOut, openImages } from '../open-images.ts';
 
 export interface DuplicateReport {
   /** The set that the others are compared with. */
@@ -33,13 +33,13 @@ export interface DuplicateSet {
 export async function findDuplicates(
   set: string,
   others: readonly string[],
-  { onProgress }: { readonly onProgress?: OnProgress } = {},
+  { onProgress, onLeftOut }: { readonly onProgress?: OnProgress; readonly onLeftOut?: OnLeftOut } = {},
 ): Promise<DuplicateReport> {
-  const first = await openImageSet(set);
+  const { images: first } = await openImages(set, { onLeftOut });
   const prints = await imagePrints(first, onProgress);
   const reports: DuplicateSet[] = [];
   for (const other of others) {
-    const opened = await openImageSet(other);
+    const { images: opened } = await openImages(other, { onLeftOut });
     const { name, length: total } = opened;
     const found = duplicates(await imagePrints(opened, onProgress), prints, (done) =>
       onProgress?.({ task: `comparing ${name}`, done, total, unit: 'images' }),

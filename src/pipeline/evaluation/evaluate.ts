@@ -7,6 +7,8 @@ import { BACKBONE_KEY, detectorsOfModel } from '../../detectors/detectors-model.
 import { baselineScores } from '../../evaluation/baselines.ts';
 import { aurocChart } from '../../evaluation/chart.ts';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../../evaluation/evaluate.ts';
+import { methodsCsv } from '../../evaluation/method-panels.ts';
+import type { SetKind } from '../../evaluation/method-table.ts';
 import type { ScoredSet } from '../../evaluation/scored-set.ts';
 import { layerCsv, summaryCsv, summaryJson } from '../../evaluation/tables.ts';
 import { decodeModel } from '../../graph/read.ts';
@@ -18,18 +20,28 @@ import {
   featureFile,
   featureLayers,
   oodFiles,
+  setKind,
   setName,
 } from '../features/feature-files.ts';
 import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { warningsOf } from './evaluation-warnings.ts';
+import { guardScores } from './guard-scores.ts';
 import { writeReport } from './report.ts';
+import { scoreRunMethods } from './score-run-methods.ts';
+import { wrongImages } from './wrong-images.ts';
 
-export interface EvaluateRunOptions extends EvaluateOptions {
+export interface EvaluateRunOptions extends Omit<EvaluateOptions, 'guard' | 'methods'> {
   /** Name of the InD set; the one whose test features the run folder has, where absent. */
   readonly ind?: string;
   /** Names of the OOD sets; all that the run folder has test features of, where absent. */
   readonly ood?: readonly string[];
+  /** Names of the sets that are near, far or shifted, over what was said when their features were computed. */
+  readonly kinds?: Readonly<Record<string, SetKind>>;
+  /** Names of methods to compare, or `all`; LA-OOD and three baselines where absent. */
+  readonly methods?: readonly string[];
+  /** Training images that methods by neighbours keep; all where absent. */
+  readonly bank?: number;
   readonly device?: DeviceName;
   readonly onProgress?: OnProgress;
 }
@@ -39,7 +51,7 @@ export interface EvaluateRunReport {
   /** The files written, relative to the run folder. */
   readonly files: readonly string[];
   readonly seconds: number;
-  /** What makes figures doubtful, in a line each: images of an OOD set that are InD images, sets of different sizes. */
+  /** What makes figures doubtful, in a line each: images of an OOD set that are InD images, sets of different sizes, methods left out. */
   readonly warnings: readonly string[];
 }
 
@@ -53,7 +65,7 @@ export async function evaluateRun(
   run: RunFolder,
   options: EvaluateRunOptions = {},
 ): Promise<EvaluateRunReport> {
-  const { ind: indName, ood: oodNames, device, onProgress, ...evaluation } = options;
+  const { ind: indName, ood: oodNames, kinds, methods, bank, device, onProgress, ...evaluation } = options;
   const path = run.file('detectors.onnx');
   if (!(await stat(path).catch(() => undefined)))
     throw new RunError(path, 'is missing', `run la-ood fit --run ${run.path} first`);
@@ -68,11 +80,15 @@ export async function evaluateRun(
   const inputs: Record<string, string> = { detectors: ofDetectors! };
   for (const [s, file] of sets.entries()) inputs[setName(file)] = ofSets[s]!;
 
+  const scoredMethods =
+    methods &&
+    (await scoreRunMethods(run, ind, oods, { methods, device, onProgress, ...(bank && { bank }) }));
+
   let result: Evaluation | undefined;
   let warnings: readonly string[] = [];
   const { record } = await run.do({
     name: 'evaluate',
-    settings: { ...evaluation },
+    settings: { ...evaluation, ...(methods && { methods }), ...(bank && { bank }) },
     // Scores are not kept, so that an evaluation is always made anew: it takes seconds.
     inputs: { ...inputs, at: new Date().toISOString() },
     run: async () => {
@@ -80,17 +96,24 @@ export async function evaluateRun(
       try {
         const layers = detectors.map(({ tap }) => tap);
         const score = (file: string) => scoreFile(session, layers, file, backbone, onProgress);
-        const indScores = await score(ind);
+        const isWrong = await wrongImages(ind);
+        const scored = await score(ind);
+        const indScores = { ...scored.scores, ...(isWrong && { isWrong }) };
         const oodScores: ScoredSet[] = [];
-        for (const file of oods) oodScores.push((await score(file)).scores);
-        const named = indScores.layers.map(({ tap, index }) => ({ name: tap, index }));
-        result = evaluate(named, indScores.scores, oodScores, { ...evaluation, onProgress });
-        warnings = await warningsOf(result, ind, oods);
+        for (const file of oods) {
+          const kind = kinds?.[setName(file)] ?? setKind(run, file);
+          oodScores.push({ ...(await score(file)).scores, ...(kind && { kind }) });
+        }
+        const named = scored.layers.map(({ tap, index }) => ({ name: tap, index }));
+        const guard = await guardScores(run, ind, oods, inputs, onProgress);
+        const beside = { guard, methods: scoredMethods?.methods };
+        result = evaluate(named, indScores, oodScores, { ...evaluation, ...beside, onProgress });
+        warnings = [...(await warningsOf(result, ind, oods)), ...(scoredMethods?.notes ?? [])];
         const tables = await writeTables(run, result);
-        const scores = { layers: named, ind: indScores.scores, oods: oodScores, options: evaluation };
-        const files = { ind, oods, hashes: inputs };
+        const scores = { layers: named, ind: indScores, oods: oodScores, options: evaluation };
+        const files = { ind, oods };
         const report = await writeReport(run, {
-          ...{ evaluation: result, warnings, detectors, scores, files, onProgress },
+          ...{ evaluation: result, warnings, detectors, scores, guard, files, onProgress },
         });
         return { outputs: [...tables, report], device: session.device };
       } finally {
@@ -147,6 +170,7 @@ async function writeTables(run: RunFolder, evaluation: Evaluation): Promise<stri
       layerCsv(set),
     ]),
     ['results/summary.csv', summaryCsv(evaluation)],
+    ['results/methods.csv', methodsCsv(evaluation.methods)],
     ['results/summary.json', summaryJson(evaluation)],
     ['results/auroc.svg', aurocChart(evaluation)],
   ];

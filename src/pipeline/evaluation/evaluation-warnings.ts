@@ -1,10 +1,11 @@
 import { openFeatures } from '../../../converters/hdf5/features.ts';
 import type { Evaluation } from '../../evaluation/evaluate.ts';
-import { setName } from '../features/feature-files.ts';
+import { featureLayers, setName } from '../features/feature-files.ts';
 
 /**
  * What makes an evaluation's figures doubtful, in a line each without a full stop: images of an OOD set that are InD
- * images, told by bit-equal values in the last layer (those that are only nearly the same are found by
+ * images, told by bit-equal logits, or values in the last layer
+ * where the file does not say which those are (those that are only nearly the same are found by
  * `findDuplicates`), and sets of different sizes.
  *
  * @param ind the InD feature file
@@ -16,11 +17,11 @@ export async function warningsOf(
   oods: readonly string[],
 ): Promise<string[]> {
   const warnings: string[] = [];
-  const indImages = await lastLayerRows(ind);
+  const indImages = await logitRows(ind);
   const known = new Set(indImages);
   for (const file of oods) {
     const name = setName(file);
-    const shared = (await lastLayerRows(file)).filter((row) => known.has(row)).length;
+    const shared = (await logitRows(file)).filter((row) => known.has(row)).length;
     if (shared > 0)
       warnings.push(
         `${shared} images of ${name} are images of the InD set ${setName(ind)}: they are not OOD`,
@@ -35,12 +36,12 @@ export async function warningsOf(
 }
 
 /** Each image's values as text, by their bytes. */
-async function lastLayerRows(path: string): Promise<string[]> {
+async function logitRows(path: string): Promise<string[]> {
   const features = await openFeatures(path);
   try {
-    const layer = features.layers - 1;
-    const width = features.widths[layer];
-    const { buffer } = Float32Array.from(features.readLayer(layer));
+    const layers = featureLayers(features);
+    const { index, width } = layers.find(({ tap }) => tap === features.attributes.logits) ?? layers.at(-1)!;
+    const { buffer } = Float32Array.from(features.readLayer(index));
     return Array.from({ length: features.count }, (_, i) =>
       Buffer.from(buffer, 4 * width * i, 4 * width).toString('latin1'),
     );

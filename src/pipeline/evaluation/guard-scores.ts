@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { openFeatures } from '../../../converters/hdf5/features.ts';
 import { sha256File } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
-import type { GuardScores } from '../../evaluation/report/content.ts';
+import type { GuardScores } from '../../evaluation/scored-set.ts';
 import { ElementType, type ModelProto } from '../../graph/onnx.ts';
 import { partBehind } from '../../graph/part.ts';
 import { readModel } from '../../graph/read.ts';
@@ -36,12 +36,14 @@ export async function guardScores(
   const model = await readModel(path);
   const known = await scoresOf(model, path, ind, onProgress);
   const [, calibrationRows] = halves(Number(record.settings.seed));
+  const indRows = calibrationRows(known.length);
   const ood = new Map<string, Float32Array>();
   for (const file of oods) ood.set(setName(file), await scoresOf(model, path, file, onProgress));
   return {
     method: `${detectors.join(' + ')}, ${aggregation}`,
     calibration,
-    ind: Float32Array.from(calibrationRows(known.length), (row) => known[row]),
+    ind: Float32Array.from(indRows, (row) => known[row]),
+    indRows,
     ood,
   };
 }

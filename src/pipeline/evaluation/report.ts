@@ -7,12 +7,11 @@ import type { LayerDetector } from '../../detectors/fit-layer.ts';
 import { type EvaluateOptions, type Evaluation, pairings } from '../../evaluation/evaluate.ts';
 import type { Gallery, ReportStep } from '../../evaluation/report/content.ts';
 import { reportHtml } from '../../evaluation/report/report.ts';
-import type { Layer, ScoredSet } from '../../evaluation/scored-set.ts';
+import type { GuardScores, Layer, ScoredSet } from '../../evaluation/scored-set.ts';
 import { readModel } from '../../graph/read.ts';
 import { featureGraph } from '../features/feature-graph.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { programVersion } from '../versions.ts';
-import { guardScores } from './guard-scores.ts';
 import { galleryOf } from './report-images.ts';
 
 /** An evaluation, and what it was made of. */
@@ -27,12 +26,9 @@ export interface ReportSources {
     readonly oods: readonly ScoredSet[];
     readonly options: EvaluateOptions;
   };
-  /** The feature files, in the same order, and their SHA-256 by the names of their sets. */
-  readonly files: {
-    readonly ind: string;
-    readonly oods: readonly string[];
-    readonly hashes: Readonly<Record<string, string>>;
-  };
+  readonly guard?: GuardScores;
+  /** The feature files, in the same order. */
+  readonly files: { readonly ind: string; readonly oods: readonly string[] };
   readonly onProgress?: OnProgress;
 }
 
@@ -45,7 +41,7 @@ const FILE = 'report.html';
  * @returns the file, relative to the run folder
  */
 export async function writeReport(run: RunFolder, sources: ReportSources): Promise<string> {
-  const { evaluation, warnings, detectors, scores, files, onProgress } = sources;
+  const { evaluation, warnings, detectors, scores, guard, files, onProgress } = sources;
   const { accuracy, classes } = (run.record(`features/${basename(files.ind, '.hdf5')}`)?.results ?? {}) as {
     accuracy?: number;
     classes?: readonly string[];
@@ -66,7 +62,7 @@ export async function writeReport(run: RunFolder, sources: ReportSources): Promi
     evaluation,
     warnings,
     pairings: pairings(scores.layers, scores.ind, scores.oods, scores.options),
-    guard: await guardScores(run, files.ind, files.oods, files.hashes, onProgress),
+    guard,
     accuracy,
     trainingImages: detectors.find(({ fit }) => fit)?.fit?.samples,
     galleries,

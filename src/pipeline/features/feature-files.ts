@@ -1,7 +1,9 @@
 import { readdir } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { FeatureFile } from '../../../converters/hdf5/features.ts';
 import { RunError, UsageError } from '../../common/errors.ts';
 import { nearestName } from '../../common/suggest.ts';
+import type { SetKind } from '../../evaluation/method-table.ts';
 import type { RunFolder } from '../run-folder.ts';
 import type { Role } from './features.ts';
 
@@ -110,6 +112,11 @@ export async function oodFiles(run: RunFolder, ind: string, names?: readonly str
   if (chosen.length === 0)
     throw new RunError(run.file('features'), 'holds no OOD set', 'la-ood features --ood NAME=PATH adds one');
   return chosen;
+}
+
+/** How far the set of an OOD feature file is from the InD set, where that was said when its features were computed. */
+export function setKind(run: RunFolder, path: string): SetKind | undefined {
+  return run.record(`features/${basename(path, '.hdf5')}`)?.results.kind as SetKind | undefined;
 }
 
 /** `runs/x/features/svhn_test.hdf5` holds the set `svhn`. */

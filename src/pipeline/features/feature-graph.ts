@@ -1,13 +1,15 @@
 import type { Geometry } from '../../../data/image-set.ts';
 import { type BackboneMetadata, backboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
-import { describeClassifier } from '../../graph/classifier/classifier.ts';
+import { describeClassifier, type LinearHead } from '../../graph/classifier/classifier.ts';
+import { nameHeadInput } from '../../graph/classifier/head.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { type Preprocessing, prependPreprocessing } from '../../graph/preprocessing.ts';
 import { exposeTaps, pruneUnused } from '../../graph/rewrite.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 
-/** A backbone rewritten to go from pixels (`pixels`, uint8 N×H×W×3) to the pooled value of every tap, float32 N×C. */
+/** A backbone rewritten to go from pixels (`pixels`, uint8 N×H×W×3) to the pooled value of every tap, float32 N×C: those
+ * that its metadata name, the logits among them, and what goes into its last layer. */
 export interface FeatureGraph {
   readonly model: ModelProto;
   /** Names of the outputs, in the order of the layers. */
@@ -18,6 +20,11 @@ export interface FeatureGraph {
   readonly widths: readonly number[];
   /** The tap that is the logits. */
   readonly logits: string;
+  /** The tap that goes into the last layer, where that is linear. */
+  readonly headInput?: string;
+  readonly head?: LinearHead;
+  /** Whether classes do not exclude each other. */
+  readonly isMultiLabel: boolean;
   /** The images that it takes, and how others are brought to their size. */
   readonly size: Geometry;
   /** The names of the classes, in the order of the logits. */
@@ -34,15 +41,18 @@ export interface FeatureGraph {
  */
 export function featureGraph(backbone: ModelProto, where: string): FeatureGraph {
   const metadata = backboneMetadata(backbone, where);
-  const { taps, detectorTaps = taps } = metadata;
-  const { dtype, height, width, batch } = describeClassifier(backbone, where);
+  const { taps: own, detectorTaps = own, isMultiLabel = false } = metadata;
+  const { dtype, height, width, batch, head } = describeClassifier(backbone, where);
   const preprocessing = preprocessingOf(metadata);
-  if (!taps || (dtype !== 'uint8' && !preprocessing))
+  if (!own || (dtype !== 'uint8' && !preprocessing))
     throw new GraphError(where, 'does not say its taps and its normalisation', 'make it with la-ood import');
   if (!height || !width)
     throw new GraphError(where, 'its input does not say the height and width of its images');
   const normalised = dtype === 'uint8' ? undefined : preprocessing;
-  const model = pruneUnused(prependPreprocessing(exposeTaps(backbone, taps, where), normalised));
+  const named = head && nameHeadInput(backbone, head);
+  const taps = named ? [...own, named.name] : own;
+  const exposed = exposeTaps(named?.model ?? backbone, taps, where);
+  const model = pruneUnused(prependPreprocessing(exposed, normalised));
   const shapes = inferShapes(model);
   const widths = taps.map((tap) => {
     const width = shapes.get(tap)?.shape?.[1];
@@ -55,6 +65,9 @@ export function featureGraph(backbone: ModelProto, where: string): FeatureGraph 
     detectorTaps: detectorTaps!,
     widths,
     logits: backbone.graph.output[0].name,
+    headInput: named?.name,
+    head,
+    isMultiLabel,
     size: { height, width, ...resizingOf(metadata) },
     classNames: metadata.classNames,
     batch,

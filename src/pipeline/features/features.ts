@@ -1,13 +1,14 @@
 import { writeFeatures } from '../../../converters/hdf5/write-features.ts';
+import { asStored } from '../../../data/as-stored.ts';
 import { batches } from '../../../data/batches.ts';
 import { corruptedSample, probedCorruptions } from '../../../data/derived/corrupted-sample.ts';
 import { generatedNames } from '../../../data/generated/generated-set.ts';
 import type { ImageSet } from '../../../data/image-set.ts';
-import { openImageSet } from '../../../data/open.ts';
-import { undamaged } from '../../../data/undamaged.ts';
 import { RunError, UsageError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
+import type { SetKind } from '../../evaluation/method-table.ts';
 import type { DeviceName } from '../../runtime/device.ts';
+import { type OnLeftOut, openImages } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { Backbone } from './backbone.ts';
 import { FeatureBlocks } from './feature-blocks.ts';
@@ -17,6 +18,10 @@ import type { FeatureGraph } from './feature-graph.ts';
 export interface NamedSet {
   readonly name: string;
   readonly source: string;
+  /** Of an OOD set: how far it is from the InD set. */
+  readonly kind?: SetKind;
+  /** Its images are in the classifier's size already, and are not resized and cropped. */
+  readonly asStored?: boolean;
 }
 
 export interface FeatureOptions {
@@ -39,6 +44,7 @@ export interface FeatureOptions {
   /** Leaves out the images that cannot be decoded, where they would end the work. */
   readonly skipDamaged?: boolean;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 /** What a set is for; `corrupted` are training images that something was done to, for the probes of a guard. */
@@ -60,10 +66,21 @@ export interface FeatureReport {
 /** Attribute of a file of corrupted images: by what they are, a JSON list; each has as many images as the others. */
 export const CORRUPTIONS = 'corruptions';
 
+/** Attributes that name the layers of what goes into the last linear layer, and of the class labels. */
+export const HEAD_INPUT_LAYER = 'head_input';
+export const LABELS_LAYER = 'labels';
+
+/** Attribute of features of a classifier whose classes do not exclude each other. */
+export const MULTI_LABEL = 'multi_label';
+
+/** What the layer of class labels is called: N×1. */
+const LABELS = 'labels';
+
 /**
  * Runs the backbone of a run folder over sets of images, and writes the pooled value of every tap into
  * `features/<set>_train.hdf5` and `features/<set>_test.hdf5`, in the original's layout. With the training images come
- * some of them corrupted, in `features/<set>_corrupted.hdf5`.
+ * some of them corrupted, in `features/<set>_corrupted.hdf5`. Behind the taps lie what goes into the last linear layer,
+ * where there is one, and the class labels, where the set's classes are the classifier's: layers without a detector.
  *
  * Work that was cut off goes on where it was: the features of each block of images are kept until the set is done.
  *
@@ -132,14 +149,16 @@ async function open(
   run: RunFolder,
   named: NamedSet,
   role: Role,
-  { compat, seed = 0, orient, skipDamaged, onProgress }: FeatureOptions,
+  { compat, seed = 0, orient, skipDamaged, onProgress, onLeftOut }: FeatureOptions,
 ): Promise<OpenSet> {
   const name = fileName(named.name, role);
   // More images than it is compared with tell nothing more; the original has 10,000.
   const isDrawn = role === 'ood' && generatedNames.includes(named.source) && compat === undefined;
   const count = isDrawn ? Math.min(GENERATED, testImages(run) ?? GENERATED) : undefined;
-  const images = await openImageSet(named.source, { name, seed, compat, orient, ...(count && { count }) });
-  return { ...(skipDamaged ? await undamaged(images, onProgress) : { images }), role, named };
+  const reading = { seed, compat, orient, skipDamaged, ...(count && { count }) };
+  const opened = await openImages(named.source, { name, ...reading, onProgress, onLeftOut });
+  const images = named.asStored ? asStored(opened.images) : opened.images;
+  return { ...opened, images, role, named };
 }
 
 function corruptedSet({ images, named }: OpenSet): OpenSet {
@@ -150,17 +169,24 @@ function corruptedSet({ images, named }: OpenSet): OpenSet {
 async function extractSet(
   run: RunFolder,
   backbone: Backbone,
-  { images, skipped, role, named: { name, source } }: OpenSet,
+  { images, skipped, role, named: { name, source, kind } }: OpenSet,
   { compat, seed = 0, orient, onProgress }: FeatureOptions,
 ): Promise<FeatureReport> {
   const set = fileName(name, role);
-  const { taps, detectorTaps, widths, logits } = backbone.graph;
+  const { taps, detectorTaps, widths, logits, headInput, isMultiLabel } = backbone.graph;
   const logitsLayer = taps.indexOf(logits);
+  // An OOD set's classes are others, be they as many.
+  const classOf = classesOf(images, backbone.graph, widths[logitsLayer]);
+  const classNames = backbone.graph.classNames ?? (classOf && images.classes);
+  const labels = role === 'ood' ? undefined : classLabels(images, classOf);
   const output = `features/${set}.hdf5`;
   const precision = compat === 'original' ? 'float64' : 'float32';
   const attributes = {
     detector_taps: JSON.stringify(detectorTaps),
     logits,
+    ...(headInput && { [HEAD_INPUT_LAYER]: headInput }),
+    ...(labels && { [LABELS_LAYER]: LABELS }),
+    ...(isMultiLabel && { [MULTI_LABEL]: 'true' }),
     backbone_sha256: backbone.sha256,
     dataset: set,
     ...(role === 'corrupted' && { [CORRUPTIONS]: JSON.stringify(probedCorruptions) }),
@@ -173,29 +199,30 @@ async function extractSet(
       const blocks = new FeatureBlocks(run.file(`features/.${set}.${key.slice(0, 8)}`), widths);
       await computeBlocks(blocks, backbone, images, onProgress);
       let correct = 0;
-      const classOf = classesOf(images, backbone.graph, widths[logitsLayer]);
-      const classNames = backbone.graph.classNames ?? (classOf && images.classes);
-      await writeFeatures(
-        run.file(output),
-        { widths, count: images.length, taps, precision, attributes },
-        async (append) => {
-          for (const range of await blocks.ranges()) {
-            const { start, end } = range;
-            const layers = await blocks.read(range);
-            correct += countCorrect(images, classOf, layers[logitsLayer], start, end);
-            append(layers);
-          }
-        },
-      );
+      const layout = {
+        ...({ count: images.length, precision, attributes } as const),
+        widths: labels ? [...widths, 1] : widths,
+        taps: labels ? [...taps, LABELS] : taps,
+      };
+      await writeFeatures(run.file(output), layout, async (append) => {
+        for (const range of await blocks.ranges()) {
+          const { start, end } = range;
+          const layers = await blocks.read(range);
+          correct += countCorrect(images, classOf, layers[logitsLayer], start, end);
+          append(labels ? [...layers, labels.subarray(start, end)] : layers);
+        }
+      });
       await blocks.remove();
       return {
         outputs: [output],
         results: {
           role,
+          ...(kind && { kind }),
           images: images.length,
           source,
           ...(seed !== 0 && { seed }),
           ...(skipped && { skipped }),
+          ...(images.leftOut && { leftOut: images.leftOut }),
           ...(classOf && { accuracy: correct / images.length }),
           ...(classNames && { classes: classNames }),
         },
@@ -203,6 +230,7 @@ async function extractSet(
       };
     },
   });
+  if (kind) await run.amend(`features/${set}`, { kind });
   // Finding that nothing has changed takes time too.
   if (done === 'before')
     onProgress?.({ task: `features ${set}`, done: images.length, total: images.length, unit: 'images' });
@@ -285,6 +313,18 @@ function classesOf(
   const named = classNames && classes?.map((name) => classNames.indexOf(name));
   if (named?.every((at) => at >= 0)) return named;
   return classes?.length === count ? classes.map((_, at) => at) : undefined;
+}
+
+/** The classifier's class of each image; undefined where the set's classes are not the classifier's, or an image has none. */
+function classLabels(images: ImageSet, classOf: readonly number[] | undefined): Float32Array | undefined {
+  if (!classOf) return undefined;
+  const labels = new Float32Array(images.length);
+  for (let i = 0; i < images.length; i++) {
+    const label = images.label(i);
+    if (label === undefined) return undefined;
+    labels[i] = classOf[label];
+  }
+  return labels;
 }
 
 function countCorrect(

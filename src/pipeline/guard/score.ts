@@ -1,11 +1,10 @@
 import { batches } from '../../../data/batches.ts';
-import { openImageSet } from '../../../data/open.ts';
-import { undamaged } from '../../../data/undamaged.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { withThreshold } from '../../detectors/decision-model.ts';
 import { readModel } from '../../graph/read.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { SessionPool } from '../../runtime/session-pool.ts';
+import { type OnLeftOut, openImages } from '../open-images.ts';
 import { guardOf } from './guarded-file.ts';
 
 export interface ScoreOptions {
@@ -21,6 +20,7 @@ export interface ScoreOptions {
   /** Leaves out images that cannot be decoded. */
   readonly skipDamaged?: boolean;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 /** What a guarded model says of an image. */
@@ -55,7 +55,7 @@ export async function* scoreImages(
   sources: readonly string[],
   options: ScoreOptions = {},
 ): AsyncGenerator<ScoredImage, void, undefined> {
-  const { device, threshold, orient, skipDamaged, onProgress } = options;
+  const { device, threshold, orient, skipDamaged, onProgress, onLeftOut } = options;
   const model = await readModel(path);
   const { layers, classNames, size, batch: only } = guardOf(model, path);
   const guarded = threshold === undefined ? model : withThreshold(model, threshold);
@@ -63,8 +63,7 @@ export async function* scoreImages(
   const batch = only ?? options.batch ?? Math.min(DEFAULT_BATCH, pool.largestBatch);
   try {
     for (const source of sources) {
-      const opened = await openImageSet(source, { orient });
-      const { images } = skipDamaged ? await undamaged(opened, onProgress) : { images: opened };
+      const { images } = await openImages(source, { orient, skipDamaged, onProgress, onLeftOut });
       const score = async (pixels: Uint8Array, count: number) => {
         const shape = [count, size.height, size.width, 3];
         return pool.run({ pixels: { dtype: 'uint8', shape, data: pixels } }, OUTPUTS);

@@ -2,7 +2,7 @@ import { type FeatureFile, listedNames } from '../../../converters/hdf5/features
 import { RunError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { EvidenceInputs } from '../../detectors/evidence-model.ts';
-import { groupTaps, type TapGroup } from '../../detectors/layer-detectors.ts';
+import { groupTaps, sideBySide, type TapGroup } from '../../detectors/layer-detectors.ts';
 import type { ProbedGroup } from '../../detectors/probe.ts';
 import { layersOf } from '../features/feature-rows.ts';
 import { CORRUPTIONS } from '../features/features.ts';
@@ -36,7 +36,7 @@ export async function* tapGroups(
   for (const [done, group] of groups.entries()) {
     const watched = group.map((at) => taps[at]);
     const width = group.reduce((sum, at) => sum + widths.get(taps[at])!, 0);
-    yield { taps: watched, features: sideBySide(features, watched, backbone), width, labels, classes };
+    yield { taps: watched, features: featuresOf(features, watched, backbone), width, labels, classes };
     onProgress?.({ task, done: done + 1, total: groups.length, unit: 'groups of layers' });
   }
 }
@@ -50,7 +50,7 @@ export async function* probedGroups(
 ): AsyncGenerator<ProbedGroup> {
   const { length } = corruptionsOf(corrupted);
   for await (const group of tapGroups(features, source, depth)) {
-    const all = sideBySide(corrupted, group.taps, source.backbone);
+    const all = featuresOf(corrupted, group.taps, source.backbone);
     const each = all.length / length;
     yield {
       ...group,
@@ -72,19 +72,10 @@ export function corruptionsOf({ attributes, path, count }: FeatureFile): string[
 }
 
 /** Features of some taps, n × their widths together, row-major. */
-function sideBySide(features: FeatureFile, taps: readonly string[], backbone: string): Float32Array {
+function featuresOf(features: FeatureFile, taps: readonly string[], backbone: string): Float32Array {
   const layers = layersOf(features, taps, features.path, backbone);
-  const columns = layers.map(({ index }) => features.readLayer(index));
-  if (columns.length === 1) return columns[0];
-  const rows = features.count;
-  const width = layers.reduce((sum, layer) => sum + layer.width, 0);
-  const together = new Float32Array(rows * width);
-  let at = 0;
-  columns.forEach((column, c) => {
-    const own = layers[c].width;
-    for (let row = 0; row < rows; row++)
-      together.set(column.subarray(row * own, (row + 1) * own), row * width + at);
-    at += own;
-  });
-  return together;
+  return sideBySide(
+    layers.map(({ index }) => features.readLayer(index)),
+    layers.map(({ width }) => width),
+  );
 }

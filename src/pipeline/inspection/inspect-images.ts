@@ -1,10 +1,12 @@
 import { extname } from 'node:path';
 import { contactSheet } from '../../../data/contact-sheet.ts';
-import { isImageName } from '../../../data/decode.ts';
-import type { ImageSet } from '../../../data/image-set.ts';
+import { isImageName } from '../../../data/image-kind.ts';
+import type { ImageSet, LeftOut } from '../../../data/image-set.ts';
 import { openImageSet } from '../../../data/open.ts';
 import { randomNumbers } from '../../../data/subset.ts';
+import { DataError } from '../../common/errors.ts';
 import { writeAtomically } from '../../common/files.ts';
+import type { OnLeftOut } from '../open-images.ts';
 
 /** Images whose sizes are looked up. */
 const sampled = 1000;
@@ -37,21 +39,24 @@ export interface InspectImagesOptions {
   readonly sheet?: string;
   /** Seed of the choice of images, and of generated sets; 0 if not given. */
   readonly seed?: number;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 /**
  * Says what is in a set of images (see `openImageSet`).
  *
- * @throws DataError where it cannot be opened, or an image that is looked at is damaged
+ * @throws DataError where it cannot be opened, or all images that are looked at are damaged
  */
 export async function inspectImages(
   spec: string,
-  { sheet, seed = 0 }: InspectImagesOptions,
+  { sheet, seed = 0, onLeftOut }: InspectImagesOptions,
 ): Promise<ImagesInspection> {
   const set = await openImageSet(spec, { seed });
   if (sheet !== undefined) await writeAtomically(sheet, await contactSheet(set, seed));
   const endings = countEndings(set);
-  const { sizes, measured } = await countSizes(set, seed);
+  const { sizes, measured, damaged } = await countSizes(set, seed);
+  const leftOut = [...(set.leftOut ?? []), ...damaged];
+  if (leftOut.length) onLeftOut?.(spec, leftOut);
   return {
     kind: 'images',
     path: spec,
@@ -70,24 +75,32 @@ function countEndings({ length, imageName }: ImageSet): Record<string, number> {
   const endings: Record<string, number> = {};
   for (let i = 0; i < length; i++) {
     const name = imageName(i);
-    if (!isImageName(name)) continue;
-    const ending = extname(name).toLowerCase();
+    // Images in arrays are named by their numbers.
+    if (/^\d+$/.test(name.replace(/^.*\//, ''))) continue;
+    const ending = isImageName(name) ? extname(name).toLowerCase() : 'of another name';
     endings[ending] = (endings[ending] ?? 0) + 1;
   }
   return endings;
 }
 
-async function countSizes({ length, storedSize }: ImageSet, seed: number) {
-  if (!storedSize) return { sizes: [], measured: 0 };
+/** Sizes, and the images that are damaged, where not all are. */
+async function countSizes({ length, storedSize, imageName }: ImageSet, seed: number) {
+  const damaged: LeftOut[] = [];
+  if (!storedSize) return { sizes: [], measured: 0, damaged };
   const counts = new Map<string, { height: number; width: number; images: number }>();
   const numbers = randomNumbers(length, sampled, seed);
   for (const number of numbers) {
-    const size = await storedSize(number);
+    const size = await storedSize(number).catch((error: Error) => {
+      if (!(error instanceof DataError) || damaged.length + 1 === numbers.length) throw error;
+      damaged.push({ name: imageName(number), kind: 'damaged' });
+    });
+    if (!size) continue;
     const key = `${size.height} ${size.width}`;
     const before = counts.get(key)?.images ?? 0;
     counts.set(key, { ...size, images: before + 1 });
   }
-  return { sizes: [...counts.values()].sort((a, b) => b.images - a.images), measured: numbers.length };
+  const sizes = [...counts.values()].sort((a, b) => b.images - a.images);
+  return { sizes, measured: numbers.length - damaged.length, damaged };
 }
 
 function countClasses({ length, classes, label }: ImageSet) {

@@ -119,7 +119,7 @@ async function modelFacts(
   const { graph, opsetImport, irVersion, producerName = '', producerVersion = '' } = model;
   const problem = problemOf(model, path);
   // A graph that does not hang together has no shapes to infer.
-  const types = problem ? new Map<string, ValueType>() : inferShapes(model);
+  const types = problem ? new Map<string, ValueType>() : inferShapes(model, path);
   const own = backboneMetadata(model, path);
   const { understood, reason } = problem ? { reason: undefined } : await understand(model, path, options);
   const describe = (name: string): ValueFacts => {
@@ -197,6 +197,7 @@ const floats = new Set<number>([
 function problemOf(model: ModelProto, path: string): string | undefined {
   try {
     checkModel(model, path);
+    inferShapes(model, path);
     return undefined;
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;

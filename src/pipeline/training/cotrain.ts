@@ -101,7 +101,7 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
   const backboneOf = (epoch: number) => `${FOLDER}/epoch-${epoch}/backbone.onnx`;
   const curves = [`${FOLDER}/curves.csv`, `${FOLDER}/curves.svg`];
 
-  const before = await evaluateRun(run, { ind, device, onProgress });
+  const before = await evaluateRun(run, { ind, compat, device, onProgress });
   const [train, test] = await Promise.all([sets.train, sets.test].map(openRecorded));
   const { record, done } = await run.do({
     name: FOLDER,
@@ -167,7 +167,12 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
         ...(memory && { memory }),
         onProgress: tell,
       });
-      const { evaluation } = await evaluateRun(after, { ind: sets.test.name, device, onProgress: tell });
+      const { evaluation } = await evaluateRun(after, {
+        ind: sets.test.name,
+        compat,
+        device,
+        onProgress: tell,
+      });
       return { epoch, accuracy: accuracyOf(after, sets.test), evaluation };
     });
     rows.push(row);

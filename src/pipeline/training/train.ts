@@ -1,7 +1,5 @@
 import { copyFile, rm, stat } from 'node:fs/promises';
 import type { Geometry, ImageSet } from '../../../data/image-set.ts';
-import { openImageSet } from '../../../data/open.ts';
-import { undamaged } from '../../../data/undamaged.ts';
 import { buildBackbone } from '../../../models/backbone.ts';
 import { initialWeights } from '../../../models/initial.ts';
 import { backboneMetadata } from '../../../models/metadata.ts';
@@ -22,6 +20,7 @@ import { classification } from '../../training/objective.ts';
 import { fineTuning, type Recipe, recipeOf } from '../../training/recipe.ts';
 import type { EpochReport } from '../../training/train.ts';
 import { preprocessingOf, resizingOf } from '../features/feature-graph.ts';
+import { type OnLeftOut, openImages } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { trainResumably } from './train-resumably.ts';
 
@@ -44,6 +43,7 @@ export interface TrainBackboneOptions {
   readonly orient?: boolean;
   readonly skipDamaged?: boolean;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 export interface TrainReport {
@@ -168,11 +168,10 @@ async function refuseForeignBackbone(run: RunFolder): Promise<void> {
     throw new RunError(path, 'was not trained here, and is not replaced', 'take another --run');
 }
 
-async function openSets({ train, test, orient, skipDamaged, onProgress }: TrainBackboneOptions) {
-  const open = async (source: string): Promise<ImageSet> => {
-    const set = await openImageSet(source, { orient });
-    return skipDamaged ? (await undamaged(set, onProgress)).images : set;
-  };
+async function openSets(options: TrainBackboneOptions) {
+  const { train, test, orient, skipDamaged, onProgress, onLeftOut } = options;
+  const open = async (source: string) =>
+    (await openImages(source, { orient, skipDamaged, onProgress, onLeftOut })).images;
   const [trained, tested] = [await open(train), await open(test)];
   if (!trained.classes)
     throw new DataError(

@@ -38,6 +38,18 @@ describe('describeClassifier', () => {
       expect(classes).to.equal(5);
     });
 
+  it('refuses logits that do not depend on the image', () => {
+    const graph = new GraphBuilder('still');
+    const image = graph.input('image', ElementType.float, ['n', 3, 8, 8]);
+    graph.node('Relu', [image], { name: 'unused' });
+    const weight = graph.initializer('w', { dtype: 'float32', shape: [2, 5], data: new Float32Array(10) });
+    graph.output(graph.node('Relu', [weight], { name: 'scores' }), ElementType.float, [2, 5]);
+    expect(() => describeClassifier(graph.build(), 'still.onnx')).to.throw(
+      GraphError,
+      'still.onnx: its logits scores do not depend on its input image; export the whole classifier',
+    );
+  });
+
   it('asks which of several outputs are the logits, and lists them', () => {
     expect(() => describeClassifier(severalOutputs(), 'net.onnx')).to.throw(
       GraphError,

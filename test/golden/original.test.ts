@@ -27,7 +27,6 @@ describe("the original's numbers", () => {
 
   for (const name of ['densenet100-cifar10', 'vgg16-cifar10', 'resnet34-cifar10-synthetic']) {
     it(`${name}: every layer within 1e-4 of its largest value, in the same order`, async function () {
-      this.timeout(120_000);
       const golden: Golden = JSON.parse(readFileSync(reference(this, 'golden', `${name}.json`), 'utf8'));
       const images = unpackedReference(this, 'data', 'cifar10-jpeg.tar.xz');
       const target = join(folder, `${name}.onnx`);

@@ -1,0 +1,29 @@
+import type { Method } from './method.ts';
+import { addEnergy, addHead } from './operators.ts';
+import { addPruned, addShaping } from './shaping.ts';
+
+/**
+ * ASH-S: the energy of the logits that the last layer makes of an image's largest head inputs alone, each multiplied by
+ * exp(s / s_top), s the sum of all of them, s_top that of the largest 1 − p.
+ *
+ * Paper: Djurisic, Bozanic, Ashok and Liu, "Extremely simple activation shaping for out-of-distribution detection", ICLR 2023.
+ * Code: andrijazz/ash. Settings: p = 0.9, the paper's for ImageNet, and OpenOOD's before it chose on validation OOD images.
+ * Refused where head inputs are negative. Cost: the last layer once more.
+ */
+export const ashS: Method = {
+  name: 'ash-s',
+  title: 'ASH-S',
+  needs: ['head input', 'head', 'activations', 'one class an image'],
+  settings: { p: 0.9 },
+  isTuned: true,
+  async fit({ head, width }) {
+    const { p } = this.settings;
+    return {
+      addScore(nodes, { headInput }) {
+        const { factor, largest, columns } = addShaping(nodes, headInput, width, p);
+        const scaled = nodes.node('Mul', [largest, factor], 'scaled');
+        return addEnergy(nodes, addHead(nodes, head, addPruned(nodes, headInput, columns, scaled)));
+      },
+    };
+  },
+};

@@ -1,0 +1,177 @@
+import { inverseCholesky } from '../../common/cholesky.ts';
+import { DetectorError } from '../../common/errors.ts';
+import type { NodeScope } from '../../graph/node-scope.ts';
+import { type HeadMoments, headMoments, matrices, scatterBetween } from './moments.ts';
+import { normalise } from './operators.ts';
+import type { Training } from './training.ts';
+
+/**
+ * Gaussians of one covariance, each about a mean of its own, of head inputs.
+ *
+ * The covariance is the maximum-likelihood one, with 1e-9 of the mean variance added to each (which methods' codes do in other
+ * measures: it matters only where features depend on each other). A feature that is the same in all training images is left
+ * out. Where there are no more images than features (and class means), the covariance has no inverse: it is shrunk towards a
+ * multiple of the identity, as much as Ledoit and Wolf say ("A well-conditioned estimator for large-dimensional covariance
+ * matrices", Journal of Multivariate Analysis, 2004), and a note says so.
+ */
+export interface Gaussians {
+  readonly width: number;
+  /** Subtracted from features before anything else. */
+  readonly centre: Float64Array;
+  /** L⁻¹ of the covariance L Lᵀ: width × width. */
+  readonly whitening: Float64Array;
+  /** L⁻¹ (mean − centre) of each: means × width. */
+  readonly means: Float64Array;
+  readonly notes: readonly string[];
+}
+
+/** Added to every variance, as a share of the mean variance. */
+const RIDGE = 1e-9;
+
+/** Whether the Gaussians are about class means or about the mean of all images, and of what. */
+export interface GaussianOptions {
+  readonly normalised: boolean;
+  readonly about: 'class means' | 'mean';
+}
+
+/**
+ * Fits Gaussians on the training images' head inputs. Classes without images have none.
+ *
+ * @throws DetectorError where no feature varies
+ */
+export function fitHeadGaussians(training: Training, options: GaussianOptions): Promise<Gaussians> {
+  const { normalised, about } = options;
+  return training.shared(`gaussians ${normalised} ${about}`, () => compute(training, options));
+}
+
+async function compute(training: Training, { normalised, about }: GaussianOptions): Promise<Gaussians> {
+  const moments = await headMoments(training, { normalised });
+  const { width, count, mean, scatter, classMeans, classCounts } = moments;
+  const present = about === 'mean' ? [] : [...classCounts.keys()].filter((k) => classCounts[k] > 0);
+  const covariance = scatter.map((sum) => sum / count);
+  if (about === 'class means') {
+    const between = await scatterBetween(training, moments);
+    for (let i = 0; i < covariance.length; i++) covariance[i] -= between[i] / count;
+  }
+  const varying = Array.from(mean, (value, j) => isVarying(scatter[j * width + j] / count, value));
+  const kept = varying.filter(Boolean).length;
+  if (kept === 0) throw new DetectorError('head input', 'is the same in all training images');
+
+  const notes: string[] = [];
+  const isSingular = count - Math.max(1, present.length) <= kept;
+  if (isSingular) {
+    const share = shrinkage(training, moments, covariance, { normalised, about });
+    shrink(covariance, width, share, kept);
+    notes.push(
+      `${count} images for ${kept} features: the covariance is shrunk by ${share.toFixed(3)} (Ledoit and Wolf)`,
+    );
+  }
+  let trace = 0;
+  for (let j = 0; j < width; j++) if (varying[j]) trace += covariance[j * width + j];
+  if (!(trace > 0)) throw new DetectorError('head input', 'is the same in all training images of a class');
+  for (let i = 0; i < width; i++)
+    for (let j = 0; j < width; j++) {
+      if (!varying[i] || !varying[j]) covariance[i * width + j] = i === j ? 1 : 0;
+      else if (i === j) covariance[i * width + j] += (RIDGE * trace) / kept;
+    }
+  const whitening = inverseCholesky(covariance, width);
+  if (!whitening) throw new DetectorError('head input', 'its covariance cannot be inverted');
+  // What does not vary gets no part in any distance.
+  for (let i = 0; i < width; i++)
+    for (let j = 0; j < width; j++) if (!varying[i] || !varying[j]) whitening[i * width + j] = 0;
+
+  const deviations = new Float64Array(Math.max(1, present.length) * width);
+  present.forEach((k, row) => {
+    for (let j = 0; j < width; j++) deviations[row * width + j] = classMeans[k * width + j] - mean[j];
+  });
+  const means = await matrices(training).multiply(deviations, whitening, width);
+  return { width, centre: mean, whitening, means, notes };
+}
+
+/** Whether a feature of this variance varies by more than rounding, in float32. */
+function isVarying(variance: number, mean: number): boolean {
+  return variance > (1e-7 * mean) ** 2;
+}
+
+/** How much Ledoit and Wolf's estimator shrinks: scikit-learn's `ledoit_wolf_shrinkage` of the centred rows. */
+function shrinkage(
+  training: Training,
+  { width, mean, classMeans }: HeadMoments,
+  covariance: Float64Array,
+  { normalised, about }: GaussianOptions,
+): number {
+  const { labels, count } = training;
+  let fourth = 0;
+  for (const block of training.headInputs()) {
+    const values = normalised ? normalise(block.values, width) : block.values;
+    for (let row = 0; row < block.count; row++) {
+      const [centres, at] =
+        about === 'mean' ? [mean, 0] : ([classMeans, labels[block.start + row] * width] as const);
+      let square = 0;
+      for (let j = 0; j < width; j++) square += (values[row * width + j] - centres[at + j]) ** 2;
+      fourth += square * square;
+    }
+  }
+  let trace = 0;
+  for (let j = 0; j < width; j++) trace += covariance[j * width + j];
+  const norm = covariance.reduce((sum, value) => sum + value * value, 0);
+  const beta = (fourth / count - norm) / count;
+  const delta = norm - trace ** 2 / width;
+  return delta > 0 ? Math.min(1, Math.max(0, beta / delta)) : 1;
+}
+
+function shrink(covariance: Float64Array, width: number, share: number, kept: number): void {
+  let trace = 0;
+  for (let j = 0; j < width; j++) trace += covariance[j * width + j];
+  for (let i = 0; i < covariance.length; i++) covariance[i] *= 1 - share;
+  for (let j = 0; j < width; j++) covariance[j * width + j] += (share * trace) / kept;
+}
+
+/**
+ * Adds the squared Mahalanobis distance from the nearest mean, `[batch, 1]`. It is found by products, and computed anew: where
+ * classes lie far apart, the products' rounding is not small against it.
+ */
+export function addNearestDistance(
+  nodes: NodeScope,
+  { width, centre, whitening, means }: Gaussians,
+  features: string,
+): string {
+  const count = means.length / width;
+  const centred = addCentred(nodes, features, centre);
+  const rows = nodes.floats('whitening', [width, width], whitening);
+  const whitened = nodes.node('Gemm', [centred, rows], 'whitened', { transB: 1 });
+  if (count === 1 && means.every((value) => value === 0))
+    return nodes.reduce('ReduceSumSquare', whitened, 1, 'distance');
+  const points = nodes.floats('means', [count, width], means);
+  const halves = Array.from({ length: count }, (_, k) => {
+    let square = 0;
+    for (let j = k * width; j < (k + 1) * width; j++) square += means[j] * means[j];
+    return -square / 2;
+  });
+  const products = nodes.node(
+    'Gemm',
+    [whitened, points, nodes.floats('halves', [count], halves)],
+    'products',
+    {
+      transB: 1,
+    },
+  );
+  const nearest = nodes.node('ArgMax', [products], 'nearest', { axis: 1, keepdims: 0 });
+  const mean = nodes.node('Gather', [points, nearest], 'nearest_mean', { axis: 0 });
+  return nodes.reduce('ReduceSumSquare', nodes.node('Sub', [whitened, mean], 'difference'), 1, 'distance');
+}
+
+/** Features less a centre in float64, which is subtracted in two parts: the first leaves next to nothing to be rounded. */
+function addCentred(nodes: NodeScope, features: string, centre: Float64Array): string {
+  const nearly = nodes.node(
+    'Sub',
+    [features, nodes.floats('centre', [centre.length], centre)],
+    'nearly_centred',
+  );
+  const rest = nodes.floats(
+    'centre_rest',
+    [centre.length],
+    centre.map((value) => value - Math.fround(value)),
+  );
+  return nodes.node('Sub', [nearly, rest], 'centred');
+}

@@ -1,0 +1,58 @@
+import { addLargest, GROUP } from './largest.ts';
+import type { Method } from './method.ts';
+import { addNormalised, normalise } from './operators.ts';
+
+/** Products with what fills up the bank: below all others, which are at least −1.5. */
+const NOWHERE = -4;
+
+/**
+ * Deep nearest neighbours: the distance |z − z_(k)| from the k-th nearest training image, of head inputs of length 1.
+ * Products in float32 find it, its distance is computed anew.
+ *
+ * Paper: Sun, Ming, Zhu and Li, "Out-of-distribution detection with deep nearest neighbors", ICML 2022. Code:
+ * deeplearning-wisc/knn-ood. Settings: k = 50, the paper's for CIFAR-10 (200 for CIFAR-100 and 1,000 for ImageNet were chosen on
+ * validation OOD images there). With a coreset, of m of n images drawn at random, k shrinks to k m / n, at least 1, as in the
+ * paper. Cost: a product with every kept image, and 4 · width bytes for each.
+ */
+export const knn: Method = {
+  name: 'knn',
+  title: 'KNN',
+  openood: 'KNN',
+  needs: ['head input'],
+  settings: { k: 50 },
+  isTuned: true,
+  async fit(training, { bank = training.count, seed = 0 }) {
+    const { width, count } = training;
+    const size = Math.min(bank, count);
+    const rows = normalise(training.sample(size, seed).rows, width);
+    const k = Math.min(size, Math.max(1, Math.round((this.settings.k * size) / count)));
+    return {
+      addScore(nodes, { headInput }) {
+        const padded = GROUP * Math.ceil(size / GROUP);
+        const kept = new Float32Array(padded * width);
+        kept.set(rows);
+        const halves = new Float32Array(padded).fill(NOWHERE);
+        for (let i = 0; i < size; i++) {
+          let square = 0;
+          for (let j = i * width; j < (i + 1) * width; j++) square += rows[j] * rows[j];
+          halves[i] = -square / 2;
+        }
+        // The nearest has the largest z·b − |b|²/2.
+        const z = addNormalised(nodes, headInput);
+        const images = nodes.floats('bank', [padded, width], kept);
+        const products = nodes.node(
+          'Gemm',
+          [z, images, nodes.floats('halves', [padded], halves)],
+          'products',
+          {
+            transB: 1,
+          },
+        );
+        const { columns } = addLargest(nodes, products, padded, k);
+        const kth = nodes.node('Gather', [columns, nodes.int64('kth', k - 1)], 'kth_column', { axis: 1 });
+        const neighbour = nodes.node('Gather', [images, kth], 'neighbour', { axis: 0 });
+        return nodes.reduce('ReduceL2', nodes.node('Sub', [z, neighbour], 'difference'), 1, 'distance');
+      },
+    };
+  },
+};

@@ -1,0 +1,91 @@
+import { inverseCholesky } from '../../common/cholesky.ts';
+import { symmetricEigen } from '../../common/symmetric-eigen.ts';
+import type { NodeScope } from '../../graph/node-scope.ts';
+import { headMoments, matrices } from './moments.ts';
+import type { Training } from './training.ts';
+
+/** What is left of head inputs outside the principal space of the training images', about the origin where all logits are 0. */
+export interface Residual {
+  readonly width: number;
+  /** −W⁺ b: W times it, and b, is 0 as far as that is possible. */
+  readonly origin: Float64Array;
+  /** An orthonormal basis of what is left: (width − dimension) × width. */
+  readonly basis: Float64Array;
+}
+
+/** Added to the products of the head's weights, as a share of the mean one: rows may depend on each other. */
+const RIDGE = 1e-12;
+
+/** The dimension of the principal space that the authors of ViM take for features of a width. */
+export function principalDimension(width: number): number {
+  if (width >= 2048) return 1000;
+  return width >= 768 ? 512 : Math.floor(width / 2);
+}
+
+/** Fits the space that is left beside that of the largest second moments about the origin. */
+export function fitResidual(training: Training): Promise<Residual> {
+  return training.shared('residual', async () => {
+    const { width } = training;
+    const { mean, scatter, count } = await headMoments(training, { normalised: false });
+    const origin = await originOf(training);
+    const second = new Float64Array(width * width);
+    for (let i = 0; i < width; i++)
+      for (let j = 0; j < width; j++)
+        second[i * width + j] =
+          scatter[i * width + j] / count + (mean[i] - origin[i]) * (mean[j] - origin[j]);
+    const { vectors } = symmetricEigen(second, width);
+    return { width, origin, basis: vectors.slice(principalDimension(width) * width) };
+  });
+}
+
+/** −W⁺ b = −Wᵀ (W Wᵀ)⁻¹ b, or −(Wᵀ W)⁻¹ Wᵀ b where there are more classes than features. */
+async function originOf(training: Training): Promise<Float64Array> {
+  const { width, classes } = training;
+  const weight = Float64Array.from(training.head.weight);
+  const bias = Float64Array.from(training.head.bias);
+  const columns = transposed(weight, classes, width);
+  const isWide = classes <= width;
+  const size = isWide ? classes : width;
+  const products = await matrices(training).scatter(isWide ? columns : weight, size);
+  let trace = 0;
+  for (let i = 0; i < size; i++) trace += products[i * size + i];
+  for (let i = 0; i < size; i++) products[i * size + i] += (RIDGE * trace) / size || 1;
+  const inverse = inverseCholesky(products, size)!;
+  const solve = (right: Float64Array) => timesTransposed(inverse, times(inverse, right, size), size);
+  const solution = isWide ? times(columns, solve(bias), classes) : solve(times(columns, bias, classes));
+  return solution.map((value) => -value);
+}
+
+/** A b. */
+function times(a: Float64Array, b: Float64Array, width: number): Float64Array {
+  return Float64Array.from({ length: a.length / width }, (_, i) => {
+    let sum = 0;
+    for (let j = 0; j < width; j++) sum += a[i * width + j] * b[j];
+    return sum;
+  });
+}
+
+/** Aᵀ b of a square A. */
+function timesTransposed(a: Float64Array, b: Float64Array, size: number): Float64Array {
+  const product = new Float64Array(size);
+  for (let i = 0; i < size; i++) for (let j = 0; j < size; j++) product[j] += a[i * size + j] * b[i];
+  return product;
+}
+
+function transposed(a: Float64Array, rows: number, columns: number): Float64Array {
+  const turned = new Float64Array(a.length);
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) turned[j * rows + i] = a[i * columns + j];
+  return turned;
+}
+
+/** Adds the length of what is left of head inputs, `[batch, 1]`. */
+export function addResidualLength(
+  nodes: NodeScope,
+  { width, origin, basis }: Residual,
+  headInput: string,
+): string {
+  const centred = nodes.node('Sub', [headInput, nodes.floats('origin', [width], origin)], 'centred');
+  const rows = nodes.floats('basis', [basis.length / width, width], basis);
+  const left = nodes.node('Gemm', [centred, rows], 'left', { transB: 1 });
+  return nodes.reduce('ReduceL2', left, 1, 'left_length');
+}

@@ -1,0 +1,160 @@
+import { DetectorError } from '../../common/errors.ts';
+import { RandomState } from '../../common/random.ts';
+import type { LinearHead } from '../../graph/classifier/classifier.ts';
+import type { LayerDetector } from '../fit-layer.ts';
+import { groupTaps, sideBySide, type TapGroup } from '../layer-detectors.ts';
+
+/** Features of training images, read in blocks of rows; where they lie is not this folder's matter. */
+export interface TrainingFeatures {
+  /** Number of images. */
+  readonly count: number;
+  readonly classes: number;
+  /** Whether an image may be of several classes. */
+  readonly isMultiLabel?: boolean;
+  /** Width of the head input; absent where the classifier has no last linear layer, or the features lack its input. */
+  readonly width?: number;
+  readonly head?: Pick<LinearHead, 'weight' | 'bias'>;
+  /** The class of each image, where it is known. */
+  readonly labels?: Uint32Array;
+  /** Rows `start … start + count - 1`, row-major, all finite: `count × classes`. */
+  logits(start: number, count: number): Float32Array;
+  /** The same: `count × width`. */
+  headInput(start: number, count: number): Float32Array;
+  /** The network's taps; absent where the features hold none. */
+  readonly layers?: TrainingLayers;
+  /** The run's one-class SVMs. */
+  readonly svms?: readonly LayerDetector[];
+}
+
+/** Pooled values of taps, in the network's order. */
+export interface TrainingLayers {
+  readonly widths: ReadonlyMap<string, number>;
+  /** All rows of one: images × width. */
+  read(tap: string): Float32Array;
+}
+
+/** Rows of a value. */
+export interface Rows {
+  readonly start: number;
+  readonly count: number;
+  /** count × width, row-major. */
+  readonly values: Float32Array;
+}
+
+/** Bytes of a block of rows. */
+const BLOCK_BYTES = 16 << 20;
+
+/** The training features as methods are fitted on them: what several methods need is computed once. */
+export class Training {
+  readonly features: TrainingFeatures;
+  readonly #shared = new Map<string, unknown>();
+
+  constructor(features: TrainingFeatures) {
+    this.features = features;
+  }
+
+  get count(): number {
+    return this.features.count;
+  }
+
+  get classes(): number {
+    return this.features.classes;
+  }
+
+  /** Width of the head input. */
+  get width(): number {
+    return this.features.width!;
+  }
+
+  get head(): Pick<LinearHead, 'weight' | 'bias'> {
+    return this.features.head!;
+  }
+
+  /** The logits, block by block. */
+  *logits(): Generator<Rows> {
+    yield* this.#blocks(this.classes, (start, count) => this.features.logits(start, count));
+  }
+
+  /** The head inputs, block by block. */
+  *headInputs(): Generator<Rows> {
+    yield* this.#blocks(this.width, (start, count) => this.features.headInput(start, count));
+  }
+
+  /** Groups of neighbouring taps, one after the other. */
+  async *groups(): AsyncGenerator<TapGroup> {
+    const { widths, read } = this.features.layers!;
+    const taps = [...widths];
+    for (const group of groupTaps([...widths.values()])) {
+      const names = group.map((at) => taps[at][0]);
+      const own = group.map((at) => taps[at][1]);
+      const features = sideBySide(names.map(read), own);
+      const width = own.reduce((sum, size) => sum + size, 0);
+      yield { taps: names, features, width, labels: this.labels, classes: this.classes };
+    }
+  }
+
+  /** The class of each image: its label where labels are known, else the class that the classifier predicts. */
+  get labels(): Uint32Array {
+    return this.features.labels ?? this.predictions;
+  }
+
+  /** The class of each image's largest logit. */
+  get predictions(): Uint32Array {
+    return this.shared('predictions', () => {
+      const predicted = new Uint32Array(this.count);
+      for (const { start, count, values } of this.logits())
+        for (let row = 0; row < count; row++) {
+          const first = row * this.classes;
+          let top = 0;
+          for (let c = 1; c < this.classes; c++) if (values[first + c] > values[first + top]) top = c;
+          predicted[start + row] = top;
+        }
+      return predicted;
+    });
+  }
+
+  /** The smallest number among all head inputs. */
+  get leastHeadInput(): number {
+    return this.shared('least', () => {
+      let least = Number.POSITIVE_INFINITY;
+      for (const { values } of this.headInputs())
+        for (let i = 0; i < values.length; i++) if (values[i] < least) least = values[i];
+      return least;
+    });
+  }
+
+  /** Head inputs of some images that are drawn at random without putting back, in the images' order; all where `size` is not less. */
+  sample(size: number, seed: number): { rows: Float32Array; indices: Uint32Array } {
+    const { count, width } = this;
+    const chosen = new RandomState(seed).permutation(count).subarray(0, size).sort();
+    const rows = new Float32Array(chosen.length * width);
+    let at = 0;
+    for (const block of this.headInputs())
+      for (; at < chosen.length && chosen[at] < block.start + block.count; at++) {
+        const from = (chosen[at] - block.start) * width;
+        rows.set(block.values.subarray(from, from + width), at * width);
+      }
+    return { rows, indices: chosen };
+  }
+
+  /** What is computed once, whoever asks first. */
+  shared<T>(name: string, compute: () => T): T {
+    if (!this.#shared.has(name)) this.#shared.set(name, compute());
+    return this.#shared.get(name) as T;
+  }
+
+  *#blocks(width: number, read: (start: number, count: number) => Float32Array): Generator<Rows> {
+    const most = Math.max(1, Math.floor(BLOCK_BYTES / (4 * width)));
+    for (let start = 0; start < this.count; start += most) {
+      const count = Math.min(most, this.count - start);
+      const values = read(start, count);
+      if (!values.every(Number.isFinite))
+        throw new DetectorError(
+          `training image ${start + Math.floor(values.findIndex((value) => !Number.isFinite(value)) / width)}`,
+          'a feature is not a finite number',
+          'look for images or weights that are not finite',
+        );
+      yield { start, count, values };
+    }
+  }
+}

@@ -1,0 +1,82 @@
+import type { FeatureFile } from '../../../converters/hdf5/features.ts';
+import { RunError } from '../../common/errors.ts';
+import type { LayerDetector } from '../../detectors/fit-layer.ts';
+import type { TrainingFeatures, TrainingLayers } from '../../detectors/methods/training.ts';
+import type { LinearHead } from '../../graph/classifier/classifier.ts';
+import { type FeatureLayer, featureLayers } from '../features/feature-files.ts';
+import { HEAD_INPUT_LAYER, LABELS_LAYER, MULTI_LABEL } from '../features/features.ts';
+
+/** The layers of a feature file that methods read. */
+export interface MethodLayers {
+  readonly logits: FeatureLayer;
+  /** Absent where the classifier has no last linear layer. */
+  readonly headInput?: FeatureLayer;
+  /** The class of each image, N×1, where it is known. */
+  readonly labels?: FeatureLayer;
+  /** All others: the network's taps. */
+  readonly taps: readonly FeatureLayer[];
+}
+
+/**
+ * The layers of a feature file by what they are.
+ *
+ * @throws RunError where it does not say which are the logits
+ */
+export function methodLayers(features: FeatureFile): MethodLayers {
+  const { attributes, path } = features;
+  const layers = featureLayers(features);
+  const named = (attribute: string) => layers.find(({ tap }) => tap === attributes[attribute]);
+  const logits = named('logits');
+  if (!logits)
+    throw new RunError(
+      path,
+      'does not say which of its layers the logits are',
+      'make it again with la-ood features',
+    );
+  const [headInput, labels] = [named(HEAD_INPUT_LAYER), named(LABELS_LAYER)];
+  const taps = layers.filter((layer) => ![logits, headInput, labels].includes(layer));
+  return { logits, headInput, labels, taps };
+}
+
+export interface TrainingSources {
+  /** The classifier's last layer; absent where it is not linear. */
+  readonly head?: LinearHead;
+  /** The run's one-class SVMs. */
+  readonly svms?: readonly LayerDetector[];
+}
+
+/**
+ * The training features of an open feature file, for methods.
+ *
+ * @throws RunError where it was written before head inputs were: it is to be made again
+ */
+export function trainingFeatures(features: FeatureFile, { head, svms }: TrainingSources): TrainingFeatures {
+  const { logits, headInput, labels, taps } = methodLayers(features);
+  const watched = taps.filter(({ hasDetector }) => hasDetector);
+  if (head && !headInput)
+    throw new RunError(
+      features.path,
+      'lacks what goes into the last layer, which la-ood wrote no such features of before',
+      'run la-ood features again',
+    );
+  return {
+    count: features.count,
+    classes: logits.width,
+    isMultiLabel: features.attributes[MULTI_LABEL] === 'true',
+    width: headInput?.width,
+    head,
+    labels: labels && Uint32Array.from(features.readLayer(labels.index)),
+    logits: (start, count) => features.readLayerRows(logits.index, start, count),
+    headInput: (start, count) => features.readLayerRows(headInput!.index, start, count),
+    layers: watched.length > 0 ? layersOfTaps(features, watched) : undefined,
+    svms,
+  };
+}
+
+function layersOfTaps(features: FeatureFile, taps: readonly FeatureLayer[]): TrainingLayers {
+  const byTap = new Map(taps.map((layer) => [layer.tap, layer]));
+  return {
+    widths: new Map(taps.map(({ tap, width }) => [tap, width])),
+    read: (tap) => features.readLayer(byTap.get(tap)!.index),
+  };
+}

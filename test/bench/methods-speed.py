@@ -1,0 +1,103 @@
+"""The seconds that pytorch-ood takes to fit and to score each of its methods.
+
+methods-speed.py DIR THREADS METHOD...: reads DIR/{train,queries,head}.hdf5; prints a JSON object, {fit, score} by method.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import torch
+
+# pytorch-ood imports torchvision, of which it needs no operator here: one that was built for another torch does.
+register_fake = torch.library.register_fake
+torch.library.register_fake = lambda name, *args, **options: (
+    (lambda function: function) if name.startswith("torchvision::") else register_fake(name, *args, **options)
+)
+from pytorch_ood import detector as ood  # noqa: E402
+
+folder, threads, names = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+torch.set_num_threads(threads)
+
+
+def read(name):
+    with h5py.File(folder / f"{name}.hdf5") as file:
+        return [torch.from_numpy(file[str(i)][:]) for i in range(len(file))]
+
+
+x, z, y = read("train")
+y = y[:, 0].long()
+bx, bz, _ = read("queries")
+weight, bias = read("head")
+head = torch.nn.Linear(x.shape[1], z.shape[1])
+with torch.no_grad():
+    head.weight.copy_(weight)
+    head.bias.copy_(bias[:, 0])
+
+
+def maps(values):
+    return values[:, :, None, None]
+
+
+def of_maps(values):
+    return head(values.flatten(1))
+
+
+def logits(detector):
+    return (lambda: detector.fit_logits(z, y) if hasattr(detector, "fit_logits") else detector, lambda: detector.predict_logits(bz))
+
+
+def features(detector, of=lambda values: values):
+    return (lambda: detector.fit_features(of(x), y), lambda: detector.predict_features(of(bx)))
+
+
+def shaped(detector, fit=lambda: None):
+    return (fit, lambda: detector.predict_feature_maps(maps(bx)))
+
+
+def unit(values):
+    return torch.nn.functional.normalize(values, dim=1)
+
+
+width = x.shape[1]
+principal = 1000 if width >= 2048 else 512 if width >= 768 else width // 2
+react = ood.ReAct(None, of_maps, percentile=0.9)
+gradnorm = ood.GradNorm(head, lambda name: name == "weight")
+detectors = {
+    "msp": lambda: logits(ood.MaxSoftmax(None)),
+    "max-logit": lambda: logits(ood.MaxLogit(None)),
+    "energy": lambda: logits(ood.EnergyBased(None)),
+    "gen": lambda: logits(ood.GEN(None, M=100)),
+    "temperature-scaling": lambda: logits(ood.TemperatureScaling(None)),
+    "entropy": lambda: logits(ood.Entropy(None)),
+    "kl-matching": lambda: logits(ood.KLMatching(None)),
+    "knn": lambda: features(ood.KNN(None, k=50)),
+    "nnguide": lambda: features(ood.NNGuide(None, head, k=10)),
+    "mahalanobis": lambda: features(ood.Mahalanobis(None)),
+    "mahalanobis++": lambda: features(ood.Mahalanobis(None), unit),
+    "relative-mahalanobis": lambda: features(ood.RMD(None)),
+    "she": lambda: features(ood.SHE(None, head)),
+    "vim": lambda: features(ood.ViM(None, principal, head.weight, head.bias)),
+    "react": lambda: shaped(react, lambda: react.fit_feature_maps(maps(x), y)),
+    "scale": lambda: shaped(ood.SCALE(None, of_maps, percentile=0.85)),
+    "ash-b": lambda: shaped(ood.ASH(None, of_maps, "ash-b", 0.9)),
+    "ash-s": lambda: shaped(ood.ASH(None, of_maps, "ash-s", 0.9)),
+    "dice": lambda: features(ood.DICE(None, head.weight, head.bias, p=0.9)),
+    "fdbd": lambda: features(ood.fDBD(None, head)),
+    "nci": lambda: features(ood.NCI(None, head, alpha=1e-4)),
+    "gradnorm": lambda: (lambda: None, lambda: [gradnorm.predict(part) for part in bx.split(500)]),
+}
+
+seconds = {}
+for name in names:
+    if name not in detectors:
+        continue
+    fit, score = detectors[name]()
+    start = time.perf_counter()
+    fit()
+    fitted = time.perf_counter()
+    score()
+    seconds[name] = {"fit": fitted - start, "score": time.perf_counter() - fitted}
+json.dump(seconds, sys.stdout)

@@ -1,0 +1,115 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { openFeatures } from '../../converters/hdf5/features.ts';
+import { writeFeatures } from '../../converters/hdf5/write-features.ts';
+import { fitMethods } from '../../src/detectors/methods/fit-methods.ts';
+import { methodsModel } from '../../src/detectors/methods/methods-model.ts';
+import { methods } from '../../src/detectors/methods/table.ts';
+import { Training } from '../../src/detectors/methods/training.ts';
+import { auroc } from '../../src/evaluation/metrics.ts';
+import { writeModel } from '../../src/graph/write.ts';
+import { MethodScorer } from '../../src/pipeline/methods/score-methods.ts';
+import { trainingFeatures } from '../../src/pipeline/methods/training-features.ts';
+import { type MadeFeatures, Network } from '../detectors/methods/features.ts';
+import { python } from './python.ts';
+
+/** Of the spread of the scores. */
+const TOLERANCE = 1e-4;
+const AUROC_TOLERANCE = 1e-6;
+
+const CLASSES = 10;
+const WIDTH = 64;
+const TAPS = [24, 100, 40];
+
+/** What needs the one-class SVMs of a run is compared in `detectors.test.ts`. */
+const compared = methods.filter(({ needs }) => !needs.includes('one-class SVMs'));
+
+interface Expected {
+  readonly reference: number[];
+  readonly onnxruntime: number[];
+}
+
+describe('methods beside pytorch-ood and NumPy', () => {
+  const network = new Network({ classes: CLASSES, width: WIDTH, taps: TAPS });
+  const counts = { train: 6000, known: 3000, unknown: 3000 };
+  let folder: string;
+  let expected: Record<string, Expected>;
+  const scores = new Map<string, Float32Array>();
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'la-ood-parity-'));
+    const file = (name: string) => join(folder, `${name}.hdf5`);
+    await write(file('train'), network.make(counts.train, 2));
+    await write(file('known'), network.make(counts.known, 3));
+    await write(file('unknown'), network.make(counts.unknown, 4, false));
+    const { weight, bias } = network;
+    await writeFeatures(file('head'), { widths: [WIDTH, 1], count: CLASSES }, (append) =>
+      append([weight, bias]),
+    );
+
+    const features = await openFeatures(file('train'));
+    const head = { input: 'head_input', classes: CLASSES, width: WIDTH, weight, bias };
+    const { fitted, refused } = await fitMethods(
+      compared,
+      new Training(trainingFeatures(features, { head })),
+    );
+    features.close();
+    expect(refused).to.deep.equal([]);
+    const model = methodsModel(fitted, {
+      logits: ['logits', CLASSES],
+      headInput: ['head_input', WIDTH],
+      taps: new Map(TAPS.map((width, t) => [`tap_${t}`, width])),
+    });
+    await writeModel(join(folder, 'methods.onnx'), model);
+    const scorer = await MethodScorer.open(model);
+    const [known, unknown] = [await scorer.score(file('known')), await scorer.score(file('unknown'))];
+    await scorer.close();
+    for (const { name } of compared)
+      scores.set(name, Float32Array.from([...known.get(name)!, ...unknown.get(name)!]));
+    await python('methods.py', folder, ...compared.map(({ name }) => name));
+    expected = JSON.parse(await readFile(join(folder, 'expected.json'), 'utf8'));
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  for (const { name, title } of compared)
+    it(title, () => {
+      const own = scores.get(name)!;
+      const { reference, onnxruntime } = expected[name];
+      expect(own.length).to.equal(reference.length);
+      const tolerance = TOLERANCE * spread(reference);
+      for (const [i, score] of own.entries()) {
+        expect(score, `score ${i} beside the reference`).to.be.closeTo(reference[i], tolerance);
+        expect(onnxruntime[i], `score ${i} in Python's onnxruntime`).to.be.closeTo(reference[i], tolerance);
+      }
+      const wanted = aurocOf(Float64Array.from(reference));
+      expect(wanted, 'the case is neither trivial nor hopeless').to.be.within(0.02, 0.9999);
+      expect(aurocOf(own)).to.be.closeTo(wanted, AUROC_TOLERANCE);
+      expect(aurocOf(Float32Array.from(onnxruntime))).to.be.closeTo(wanted, AUROC_TOLERANCE);
+    });
+
+  function aurocOf(values: Float32Array | Float64Array): number {
+    return auroc(values.subarray(0, counts.known), values.subarray(counts.known));
+  }
+});
+
+/** From the 5th to the 95th percent: some scores have tails that are as long as one likes. */
+function spread(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(0.95 * sorted.length)] - sorted[Math.floor(0.05 * sorted.length)];
+}
+
+async function write(path: string, { count, logits, headInput, labels, taps }: MadeFeatures): Promise<void> {
+  const layers = [...taps.values(), logits, headInput, Float32Array.from(labels)];
+  const layout = {
+    count,
+    widths: layers.map(({ length }) => length / count),
+    taps: [...taps.keys(), 'logits', 'head_input', 'labels'],
+    attributes: {
+      detector_taps: JSON.stringify([...taps.keys()]),
+      ...{ logits: 'logits', head_input: 'head_input', labels: 'labels' },
+    },
+  };
+  await writeFeatures(path, layout, (append) => append(layers));
+}
