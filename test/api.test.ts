@@ -75,6 +75,7 @@ const names = [
   'methodNames',
   'misclassification',
   'misclassifiedPanels',
+  'modelFile',
   'monitorImages',
   'nearestName',
   'openFeatures',

@@ -93,8 +93,8 @@ export interface InspectOptions extends InspectImagesOptions, UnderstandOptions 
  *   UsageError where a contact sheet is wanted of something else than images
  */
 export async function inspectFile(path: string, options: InspectOptions = {}): Promise<Inspection> {
-  const model = await modelFile(path);
-  if (model !== path && !(await hasManifest(path))) return inspectFile(model, options);
+  const model = (await hasManifest(path)) ? path : await modelFile(path);
+  if (model !== path) return inspectFile(model, options);
   if (await holdsImages(path)) return inspectImages(path, options);
   const kind = await fileKind(path);
   if (options.sheet !== undefined)

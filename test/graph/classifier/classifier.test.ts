@@ -8,12 +8,20 @@ import { images, runModel } from '../models.ts';
 import { convolutionalNet, severalOutputs, type transformer } from './networks.ts';
 
 const shape = { height: 8, width: 8, batch: undefined };
-const common = { input: 'image', dtype: 'float32', ...shape, classes: 5, isBinary: false };
+const common = {
+  input: 'image',
+  dtype: 'float32',
+  ...shape,
+  classes: 5,
+  isBinary: false,
+  isMultiLabel: false,
+};
 
 describe('describeClassifier', () => {
   for (const layout of ['NCHW', 'NHWC'] as const)
     it(`understands ${layout}`, () => {
-      const found = describeClassifier(convolutionalNet({ layout }), 'net.onnx');
+      const { head, ...found } = describeClassifier(convolutionalNet({ layout }), 'net.onnx');
+      expect(head).to.include({ width: 4 });
       expect(found).to.deep.equal({ ...common, layout, logits: 'scores' });
     });
 
