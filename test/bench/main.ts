@@ -12,6 +12,7 @@ import { growth } from './growth.ts';
 import { guard } from './guard.ts';
 import { machineFacts } from './machine.ts';
 import { methodsSpeed } from './methods-speed.ts';
+import { real } from './real.ts';
 import { score } from './score.ts';
 import { scoring } from './scoring.ts';
 import { training } from './training.ts';
@@ -28,6 +29,7 @@ const benches: Readonly<Record<string, Bench>> = {
   guard,
   'methods-speed': methodsSpeed,
   score,
+  real,
   training,
   'fine-tuning': fineTuning,
 };
