@@ -9,7 +9,7 @@ import { guardOf } from './guarded-file.ts';
 
 export interface ScoreOptions {
   readonly device?: DeviceName;
-  /** Images a run; 32 where absent, or as many as the memory is for. */
+  /** Images a run; 8 where absent, or as many as the memory is for. */
   readonly batch?: number;
   /** Bytes that running the model may take beyond its weights; 2 GiB where absent. */
   readonly memory?: number;
@@ -41,7 +41,7 @@ export interface ScoredImage {
 }
 
 /** Images that are read and scored before results are given out. */
-const DEFAULT_BATCH = 32;
+const DEFAULT_BATCH = 8;
 
 /**
  * Scores sets of images with a guarded model, batch by batch and in order: memory does not grow with the sets.
