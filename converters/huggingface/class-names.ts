@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { configurationFolders, readJson } from './configuration.ts';
+import { configurationFolders, readJson } from './json-file.ts';
 
 const configSchema = z.looseObject({
   id2label: z.record(z.string().regex(/^\d+$/), z.string()).optional(),

@@ -4,7 +4,7 @@ import type { FilterName } from '../../data/resampling/filters.ts';
 import { DataError } from '../../src/common/errors.ts';
 import { nearestName } from '../../src/common/suggest.ts';
 import type { Preprocessing } from '../../src/graph/preprocessing.ts';
-import { byHand, parsed, side } from './configuration.ts';
+import { byHand, parsed, side } from './json-file.ts';
 import { type ProcessorClass, processorClass, processorOfModel } from './processor-classes.ts';
 
 const threeOf = (each: z.ZodType<number>) =>

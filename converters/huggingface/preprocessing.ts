@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Geometry } from '../../data/image-set.ts';
 import type { Preprocessing } from '../../src/graph/preprocessing.ts';
-import { configurationFolders, readJson } from './configuration.ts';
 import { transformersPreprocessing } from './image-processors.ts';
+import { configurationFolders, readJson } from './json-file.ts';
 import { pretrainedConfig, timmPreprocessing } from './timm.ts';
 
 /** How images become a network's input, as a file beside the network says it. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Color, Framing, Geometry } from '../../data/image-set.ts';
 import type { Preprocessing } from '../../src/graph/preprocessing.ts';
-import { parsed, side } from './configuration.ts';
+import { parsed, side } from './json-file.ts';
 
 const hubConfig = z.looseObject({ pretrained_cfg: z.record(z.string(), z.unknown()) });
 /** Of before timm 0.9: what is now `pretrained_cfg` lay beside the architecture. */
