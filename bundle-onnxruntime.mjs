@@ -8,4 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 const manifest = new URL('node_modules/onnxruntime-node/package.json', import.meta.url);
 const { scripts: _, dependencies, ...rest } = JSON.parse(readFileSync(manifest, 'utf8'));
 const { 'onnxruntime-common': common } = dependencies;
-writeFileSync(manifest, `${JSON.stringify({ ...rest, dependencies: { 'onnxruntime-common': common } }, null, 2)}\n`);
+writeFileSync(
+  manifest,
+  `${JSON.stringify({ ...rest, dependencies: { 'onnxruntime-common': common } }, null, 2)}\n`,
+);
