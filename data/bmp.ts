@@ -39,8 +39,12 @@ export function decodeBmp(bytes: Uint8Array, maxPixels: number): Image {
   const isPacked = compression === rle8 || compression === rle4;
   const indices = isPacked ? runLengths(bytes, header) : unpackedIndices(bytes, header);
   const pixels = new Uint8Array(3 * height * width);
-  for (let i = 0; i < indices.length; i++)
-    for (let c = 0; c < 3; c++) pixels[3 * i + c] = palette[3 * indices[i] + c];
+  for (let i = 0, to = 0; i < indices.length; i++, to += 3) {
+    const from = 3 * indices[i];
+    pixels[to] = palette[from];
+    pixels[to + 1] = palette[from + 1];
+    pixels[to + 2] = palette[from + 2];
+  }
   return { height, width, pixels };
 }
 

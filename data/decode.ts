@@ -15,7 +15,7 @@ import { type Samples, tiffOrientation, tiffSamples } from './tiff-samples.ts';
  * black and white, so that an image costs what its bytes can fill and not what its header says.
  */
 const pixelsPerByte = 1 << 14;
-const cheapPixels = 1 << 24;
+const cheapPixels = 1 << 23;
 
 /** What else is done with an image when it is decoded. */
 export interface DecodeOptions {

@@ -81,8 +81,12 @@ function colors(indices: Uint8Array, palette: Uint8Array): Uint8Array {
   if (isGrey) for (let i = 0; i < table.length; i++) table[i] = Math.floor(i / 3);
   else table.set(palette);
   const rgb = new Uint8Array(3 * indices.length);
-  for (let i = 0; i < indices.length; i++)
-    for (let c = 0; c < 3; c++) rgb[3 * i + c] = table[3 * indices[i] + c];
+  for (let i = 0, to = 0; i < indices.length; i++, to += 3) {
+    const from = 3 * indices[i];
+    rgb[to] = table[from];
+    rgb[to + 1] = table[from + 1];
+    rgb[to + 2] = table[from + 2];
+  }
   return rgb;
 }
 

@@ -53,8 +53,13 @@ export class Architecture {
   /** The graph without its weights. */
   network(classes: number): Network {
     const network = new Network(this.name);
-    this.#description.forward(network, network.image(3, 32), classes);
+    this.write(network, network.image(3, 32, 32), classes);
     return network;
+  }
+
+  /** Writes the layers from the image to the logits. */
+  write(network: Network, image: Value, classes: number): void {
+    this.#description.forward(network, image, classes);
   }
 }
 

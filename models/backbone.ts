@@ -4,7 +4,9 @@ import type { ModelProto } from '../src/graph/onnx.ts';
 import type { Normalisation } from '../src/graph/preprocessing.ts';
 import { tensorFromProto } from '../src/graph/tensor.ts';
 import type { Architecture } from './architecture.ts';
-import { backboneMetadata, encodeBackboneMetadata } from './metadata.ts';
+import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from './metadata.ts';
+import type { Network } from './network.ts';
+import { recordedStateDict } from './record.ts';
 import { architectureNamed } from './registry.ts';
 import { type CheckOptions, checkWeights, isCounter } from './weights.ts';
 
@@ -28,24 +30,37 @@ export function buildBackbone(
 ): ModelProto {
   const { mean, std } = options.normalisation ?? architecture.defaultNormalisation;
   const classCount = checkWeights(architecture, weights, options);
-  const { graph, parameters } = architecture.network(classCount);
-  const counters: [string, string][] = [];
-  for (const key of parameters.keys()) {
-    const tensor = weights.get(key);
-    if (!tensor) continue; // only a counter can be absent
-    if (isCounter(key)) counters.push([key, decimal(tensor)]);
-    else graph.initializer(key, asFloat32(tensor));
-  }
-  const metadata = encodeBackboneMetadata({
+  return assemble(architecture.network(classCount), weights, {
     architecture: architecture.name,
     classCount,
     taps: architecture.taps,
     detectorTaps: architecture.detectorTaps,
     mean,
     std,
-    numBatchesTracked: Object.fromEntries(counters),
   });
-  return graph.build({ metadata });
+}
+
+/**
+ * A network with its weights as an ONNX model: initializers have the keys of `network.parameters`, and counters go into
+ * the metadata. Weights of other element types are converted to float32.
+ *
+ * @param unused keys of weights that no node takes, and that are kept for the way back
+ */
+export function assemble(
+  { graph, parameters }: Network,
+  weights: StateDict,
+  metadata: Partial<BackboneMetadata>,
+  unused: readonly string[] = [],
+): ModelProto {
+  const counters: [string, string][] = [];
+  for (const key of [...parameters.keys(), ...unused]) {
+    const tensor = weights.get(key);
+    if (!tensor) continue; // only a counter can be absent
+    if (isCounter(key)) counters.push([key, decimal(tensor)]);
+    else graph.initializer(key, asFloat32(tensor));
+  }
+  const numBatchesTracked = Object.fromEntries(counters);
+  return graph.build({ metadata: encodeBackboneMetadata({ ...metadata, numBatchesTracked }) });
 }
 
 /**
@@ -57,20 +72,29 @@ export function buildBackbone(
  * @throws GraphError where the model names no architecture, or lacks a weight of it
  */
 export function stateDictOf(model: ModelProto, where = 'model'): StateDict {
-  const { architecture, classCount, numBatchesTracked = {} } = backboneMetadata(model, where);
+  const { architecture, classCount, numBatchesTracked = {}, stateDict } = backboneMetadata(model, where);
+  const initializers = new Map(model.graph.initializer.map((proto) => [proto.name, proto]));
+  const known = new Map<string, Tensor>();
+  const read = (key: string): Tensor | undefined => {
+    if (Object.hasOwn(numBatchesTracked, key)) return int64(numBatchesTracked[key]);
+    const proto = initializers.get(key);
+    if (!proto && isCounter(key)) return undefined;
+    if (!proto) throw new GraphError(where, `has no initializer ${key}`);
+    // Tied tensors stay one.
+    if (!known.has(key)) known.set(key, tensorFromProto(proto, where));
+    return known.get(key);
+  };
+  if (stateDict) return recordedStateDict(stateDict, read);
   if (!architecture || !classCount)
     throw new GraphError(
       where,
       'does not say its architecture',
-      'only backbones of la-ood have a state dict',
+      'only backbones that were imported from a checkpoint or trained by la-ood have a state dict',
     );
-  const initializers = new Map(model.graph.initializer.map((proto) => [proto.name, proto]));
   const weights: StateDict = new Map();
   for (const key of architectureNamed(architecture).parameters(classCount).keys()) {
-    const proto = initializers.get(key);
-    if (proto) weights.set(key, tensorFromProto(proto, where));
-    else if (!isCounter(key)) throw new GraphError(where, `has no initializer ${key}`);
-    else if (Object.hasOwn(numBatchesTracked, key)) weights.set(key, int64(numBatchesTracked[key]));
+    const tensor = read(key);
+    if (tensor) weights.set(key, tensor);
   }
   return weights;
 }

@@ -1,6 +1,7 @@
 import { Architecture, type Family, imagenetNormalisation } from './architecture.ts';
 import { kaimingNormal, pytorchDefault } from './initial.ts';
-import { basicBlock, countBlocks, residualNetwork, type Shortcut } from './resnet.ts';
+import { originalNames, residualSize } from './resnet.ts';
+import { buildResidual, readResidual } from './structures/residual.ts';
 
 const depths = [20, 32, 44, 56, 110];
 
@@ -24,19 +25,19 @@ export const cifarResnet: Family = {
         bias: pytorchDefault,
       },
       forward(network, image, classes) {
-        const stages = [16, 32, 64].map((channels) => ({ count: (depth - 2) / 6, channels }));
-        residualNetwork(network, image, stages, (...args) => basicBlock(...args, subsampling), classes);
+        const blocks = new Array(3).fill((depth - 2) / 6);
+        const size = residualSize(
+          { widths: [16, 32, 64], blocks, bottleneck: false, shortcuts: false },
+          classes,
+        );
+        buildResidual(network, image, size, originalNames, { stemStride: 1, plainShortcut: 'zeros' });
       },
     });
   },
 
   recognise(shapes) {
-    const [blocks, ...others] = countBlocks(shapes);
-    const depth = 6 * blocks + 2;
-    return others.length === 2 && depths.includes(depth) ? `resnet${depth}` : undefined;
+    const stages = readResidual(shapes, originalNames)?.stages ?? [];
+    const depth = 6 * (stages[0]?.length ?? 0) + 2;
+    return stages.length === 3 && depths.includes(depth) ? `resnet${depth}` : undefined;
   },
 };
-
-/** Option A of the paper: no parameters; every second pixel, and zeros for the new channels. */
-const subsampling: Shortcut = (network, path, x, channels) =>
-  network.padChannels(path, network.subsample(`${path}.subsample`, x), (channels - x.channels) / 2);

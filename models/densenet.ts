@@ -1,6 +1,12 @@
 import { Architecture, type Family, imagenetNormalisation } from './architecture.ts';
 import { kaimingNormal, pytorchDefault, zero } from './initial.ts';
-import type { Network, Value } from './network.ts';
+import {
+  buildDenseNet,
+  type DenseNetNames,
+  type DenseNetRules,
+  type DenseNetSize,
+} from './structures/densenet.ts';
+import type { ConvolutionSize } from './structures/layers.ts';
 
 /** Three blocks of (depth − 4) / 3 convolutions each, or of half as many bottlenecks. */
 interface Size {
@@ -30,7 +36,8 @@ export const densenet: Family = {
       defaultNormalisation: imagenetNormalisation,
       detectorOnLogits: true,
       initialisation: { convolution: kaimingNormal('out'), linear: pytorchDefault, bias: zero },
-      forward: (network, image, classes) => forward(network, image, size, classes),
+      forward: (network, image, classes) =>
+        buildDenseNet(network, image, sizeOf(size, classes), originalNames, originalRules),
     });
   },
 
@@ -46,32 +53,52 @@ export const densenet: Family = {
   },
 };
 
-function forward(network: Network, image: Value, size: Size, classes: number): void {
-  let x = network.convolution('conv1', image, 2 * size.growth);
-  for (const i of [1, 2, 3]) {
-    for (let j = 0; j < layersPerBlock(size); j++) x = denseLayer(network, `block${i}.layer.${j}`, x, size);
-    if (i < 3) x = transition(network, `trans${i}`, x, size.reduction);
-  }
-  x = network.relu(network.batchNorm('bn1', x));
-  network.logits('fc', network.globalAveragePool(x), classes);
-}
+/** Of the original's DenseNets, and of andreasveit/densenet-pytorch, which they are taken from. */
+export const originalNames: DenseNetNames = {
+  stem: 'conv1',
+  layer: (block, layer) => `block${block + 1}.layer.${layer}`,
+  norm: (n) => `bn${n}`,
+  convolution: (n) => `conv${n}`,
+  transition: (block) => ({
+    norm: `trans${block + 1}.bn1`,
+    convolution: `trans${block + 1}.conv1`,
+    pool: `trans${block + 1}`,
+  }),
+  lastNorm: 'bn1',
+  head: 'fc',
+};
 
-/** Adds `growth` channels behind those of `x`. */
-function denseLayer(network: Network, path: string, x: Value, { bottleneck, growth }: Size): Value {
-  let y = network.relu(network.batchNorm(`${path}.bn1`, x));
-  if (bottleneck) {
-    y = network.convolution(`${path}.conv1`, y, 4 * growth, { kernel: 1 });
-    y = network.relu(network.batchNorm(`${path}.bn2`, y));
-  }
-  y = network.convolution(`${path}.${bottleneck ? 'conv2' : 'conv1'}`, y, growth);
-  return network.concat(path, x, y);
-}
+export const originalRules: DenseNetRules = {
+  stemStride: 1,
+  stemPool: false,
+  newChannels: 'behind',
+  transitionActivation: true,
+};
 
-/** Fewer channels, and half the height and width. */
-function transition(network: Network, path: string, x: Value, reduction: number): Value {
-  const y = network.relu(network.batchNorm(`${path}.bn1`, x));
-  const channels = Math.floor(x.channels * reduction);
-  return network.averagePool(path, network.convolution(`${path}.conv1`, y, channels, { kernel: 1 }), 2);
+function sizeOf(size: Size, classes: number): DenseNetSize {
+  const { bottleneck, growth, reduction } = size;
+  const convolution = (channels: number, kernel: number, inputs: number) => ({
+    ...{ channels, inputs, kernel, bias: false },
+  });
+  let channels = 2 * growth;
+  const transitions: ConvolutionSize[] = [];
+  const blocks = [1, 2, 3].map((block) => {
+    const layers = Array.from({ length: layersPerBlock(size) }, () => {
+      const from = channels;
+      channels += growth;
+      return bottleneck
+        ? [convolution(4 * growth, 1, from), convolution(growth, 3, 4 * growth)]
+        : [convolution(growth, 3, from)];
+    });
+    if (block < 3) {
+      const kept = Math.floor(channels * reduction);
+      transitions.push(convolution(kept, 1, channels));
+      channels = kept;
+    }
+    return layers;
+  });
+  const stem = convolution(2 * growth, 3, 3);
+  return { stem, stemNorm: false, blocks, transitions, classes };
 }
 
 function layersPerBlock({ depth, bottleneck }: Size): number {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { GraphError } from '../src/common/errors.ts';
 import type { ModelProto } from '../src/graph/onnx.ts';
+import { recordSchema, type StateDictRecord } from './record.ts';
 
 const filters = ['box', 'bilinear', 'hamming', 'bicubic', 'lanczos', 'nearest'] as const;
 
@@ -18,7 +19,7 @@ const framingSchema = z.strictObject({
 
 /** What a backbone's ONNX file says about itself, in `metadata_props`. A foreign classifier has none or part of it. */
 export interface BackboneMetadata {
-  /** A name that `architectureNamed` knows. */
+  /** A name that `architectureNamed` knows, or `family/name` of a published family. */
   readonly architecture: string;
   readonly classCount: number;
   /** Names of the exposed values in execution order; `logits` is the last. */
@@ -45,6 +46,10 @@ export interface BackboneMetadata {
   readonly classNames: readonly string[];
   /** BatchNorm's counters by state-dict key: int64 as decimal strings, since JSON numbers end at 2^53. */
   readonly numBatchesTracked: Readonly<Record<string, string>>;
+  /** How its weights lay in the checkpoint that it was imported from. */
+  readonly stateDict: StateDictRecord;
+  /** What keys and shapes of that checkpoint do not show, and was taken from its family. */
+  readonly assumptions: readonly string[];
 }
 
 type Field = keyof BackboneMetadata;
@@ -69,6 +74,8 @@ const properties: { readonly [F in Field]: { key: string; schema: z.ZodType<Back
     key: 'la_ood.num_batches_tracked',
     schema: z.record(z.string(), z.string().regex(/^-?\d{1,19}$/)),
   },
+  stateDict: { key: 'la_ood.state_dict', schema: recordSchema },
+  assumptions: { key: 'la_ood.assumptions', schema: z.array(z.string()) },
 };
 
 const fields = Object.keys(properties) as Field[];

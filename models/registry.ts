@@ -1,21 +1,16 @@
 import { CheckpointError, UsageError } from '../src/common/errors.ts';
 import { nearestName } from '../src/common/suggest.ts';
 import type { StateDict } from '../src/common/tensor.ts';
-import type { Architecture, Family } from './architecture.ts';
-import { cifarResnet } from './cifar-resnet.ts';
-import { densenet } from './densenet.ts';
-import { resnet } from './resnet.ts';
-import { vgg } from './vgg.ts';
+import type { Architecture } from './architecture.ts';
+import { originals } from './families/original.ts';
 import { classCount, countMisfits, describeMisfits, shapesOf } from './weights.ts';
 
-const families: readonly Family[] = [vgg, resnet, cifarResnet, densenet];
-
 /** The names worth listing; DenseNets of other sizes have names too (see `densenet.ts`). */
-export const architectureNames: readonly string[] = families.flatMap(({ names }) => names);
+export const architectureNames: readonly string[] = originals.flatMap(({ names }) => names);
 
 /** @throws UsageError where no architecture has this name */
 export function architectureNamed(name: string): Architecture {
-  for (const family of families) {
+  for (const family of originals) {
     const architecture = family.named(name);
     if (architecture) return architecture;
   }
@@ -37,7 +32,7 @@ export function recogniseArchitecture(
   where = 'weights',
 ): { architecture: Architecture; classes: number } {
   const shapes = shapesOf(weights);
-  const pointedTo = families.flatMap((family) => family.recognise(shapes) ?? []);
+  const pointedTo = originals.flatMap((family) => family.recognise(shapes) ?? []);
   const expectedOf = (architecture: Architecture) =>
     architecture.parameters(classCount(architecture, weights) ?? 1);
 

@@ -1,6 +1,6 @@
 import { Architecture, type Family, imagenetNormalisation } from './architecture.ts';
 import { pytorchDefault } from './initial.ts';
-import type { Network, Value } from './network.ts';
+import { buildResidual, type ResidualNames, type ResidualSize, readResidual } from './structures/residual.ts';
 
 /** Blocks in each of the four layers, and whether they are bottlenecks. */
 const sizes: Record<string, { blocks: readonly number[]; bottleneck: boolean }> = {
@@ -22,103 +22,64 @@ export const resnet: Family = {
       detectorOnLogits: true,
       initialisation: { convolution: pytorchDefault, linear: pytorchDefault, bias: pytorchDefault },
       forward(network, image, classes) {
-        const stages = blocks.map((count, i) => ({ count, channels: 64 * 2 ** i }));
-        const block = bottleneck ? bottleneckBlock : basicBlock;
-        residualNetwork(network, image, stages, (...args) => block(...args, projection), classes);
+        const size = residualSize(
+          { widths: [64, 128, 256, 512], blocks, bottleneck, shortcuts: true },
+          classes,
+        );
+        buildResidual(network, image, size, originalNames, { stemStride: 1 });
       },
     });
   },
 
   recognise(shapes) {
-    const blocks = countBlocks(shapes);
-    const bottleneck = shapes.has('layer1.0.conv3.weight');
+    const stages = readResidual(shapes, originalNames)?.stages ?? [];
+    const bottleneck = stages[0]?.[0].convolutions.length === 3;
+    const counts = stages.map(({ length }) => length);
     return Object.keys(sizes).find(
-      (name) => sizes[name].bottleneck === bottleneck && `${sizes[name].blocks}` === `${blocks}`,
+      (name) => sizes[name].bottleneck === bottleneck && `${sizes[name].blocks}` === `${counts}`,
     );
   },
 };
 
-/** Brings a block's input to its output's form, where the block changes it. */
-export type Shortcut = (network: Network, path: string, x: Value, channels: number, stride: number) => Value;
+/** Of the original's residual networks, and of kuangliu/pytorch-cifar, which they are taken from. */
+export const originalNames: ResidualNames = {
+  stem: [{ convolution: 'conv1', norm: 'bn1' }],
+  stage: (stage) => `layer${stage + 1}`,
+  convolution: (layer) => `conv${layer}`,
+  norm: (layer) => `bn${layer}`,
+  shortcut: { convolution: 'shortcut.0', norm: 'shortcut.1' },
+  head: 'linear',
+};
 
-type Block = (network: Network, path: string, x: Value, channels: number, stride: number) => Value;
-
-/** Stem, layers of blocks (all but the first begin with stride 2), pooling and `linear`. */
-export function residualNetwork(
-  network: Network,
-  image: Value,
-  stages: readonly { count: number; channels: number }[],
-  block: Block,
+/** The layers of a residual network: of blocks of two 3 × 3 convolutions, or of bottlenecks four times as wide. */
+export function residualSize(
+  given: {
+    readonly widths: readonly number[];
+    readonly blocks: readonly number[];
+    readonly bottleneck: boolean;
+    /** Whether a 1 × 1 convolution is in the shortcut where its shape changes (option B of the paper). */
+    readonly shortcuts: boolean;
+  },
   classes: number,
-): void {
-  let x = network.convolution('conv1', image, stages[0].channels);
-  x = network.relu(network.batchNorm('bn1', x));
-  for (const [i, { count, channels }] of stages.entries())
-    for (let j = 0; j < count; j++)
-      x = block(network, `layer${i + 1}.${j}`, x, channels, i > 0 && j === 0 ? 2 : 1);
-  network.logits('linear', network.globalAveragePool(x), classes);
-}
-
-/** Two 3 × 3 convolutions. */
-export function basicBlock(
-  network: Network,
-  path: string,
-  x: Value,
-  channels: number,
-  stride: number,
-  shortcut: Shortcut,
-): Value {
-  let y = network.convolution(`${path}.conv1`, x, channels, { stride });
-  y = network.relu(network.batchNorm(`${path}.bn1`, y));
-  y = network.convolution(`${path}.conv2`, y, channels);
-  y = network.batchNorm(`${path}.bn2`, y);
-  return joinShortcut(network, path, x, y, stride, shortcut);
-}
-
-/** 1 × 1 to `channels`, 3 × 3, 1 × 1 to four times as many. */
-function bottleneckBlock(
-  network: Network,
-  path: string,
-  x: Value,
-  channels: number,
-  stride: number,
-  shortcut: Shortcut,
-): Value {
-  let y = network.convolution(`${path}.conv1`, x, channels, { kernel: 1 });
-  y = network.relu(network.batchNorm(`${path}.bn1`, y));
-  y = network.convolution(`${path}.conv2`, y, channels, { stride });
-  y = network.relu(network.batchNorm(`${path}.bn2`, y));
-  y = network.convolution(`${path}.conv3`, y, 4 * channels, { kernel: 1 });
-  y = network.batchNorm(`${path}.bn3`, y);
-  return joinShortcut(network, path, x, y, stride, shortcut);
-}
-
-function joinShortcut(
-  network: Network,
-  path: string,
-  x: Value,
-  y: Value,
-  stride: number,
-  shortcut: Shortcut,
-): Value {
-  const changes = stride !== 1 || x.channels !== y.channels;
-  const short = changes ? shortcut(network, `${path}.shortcut`, x, y.channels, stride) : x;
-  return network.relu(network.add(`${path}.add`, y, short), path);
-}
-
-/** Option B of the paper: a 1 × 1 convolution with batch normalisation. It is no tap. */
-const projection: Shortcut = (network, path, x, channels, stride) =>
-  network.batchNorm(
-    `${path}.1`,
-    network.convolution(`${path}.0`, x, channels, { kernel: 1, stride, tap: false }),
+): ResidualSize {
+  const { widths, blocks, bottleneck, shortcuts } = given;
+  let inputs = widths[0];
+  const convolution = (channels: number, kernel: number, from: number) => ({
+    ...{ channels, inputs: from, kernel, bias: false },
+  });
+  const stages = widths.map((width, s) =>
+    Array.from({ length: blocks[s] }, (_, b) => {
+      const channels = bottleneck ? 4 * width : width;
+      const from = inputs;
+      inputs = channels;
+      const changes = from !== channels || (s > 0 && b === 0);
+      return {
+        convolutions: bottleneck
+          ? [convolution(width, 1, from), convolution(width, 3, width), convolution(channels, 1, width)]
+          : [convolution(width, 3, from), convolution(width, 3, width)],
+        ...(shortcuts && changes && { shortcut: convolution(channels, 1, from) }),
+      };
+    }),
   );
-
-/** How many blocks `layer1`, `layer2`, … of a state dict hold. */
-export function countBlocks(shapes: ReadonlyMap<string, unknown>): number[] {
-  const counts: number[] = [];
-  for (let i = 1, j = 0; ; i++, j = 0) {
-    while (shapes.has(`layer${i}.${j}.conv1.weight`)) j++;
-    if (j === 0) return counts;
-    counts.push(j);
-  }
+  return { stem: [convolution(widths[0], 3, 3)], stages, lastNorm: false, classes, headBias: true };
 }

@@ -1,6 +1,6 @@
 import { Architecture, type Family, imagenetNormalisation } from './architecture.ts';
 import { kaimingNormal, normal, zero } from './initial.ts';
-import type { Network, Value } from './network.ts';
+import { buildVgg, readVgg, type VggSize } from './structures/vgg.ts';
 
 /** Channels of the convolutions between two poolings. */
 const stages: Record<string, readonly (readonly number[])[]> = {
@@ -28,6 +28,10 @@ const stages: Record<string, readonly (readonly number[])[]> = {
   ],
 };
 
+const WIDTH = 512;
+const names = { features: 'features', head: ['classifier.0', 'classifier.3', 'classifier.6'] };
+const rules = { pool: 'none', dropout: 0.5 } as const;
+
 /** VGG with batch normalisation and a 512-wide classifier, for 32 × 32 images (Simonyan and Zisserman 2015). */
 export const vgg: Family = {
   names: Object.keys(stages),
@@ -39,44 +43,27 @@ export const vgg: Family = {
       defaultNormalisation: imagenetNormalisation,
       detectorOnLogits: false,
       initialisation: { convolution: kaimingNormal('out'), linear: normal(0.01), bias: zero },
-      forward(network, image, classes) {
-        const features = convolutions(network, image, stages[name]);
-        classifier(network, network.flatten(features), classes);
-      },
+      forward: (network, image, classes) =>
+        buildVgg(network, image, sizeOf(stages[name], classes), names, rules),
     });
   },
 
   recognise(shapes) {
-    const isConvolution = (key: string) =>
-      /^features\.\d+\.weight$/.test(key) && shapes.get(key)!.length === 4;
-    const depth = [...shapes.keys()].filter(isConvolution).length;
-    return Object.keys(stages).find((name) => stages[name].flat().length === depth);
+    const read = readVgg(shapes, names);
+    return Object.keys(stages).find((name) => read && `${stages[name].flat()}` === `${widths(read)}`);
   },
 };
 
-/** `features`, an `nn.Sequential`: the index of a module counts every one before it. The 1 × 1 average-pool that the
- * original ends with changes nothing and is left out. */
-function convolutions(network: Network, image: Value, stages: readonly (readonly number[])[]): Value {
-  let x = image;
+function sizeOf(stages: readonly (readonly number[])[], classes: number): VggSize {
+  const widths = [3, ...stages.flat()];
   let index = 0;
-  const next = () => `features.${index++}`;
-  for (const stage of stages) {
-    for (const channels of stage) {
-      x = network.convolution(next(), x, channels, { bias: true });
-      x = network.batchNorm(next(), x);
-      x = network.relu(x, next());
-    }
-    x = network.maxPool(next(), x, 2);
-  }
-  return x;
+  return {
+    norm: true,
+    stages: stages.map((stage) =>
+      stage.map((channels) => ({ channels, inputs: widths[index++], kernel: 3, bias: true })),
+    ),
+    head: [WIDTH, WIDTH, classes].map((features) => ({ features, inputs: WIDTH, bias: true })),
+  };
 }
 
-function classifier(network: Network, features: Value, classes: number): void {
-  let x = features;
-  for (const index of [0, 3]) {
-    x = network.linear(`classifier.${index}`, x, 512);
-    x = network.relu(x, `classifier.${index + 1}`);
-    x = network.dropout(`classifier.${index + 2}`, x, 0.5);
-  }
-  network.logits('classifier.6', x, classes);
-}
+const widths = ({ stages }: VggSize) => stages.flat().map(({ channels }) => channels);

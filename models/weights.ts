@@ -4,7 +4,7 @@ import type { StateDict } from '../src/common/tensor.ts';
 import type { Architecture } from './architecture.ts';
 
 type Shape = readonly number[];
-type Shapes = ReadonlyMap<string, Shape>;
+export type Shapes = ReadonlyMap<string, Shape>;
 
 /** BatchNorm's counter of training steps: inference has no use for it, and checkpoints before PyTorch 0.4.1 lack it. */
 export const isCounter = (key: string) => key.endsWith('.num_batches_tracked');
@@ -88,6 +88,6 @@ function list(keys: string[], describe: (key: string) => string): string {
 }
 
 /** `64×3×3×3`, or `scalar`. */
-function format(shape: Shape): string {
+export function format(shape: Shape): string {
   return shape.join('×') || 'scalar';
 }

@@ -115,7 +115,11 @@ export {
   type OpenOodReport,
 } from './pipeline/benchmark/openood.ts';
 export { adoptClassifier } from './pipeline/classifier/adopt-classifier.ts';
-export { exportCheckpoint } from './pipeline/classifier/export-checkpoint.ts';
+export {
+  type ExportOptions,
+  exportCheckpoint,
+  exportFormats,
+} from './pipeline/classifier/export-checkpoint.ts';
 export {
   type Imported,
   type ImportOptions,
@@ -150,6 +154,7 @@ export {
   guardRun,
 } from './pipeline/guard/guard.ts';
 export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/guard/monitor.ts';
+export { type Question, type QuestionReport, questions } from './pipeline/guard/question-guard.ts';
 export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/guard/score.ts';
 export { type Aggregation, aggregations } from './pipeline/guard/scorer.ts';
 export { writeScores } from './pipeline/guard/write-scores.ts';
@@ -192,10 +197,7 @@ export { programVersion, versions } from './pipeline/versions.ts';
 export { type Device, type DeviceName, deviceNames } from './runtime/device.ts';
 export { GraphSession, type SessionOptions, type Tensors } from './runtime/graph-session.ts';
 // Training.
-export {
-  type TrainingBackendExamination,
-  type TrainingBackendName,
-  trainingBackendNames,
-} from './training/backend.ts';
+export { type TrainingEngineName, trainingEngineNames } from './training/engine.ts';
+export type { TrainingEngineExamination } from './training/engines.ts';
 export { fineTuning, type Recipe, recipeOf, type Schedule, schedules } from './training/recipe.ts';
 export type { EpochReport } from './training/train.ts';

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Context } from 'mocha';
 
@@ -24,7 +23,7 @@ export function unpackedReference(test: Context, ...path: string[]): string {
   const archive = reference(test, ...path);
   const known = unpacked.get(archive);
   if (known) return known;
-  scratch ??= mkdtempSync(join(tmpdir(), 'la-ood-reference-'));
+  scratch ??= mkdtempSync(join(process.env.LA_OOD_TEST_FOLDER!, 'reference-'));
   const folder = join(scratch, String(unpacked.size));
   mkdirSync(folder);
   execFileSync('tar', ['-xf', archive, '-C', folder]);

@@ -1,13 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
-import fc from 'fast-check';
+import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { packageRoot } from '../src/common/package-root.ts';
-
-// Property tests draw the same cases in every run, so that a failure is a change's; LA_OOD_SEED draws others.
-fc.configureGlobal({ seed: Number(process.env.LA_OOD_SEED ?? 1) });
 
 // The command line is tested as it is shipped.
 if (isStale()) execFileSync('npm', ['run', '--silent', 'build'], { cwd: packageRoot, stdio: 'inherit' });
+
+// A folder of this run's own, for what several test files share; the processes that run files side by side inherit the name.
+process.env.LA_OOD_TEST_FOLDER ??= mkdtempSync(join(tmpdir(), 'la-ood-tests-'));
+
+/** Once, after all tests. */
+export function mochaGlobalTeardown(): void {
+  rmSync(process.env.LA_OOD_TEST_FOLDER!, { recursive: true, force: true });
+}
 
 /** Whether something that a build reads is younger than the last file that a build writes. */
 function isStale(): boolean {

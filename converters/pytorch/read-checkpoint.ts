@@ -1,11 +1,12 @@
 import { CheckpointError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import type { StateDict } from '../../src/common/tensor.ts';
+import { readSafetensors } from '../safetensors/read-safetensors.ts';
 import type { CheckpointContents } from './contents.ts';
 import { CheckpointFile } from './file.ts';
 import { readLegacyFormat } from './legacy-format.ts';
 import { recogniseFormat } from './recognise.ts';
-import { type FoundStateDict, findStateDict, type TensorTable } from './state-dict.ts';
+import { type FoundStateDict, findStateDict, partOf, stripPrefixes, type TensorTable } from './state-dict.ts';
 import { TensorReader } from './tensors.ts';
 import { UnreadableTensor } from './torch-pickle.ts';
 import { checkUsable } from './usable.ts';
@@ -14,8 +15,8 @@ import { readZipFormat } from './zip-format.ts';
 /** The weights of a PyTorch checkpoint, and how they were found in it. */
 export interface Checkpoint extends Omit<FoundStateDict, 'tensors'> {
   readonly stateDict: StateDict;
-  /** `zip`: since PyTorch 1.6; `legacy`: before. */
-  readonly format: 'zip' | 'legacy';
+  /** `zip`: `torch.save` since PyTorch 1.6; `legacy`: before. */
+  readonly format: 'zip' | 'legacy' | 'safetensors';
 }
 
 export interface ReadCheckpointOptions {
@@ -26,7 +27,8 @@ export interface ReadCheckpointOptions {
 }
 
 /**
- * Reads the state dict of a checkpoint made by `torch.save`, whatever the file is called, and executes nothing in it.
+ * Reads the state dict of a checkpoint made by `torch.save` or `safetensors`, whatever the file is called, or of a network
+ * that was pickled itself, and executes nothing in it.
  * The tensors are bit-identical to PyTorch's, contiguous, in the file's order; tied ones share their data.
  *
  * @throws CheckpointError on whatever is damaged, hostile, unsupported or not a checkpoint, and by default on weights
@@ -36,6 +38,15 @@ export async function readCheckpoint(path: string, options: ReadCheckpointOption
   const file = await CheckpointFile.open(path);
   try {
     const format = await recogniseFormat(file);
+    if (format === 'safetensors') {
+      const notes: string[] = [];
+      const read = await readSafetensors(file);
+      const fail = (problem: string, remedy?: string) => file.fail(problem, remedy);
+      const part = options.wrapper === undefined ? read : partOf(read, options.wrapper, fail);
+      const { tensors, prefix } = stripPrefixes(part, notes);
+      if (!options.allowUnusable) checkUsable(tensors, path);
+      return { stateDict: tensors, format, prefix, extras: new Map(), sets: [], notes };
+    }
     const contents = await (format === 'zip' ? readZipFormat(file) : readLegacyFormat(file));
     const fail = (problem: string, remedy?: string) => file.fail(problem, remedy);
     const { tensors, ...found } = findStateDict(contents.root, fail, options.wrapper);

@@ -1,3 +1,4 @@
+import { isSafetensors } from '../safetensors/read-safetensors.ts';
 import { type CheckpointFile, fetchAgain } from './file.ts';
 
 interface Impostor {
@@ -31,12 +32,6 @@ const impostors: readonly Impostor[] = [
     is: 'is a tar archive: PyTorch before 0.2 saved such, and so do packers',
     remedy: 'unpack it, or load it with an old torch.load and save it again',
   },
-  {
-    signatures: ['{"'],
-    offset: 8,
-    is: 'looks like a safetensors file, not a PyTorch checkpoint',
-    remedy: 'convert it with torch.save(safetensors.torch.load_file(FILE), PATH)',
-  },
 ];
 
 /**
@@ -44,9 +39,11 @@ const impostors: readonly Impostor[] = [
  *
  * @throws CheckpointError where it is something else, saying what
  */
-export async function recogniseFormat(file: CheckpointFile): Promise<'zip' | 'legacy'> {
+export async function recogniseFormat(file: CheckpointFile): Promise<'zip' | 'legacy' | 'safetensors'> {
   if (file.size === 0) file.fail('is empty', fetchAgain);
-  const head = latin1(await file.read(0, Math.min(file.size, 512)));
+  const bytes = await file.read(0, Math.min(file.size, 512));
+  if (isSafetensors(bytes, file.size)) return 'safetensors';
+  const head = latin1(bytes);
   if (head.startsWith('PK\x03\x04') || head.startsWith('PK\x05\x06')) return 'zip';
   // Every pickle since protocol 2 begins with PROTO.
   if (head.startsWith('\x80')) return 'legacy';

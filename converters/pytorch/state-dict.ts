@@ -1,5 +1,13 @@
-import { type PickleDict, type PickleValue, typeName } from '../../src/common/pickle/values.ts';
+import type { ModuleFacts } from '../../models/families/evidence.ts';
+import {
+  type PickleDict,
+  type PickleObject,
+  PickleRecord,
+  type PickleValue,
+  typeName,
+} from '../../src/common/pickle/values.ts';
 import { printable } from '../../src/common/printable.ts';
+import { isModule, readModule } from './modules.ts';
 import { TensorReference, UnreadableTensor } from './torch-pickle.ts';
 
 /** Keys under which training scripts save the weights, those of the plain model first. */
@@ -15,6 +23,8 @@ const WRAPPERS = [
   'weights',
   'params',
   'backbone',
+  'last',
+  'best',
   'ema',
   'model_ema',
   'ema_state_dict',
@@ -23,7 +33,7 @@ const WRAPPERS = [
 ];
 
 /** Modules in which training code wraps the network (DataParallel, Lightning, torch.compile, …). */
-const PREFIXES = ['module.', 'model.', 'net.', 'network.', 'backbone.', '_orig_mod.'];
+const PREFIXES = ['module.', 'model.', 'net.', 'network.', 'backbone.', 'encoder.', '_orig_mod.'];
 
 const MAX_NESTING = 4;
 
@@ -39,6 +49,10 @@ export interface FoundStateDict {
   readonly prefix?: string;
   /** Numbers and texts beside it: `epoch`, `best_prec1`. */
   readonly extras: ReadonlyMap<string, number | bigint | string | boolean>;
+  /** Every place in the file that holds weights, as `wrapper` would name it. */
+  readonly sets: readonly string[];
+  /** Where the network itself was pickled: its modules by their paths, without the prefix. */
+  readonly modules?: ReadonlyMap<string, ModuleFacts>;
   readonly notes: readonly string[];
 }
 
@@ -56,17 +70,94 @@ export function findStateDict(
   const notes: string[] = [];
   const path: string[] = [];
   const extras = new Map<string, number | bigint | string | boolean>();
-  let dict = root instanceof Map ? root : fail(...describeOther(root));
-  for (let depth = 0; depth < MAX_NESTING; depth++) {
-    const key = chooseWrapper(dict, fail, notes, depth === 0 ? wrapper : undefined);
+  let holder = root;
+  let dict = dictOf(root) ?? fail(...describeOther(root));
+  const sets = setsWithin(dict);
+  // What is wanted may be the beginning of keys and no key of its own.
+  const part = wrapper !== undefined && !dict.has(wrapper) && !sets.includes(wrapper) ? wrapper : undefined;
+  const steps = wrapper === undefined || part ? undefined : stepsTo(wrapper, sets);
+  for (let depth = 0; depth < MAX_NESTING && !isModule(holder); depth++) {
+    const key = steps
+      ? steps[depth]
+      : chooseWrapper(dict, fail, notes, depth === 0 && !part ? wrapper : undefined);
     if (key === undefined) break;
     collectExtras(dict, extras);
     path.push(key);
-    dict = dict.get(key) as PickleDict;
+    holder = dict.get(key)!;
+    dict = dictOf(holder)!;
   }
   if (path.length) notes.push(`weights found under ${printable(path.join('.'))}`);
-  const { tensors, prefix } = stripPrefixes(collectTensors(dict, fail, notes), notes);
-  return { tensors, wrapper: path.length ? path.join('.') : undefined, prefix, extras, notes };
+  const pickled = isModule(holder) ? readModule(holder, fail) : undefined;
+  if (pickled)
+    notes.push(`the network itself was saved, of the class ${printable((holder as PickleObject).type)}`);
+  const all = collectTensors(pickled?.stateDict ?? dict, fail, notes);
+  const { tensors, prefix } = stripPrefixes(part === undefined ? all : partOf(all, part, fail), notes);
+  return {
+    tensors,
+    wrapper: path.length ? path.join('.') : undefined,
+    prefix,
+    extras,
+    sets,
+    modules: pickled && withoutPrefix(pickled.modules, prefix ?? ''),
+    notes,
+  };
+}
+
+/** The tensors whose keys begin with a name: one of several networks in a state dict. */
+export function partOf<T>(
+  tensors: ReadonlyMap<string, T>,
+  name: string,
+  fail: (problem: string, remedy?: string) => never,
+): Map<string, T> {
+  const part = new Map([...tensors].filter(([key]) => key.startsWith(`${name}.`)));
+  if (part.size > 0) return new Map([...part].map(([key, tensor]) => [key.slice(name.length + 1), tensor]));
+  const beginnings = new Set([...tensors.keys()].map((key) => key.split('.')[0]));
+  return fail(`holds no weights under ${printable(name)}`, candidatesRemedy([...beginnings]));
+}
+
+/** The dict that a value is, or that the attributes of a module are. */
+function dictOf(value: PickleValue | undefined): PickleDict | undefined {
+  if (value instanceof Map) return value;
+  // A subclass of dict, such as a training library's own.
+  if (value instanceof PickleRecord && value.entries.size > 0) return value.entries;
+  return isModule(value) ? new Map() : undefined;
+}
+
+/** The places that hold weights, as the keys that lead there. */
+function setsWithin(root: PickleDict): string[] {
+  const sets: string[] = [];
+  const seen = new Set<PickleDict>();
+  const search = (dict: PickleDict, path: readonly string[]) => {
+    if (path.length > MAX_NESTING || seen.has(dict)) return;
+    seen.add(dict);
+    if (path.length > 0 && holdsTensors(dict)) sets.push(path.join('.'));
+    for (const [key, value] of dict) {
+      if (typeof key !== 'string' || /optim|sched|scaler/i.test(key)) continue;
+      const below = dictOf(value);
+      if (isModule(value)) sets.push([...path, key].join('.'));
+      else if (below) search(below, [...path, key]);
+    }
+  };
+  search(root, []);
+  return sets;
+}
+
+/** The keys that lead to a set that is named as `ema.state_dict`; undefined where its name is one key, or none. */
+function stepsTo(wrapper: string, sets: readonly string[]): string[] | undefined {
+  return wrapper.includes('.') && sets.includes(wrapper) ? wrapper.split('.') : undefined;
+}
+
+function withoutPrefix(
+  modules: ReadonlyMap<string, ModuleFacts>,
+  prefix: string,
+): ReadonlyMap<string, ModuleFacts> {
+  const root = prefix.replace(/\.$/, '');
+  return new Map(
+    [...modules].flatMap(([path, facts]) => {
+      if (path === root) return [['', facts] as const];
+      return path.startsWith(prefix) ? [[path.slice(prefix.length), facts] as const] : [];
+    }),
+  );
 }
 
 function describeOther(root: PickleValue): [string, string] {
@@ -118,12 +209,14 @@ function weightsFinder(): (value: PickleValue | undefined) => boolean {
   // Each dict is asked once: hostile ones contain each other in every way.
   const answers = new Map<PickleDict, boolean>();
   const holdsWeights = (value: PickleValue | undefined, depth: number): boolean => {
-    if (!(value instanceof Map) || depth > MAX_NESTING) return false;
-    const known = answers.get(value);
+    if (isModule(value)) return true;
+    const dict = dictOf(value);
+    if (!dict || depth > MAX_NESTING) return false;
+    const known = answers.get(dict);
     if (known !== undefined) return known;
-    answers.set(value, false);
-    const found = holdsTensors(value) || WRAPPERS.some((key) => holdsWeights(value.get(key), depth + 1));
-    answers.set(value, found);
+    answers.set(dict, false);
+    const found = holdsTensors(dict) || WRAPPERS.some((key) => holdsWeights(dict.get(key), depth + 1));
+    answers.set(dict, found);
     return found;
   };
   return (value) => holdsWeights(value, 1);
@@ -167,7 +260,11 @@ function collectTensors(
   return tensors;
 }
 
-function stripPrefixes(tensors: TensorTable, notes: string[]): { tensors: TensorTable; prefix?: string } {
+/** What every key begins with, where that is a common wrapper's name, taken off. */
+export function stripPrefixes<T>(
+  tensors: Map<string, T>,
+  notes: string[],
+): { tensors: Map<string, T>; prefix?: string } {
   let prefix = '';
   let next: string | undefined;
   const keys = [...tensors.keys()];

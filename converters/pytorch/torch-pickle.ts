@@ -6,6 +6,7 @@ import {
   type PickleDialect,
   PickleGlobal,
   PickleObject,
+  PickleRecord,
   PickleTuple,
   type PickleValue,
 } from '../../src/common/pickle/values.ts';
@@ -60,7 +61,7 @@ export class UnreadableTensor extends PickleObject {
  * @param storages receives every storage that a pickle refers to, by its key
  */
 export function torchDialect(storages = new Map<string, StorageReference>()): PickleDialect {
-  return { globals, unknownGlobalRemedy, build, persistentLoad: storageLoader(storages) };
+  return { globals, isInert, unknownGlobalRemedy, build, persistentLoad: storageLoader(storages) };
 }
 
 const unreadable = (kind: string, remedy: string) => () => new UnreadableTensor(`is ${kind}`, remedy);
@@ -81,6 +82,9 @@ const globals: PickleDialect['globals'] = {
   'torch.storage': names(['UntypedStorage']),
   'torch.serialization': { _get_layout: () => new PickleObject('torch.layout') },
   'torch.nn.parameter': { Parameter: ([data]) => data ?? null },
+  'torch.autograd.variable': { Variable: ([data]) => data ?? null },
+  copyreg: { _reconstructor: reconstruct },
+  copy_reg: { _reconstructor: reconstruct },
   'torch._tensor': {
     _rebuild_from_type_v2: ([rebuild, , args], machine) => rebuildWith(rebuild, args, machine),
   },
@@ -106,10 +110,55 @@ function names(list: readonly string[]): Record<string, GlobalHandler> {
   return Object.fromEntries(list.map((name) => [name, null]));
 }
 
-function unknownGlobalRemedy(_module: string, name: string): string {
-  return /^_*[A-Z]/.test(name.split('.').at(-1)!)
-    ? 'this looks like a whole pickled module or another object: where its code is at hand, save the weights alone with torch.save(model.state_dict(), PATH)'
-    : 'weights need no such name: do not trust this file';
+/**
+ * Modules whose functions run commands or code, read or write files, or unpickle: no file of weights names them but to
+ * harm whoever loads it elsewhere. null: all that they have.
+ */
+const harmful: Readonly<Record<string, readonly string[] | null>> = {
+  ...Object.fromEntries(
+    [
+      'os posix nt subprocess pty commands popen2 sys runpy importlib ctypes socket shutil webbrowser code codeop',
+      'pickle _pickle cPickle dill cloudpickle marshal joblib pip timeit pdb bdb cProfile profile asyncio',
+      'multiprocessing urllib urllib2 requests http ftplib smtplib telnetlib tempfile io _io builtin',
+    ].flatMap((line) => line.split(' ').map((name) => [name, null])),
+  ),
+  builtins: [
+    'eval',
+    'exec',
+    'execfile',
+    'compile',
+    'open',
+    '__import__',
+    'input',
+    'breakpoint',
+    'globals',
+    'vars',
+  ],
+  torch: ['load', 'save', 'hub', 'compile'],
+  numpy: ['load', 'save', 'memmap', 'fromfile'],
+};
+
+/** Whether an unknown name is one of the training's own classes and functions, which are kept as inert records. */
+function isInert(module: string, name: string): boolean {
+  const root = module.split('.')[0].replace(/^__builtin__$/, 'builtins');
+  const components = name.split('.');
+  const isHarmful = (key: string, called: string | undefined) =>
+    Object.hasOwn(harmful, key) &&
+    (harmful[key] === null || (called !== undefined && harmful[key].includes(called)));
+  // A dotted name may lead from a module to those that it has imported.
+  return (
+    !isHarmful(root, components[0]) && !components.slice(0, -1).some((part) => isHarmful(part, undefined))
+  );
+}
+
+function unknownGlobalRemedy(): string {
+  return 'weights need no such name: do not trust this file';
+}
+
+/** `copyreg._reconstructor(class, object, None)`, which makes objects in protocols 0 and 1. */
+function reconstruct([type]: readonly PickleValue[], machine: PickleContext): PickleValue {
+  if (!(type instanceof PickleGlobal)) machine.fail('makes an object of something that is no class');
+  return new PickleRecord(String(type), []);
 }
 
 /** Python attributes of an OrderedDict (`_metadata`) or a tensor: nothing that weights depend on. */
@@ -127,11 +176,8 @@ function build(object: PickleValue, state: PickleValue, machine: PickleContext):
 function storageLoader(storages: Map<string, StorageReference>): PickleDialect['persistentLoad'] {
   return (id: PickleValue, machine: PickleContext) => {
     const [kind, type, key, , elements, view] = id instanceof PickleTuple ? id.items : [];
-    if (kind === 'module')
-      machine.fail(
-        'holds a whole pickled module',
-        'save its weights with torch.save(model.state_dict(), PATH)',
-      );
+    // Before PyTorch 1.6 a class of a module came with its source: ('module', class, file, source).
+    if (kind === 'module' && type instanceof PickleGlobal) return type;
     if (kind !== 'storage') machine.fail('refers to something outside the pickle that is not a storage');
     if (view !== undefined && view !== null)
       machine.fail('holds a storage that is a view of another', 'load it with torch.load and save it again');

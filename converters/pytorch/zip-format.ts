@@ -22,6 +22,15 @@ export async function readZipFormat(file: CheckpointFile): Promise<CheckpointCon
 
 function findFolder(file: CheckpointFile, archive: ZipArchive): string {
   const folders = [...archive.names].flatMap((name) => /^([^/]+)\/data\.pkl$/.exec(name)?.[1] ?? []);
+  if (
+    [...archive.names].some((name) =>
+      /(^|\/)(serialized_exported_program\.json|models\/\w+\.json)$/.test(name),
+    )
+  )
+    file.fail(
+      'is a .pt2 archive of torch.export: a program with its weights',
+      'export it with torch.onnx.export(torch.export.load(FILE), …), and go on with la-ood fit model.onnx',
+    );
   if (folders.length === 0)
     file.fail(
       'is a zip archive without data.pkl, so not a PyTorch checkpoint',
@@ -33,7 +42,7 @@ function findFolder(file: CheckpointFile, archive: ZipArchive): string {
   if (archive.size(`${folder}/constants.pkl`) !== undefined)
     file.fail(
       'is a TorchScript archive: code and weights together, and code is not executed',
-      'save its weights with torch.save(torch.jit.load(FILE).state_dict(), PATH)',
+      'export it with torch.onnx.export(torch.jit.load(FILE), …), and go on with la-ood fit model.onnx; or save its weights with torch.save(torch.jit.load(FILE).state_dict(), PATH)',
     );
   return folder;
 }

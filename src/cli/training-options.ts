@@ -1,4 +1,4 @@
-import { type Recipe, schedules, type TrainingBackendName, trainingBackendNames } from '../index.ts';
+import { type Recipe, schedules, type TrainingEngineName, trainingEngineNames } from '../index.ts';
 import type { Option } from './command.ts';
 import { atLeastOne, given, positive, seed } from './options.ts';
 
@@ -6,6 +6,11 @@ import { atLeastOne, given, positive, seed } from './options.ts';
 export const trainingOptions = {
   epochs: { type: 'number', describe: 'how often every image is seen', check: atLeastOne },
   batch: { alias: 'b', type: 'number', describe: 'images a step', check: atLeastOne },
+  parts: {
+    type: 'number',
+    describe: 'parts that a batch is computed in, for less memory; batch normalisation takes each by itself',
+    check: atLeastOne,
+  },
   lr: { type: 'number', describe: 'learning rate', check: positive },
   momentum: { type: 'number', describe: 'momentum', check: belowOne },
   'weight-decay': { alias: 'wd', type: 'number', describe: 'weight decay', check: notNegative },
@@ -14,10 +19,16 @@ export const trainingOptions = {
     describe: 'largest norm of the gradients; longer ones are shrunk',
     check: positive,
   },
+  nesterov: { type: 'boolean', describe: "Nesterov's momentum" },
+  'label-smoothing': {
+    type: 'number',
+    describe: 'share of each label that all classes have in equal parts',
+    check: belowOne,
+  },
   crop: { type: 'number', describe: 'pixels padded before a random crop; 0 for none', check: wholeNumber },
   'no-flip': { type: 'boolean', describe: 'mirror no images' },
   seed: { type: 'number', default: 0, describe: 'seed of all that is drawn', check: seed },
-  engine: { describe: 'what computes; the first that works where not given', choices: trainingBackendNames },
+  engine: { describe: 'what computes; onnx where not given', choices: trainingEngineNames },
 } as const satisfies Record<string, Option>;
 
 export const schedule = {
@@ -28,25 +39,52 @@ export const schedule = {
 interface Values {
   readonly epochs?: number;
   readonly batch?: number;
+  readonly parts?: number;
   readonly lr?: number;
   readonly momentum?: number;
   readonly weightDecay?: number;
   readonly clip?: number;
+  readonly nesterov?: boolean;
+  readonly labelSmoothing?: number;
   readonly crop?: number;
   readonly noFlip?: boolean;
   readonly seed: number;
-  readonly engine?: TrainingBackendName;
+  readonly engine?: TrainingEngineName;
 }
 
 /** What was given of a training. */
 export function givenOfTraining(values: Values): {
   recipe: Partial<Recipe>;
   seed: number;
-  engine?: TrainingBackendName;
+  engine?: TrainingEngineName;
 } {
-  const { epochs, batch, lr: rate, momentum, weightDecay, clip, crop, noFlip, seed, engine } = values;
+  const {
+    epochs,
+    batch,
+    lr: rate,
+    momentum,
+    weightDecay,
+    clip,
+    nesterov,
+    labelSmoothing,
+    crop,
+    noFlip,
+    seed,
+    engine,
+  } = values;
   const flip = noFlip ? false : undefined;
-  const recipe = given({ epochs, batch, rate, momentum, weightDecay, clip, crop, flip });
+  const recipe = given({
+    epochs,
+    batch,
+    rate,
+    momentum,
+    weightDecay,
+    clip,
+    nesterov,
+    labelSmoothing,
+    crop,
+    flip,
+  });
   return { recipe, seed, ...given({ engine }) };
 }
 

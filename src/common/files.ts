@@ -1,8 +1,9 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream, rmdirSync, rmSync } from 'node:fs';
-import { mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { markPattern, newMark, ownerOf } from './process-mark.ts';
 import type { OnProgress } from './progress.ts';
 
 /** Parts of files being written now: an exit by Ctrl-C leaves none behind. */
@@ -31,14 +32,17 @@ export async function makeFolder(folder: string): Promise<() => void> {
 
 /**
  * Gives `write` a path beside `target`, and renames what it wrote there into place: a reader sees the old file or
- * the whole new one, never a part. Where `write` throws, the part is removed and the old file stays.
+ * the whole new one, never a part. Where `write` throws, the part is removed and the old file stays; where the process is
+ * killed, the next that writes this file removes it.
  */
 export async function writeAtomically(
   target: string,
   write: string | Uint8Array | ((path: string) => Promise<void> | void),
 ): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
-  const part = join(dirname(target), `.${basename(target)}.${randomBytes(4).toString('hex')}.part`);
+  const folder = dirname(target);
+  await removeLeftParts(folder, `.${basename(target)}.`);
+  const part = join(folder, `.${basename(target)}.${newMark()}.part`);
   parts.add(part);
   try {
     if (typeof write === 'function') await write(part);
@@ -55,14 +59,15 @@ export async function writeAtomically(
 /**
  * As `writeAtomically`, for files that belong together: gives `write` an empty folder within `folder`, and then renames
  * the files that it names into place, in that order. Where `write` throws, nothing is left, not even `folder`, if it was
- * made for them.
+ * made for them; where the process is killed, the next that writes files together there removes what it left.
  */
 export async function writeTogether(
   folder: string,
   write: (part: string) => Promise<readonly string[]>,
 ): Promise<void> {
-  const part = join(folder, `.${randomBytes(4).toString('hex')}.part`);
   const removeEmpty = await makeFolder(folder);
+  await removeLeftParts(folder, '.');
+  const part = join(folder, `.${newMark()}.part`);
   parts.add(part);
   try {
     await mkdir(part);
@@ -71,6 +76,17 @@ export async function writeTogether(
     await rm(part, { recursive: true, force: true });
     parts.delete(part);
     removeEmpty();
+  }
+}
+
+/** Parts that processes have left that run no more; `before` comes before the mark in their names. */
+async function removeLeftParts(folder: string, before: string): Promise<void> {
+  const after = '.part';
+  for (const found of await readdir(folder)) {
+    if (!found.startsWith(before) || !found.endsWith(after)) continue;
+    const mark = found.slice(before.length, -after.length);
+    if (markPattern.test(mark) && !ownerOf(mark))
+      await rm(join(folder, found), { recursive: true, force: true });
   }
 }
 

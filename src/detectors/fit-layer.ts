@@ -68,7 +68,8 @@ export interface FitReport {
   readonly trials: readonly GammaTrial[];
   /** The chosen trial's error. */
   readonly error: number;
-  readonly seconds: { readonly shifting: number; readonly grid: number; readonly refit: number };
+  /** What its parts took. The manifest of a run has it, and its `detectors.onnx` does not, which is the same every time. */
+  readonly seconds?: { readonly shifting: number; readonly grid: number; readonly refit: number };
 }
 
 /**

@@ -1,13 +1,13 @@
 import { UsageError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { type BootstrapOptions, bootstrapIntervals, type MetricIntervals } from './bootstrap.ts';
+import { flaggedShare, GUARD, type GuardScores, guardMethod, guardScoresOf } from './guard-scores.ts';
 import { type MethodScores, type MethodTable, measureMethods } from './method-table.ts';
 import { computeMetrics, type MetricOptions, type Metrics } from './metrics.ts';
 import type { Scores } from './operating-points.ts';
 import {
   checkSet,
   firstOf,
-  type GuardScores,
   joined,
   type Layer,
   maximumOverLayers,
@@ -88,9 +88,8 @@ export interface Evaluation {
   readonly methods: MethodTable;
 }
 
-/** What the paper's score, the maximum over the layers, is called in tables; and the run's guard. */
+/** What the paper's score, the maximum over the layers, is called in tables. */
 const LA_OOD = 'LA-OOD';
-export const GUARD = 'guard';
 
 /** The name under which all OOD sets are joined. */
 export const COMBINED = 'combined';
@@ -130,7 +129,15 @@ export function evaluate(
     ...(kind && { kind }),
   }));
   const measuredMethods = [
-    ...(guard ? [guardMethod(guard, oodSets, ind.isWrong)] : []),
+    ...(guard
+      ? [
+          guardMethod(
+            guard,
+            oodSets.map(({ name }) => name),
+            ind.isWrong,
+          ),
+        ]
+      : []),
     ...(methods ?? maximumAndBaselines(ind, oodSets)),
   ];
   return {
@@ -171,11 +178,6 @@ export function pairings(
   return limited.length > 1 ? [...pairs, { ind, ood: joined(COMBINED, limited) }] : pairs;
 }
 
-/** The guard's scores of an OOD set, or of all of them, one after the other, where the set is none of its own. */
-export function guardScoresOf({ ood }: GuardScores, set: string): Scores {
-  return ood.get(set) ?? Float64Array.from([...ood.values()].flatMap((each) => Array.from(each)));
-}
-
 /** Every sample's maximum over the layers, and the baselines, as methods of all images. */
 function maximumAndBaselines(ind: ScoredSet, oodSets: readonly ScoredSet[]): MethodScores[] {
   const { isWrong } = ind;
@@ -191,24 +193,11 @@ function maximumAndBaselines(ind: ScoredSet, oodSets: readonly ScoredSet[]): Met
   ];
 }
 
-function guardMethod(
-  { ind, indRows, ood }: GuardScores,
-  oodSets: readonly ScoredSet[],
-  isWrong: Uint8Array | undefined,
-): MethodScores {
-  return {
-    ...{ name: GUARD, ind, sets: oodSets.map(({ name }) => ood.get(name)!) },
-    isWrong: isWrong && Uint8Array.from(indRows, (row) => isWrong[row]),
-  };
-}
-
 function guardResult(guard: GuardScores, set: string, measuring: Measuring): GuardResult {
   const scores = guardScoresOf(guard, set);
-  let above = 0;
-  for (const score of scores) if (score > guard.calibration.threshold) above++;
   return {
     ...methodResult(GUARD, guard.ind, scores, measuring),
-    ...{ indCount: guard.ind.length, oodCount: scores.length, flagged: above / scores.length },
+    ...{ indCount: guard.ind.length, oodCount: scores.length, flagged: flaggedShare(guard, scores) },
   };
 }
 

@@ -91,7 +91,7 @@ export function panelsMarkdown(panels: readonly Panel[]): string {
     .map(({ title, columns, rows }) => {
       const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
       return [
-        `${title}:\n`,
+        `### ${title}\n`,
         line(['method', ...columns]),
         `|---${'|---:'.repeat(columns.length)}|`,
         ...rows.map(({ name, cells }) =>

@@ -1,6 +1,5 @@
 import { FeatureError } from '../common/errors.ts';
 import { RandomState } from '../common/random.ts';
-import type { Calibration } from './conformal.ts';
 import type { SetKind } from './method-table.ts';
 import type { Scores } from './operating-points.ts';
 
@@ -25,19 +24,6 @@ export interface ScoredSet {
   readonly kind?: SetKind;
   /** Of the InD set: for each image 1 where the classifier is wrong, else 0; absent where that is not known. */
   readonly isWrong?: Uint8Array;
-}
-
-/** What the run's guard says of the same images; higher is more OOD. */
-export interface GuardScores {
-  /** How it was made: `gaussian, evidence`. */
-  readonly method: string;
-  readonly calibration: Calibration;
-  /** Of the InD images that it was calibrated on. */
-  readonly ind: Scores;
-  /** Their numbers in the InD set. */
-  readonly indRows: Uint32Array;
-  /** Of each OOD set, by its name. */
-  readonly ood: ReadonlyMap<string, Scores>;
 }
 
 /** How samples were chosen where a set was too large. */

@@ -1,7 +1,8 @@
 import Table from 'cli-table3';
 import { toCsv } from '../common/csv.ts';
 import type { Interval } from './bootstrap.ts';
-import { type Evaluation, GUARD, type LayerResult, type MethodResult, type SetResult } from './evaluate.ts';
+import type { Evaluation, LayerResult, MethodResult, SetResult } from './evaluate.ts';
+import { GUARD } from './guard-scores.ts';
 import type { Metrics } from './metrics.ts';
 
 /** What the two columns of false positive rates mean; goes with every table that shows them. */

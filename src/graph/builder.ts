@@ -5,6 +5,7 @@ import {
   type Dimension,
   type GraphProto,
   type ModelProto,
+  type NodeProto,
   type ValueInfo,
 } from './onnx.ts';
 import { tensorToProto } from './tensor.ts';
@@ -142,6 +143,11 @@ export class GraphBuilder {
       metadataProps: [],
     });
     return outputs[0];
+  }
+
+  /** The nodes so far. */
+  get nodes(): readonly NodeProto[] {
+    return this.#graph.node;
   }
 
   /** A name that no value and no node has yet: `stem`, or `stem_1`, `stem_2`, … */

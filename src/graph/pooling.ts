@@ -1,7 +1,7 @@
 import type { Shape } from './shapes.ts';
 
 /** How a value inside a network becomes N×C. */
-export type Pooling = 'none' | 'spatial mean' | 'token mean' | 'class token';
+export type Pooling = 'none' | 'spatial mean' | 'token mean' | 'class token' | 'deviation';
 
 /** What follows a value's name in a tap of its class token. */
 const CLASS_TOKEN = '[class]';
@@ -14,6 +14,19 @@ export function classTokenOf(value: string): string {
 /** The value whose class token a tap's name stands for; undefined where it is no such name. */
 export function valueOfClassToken(tap: string): string | undefined {
   return tap.endsWith(CLASS_TOKEN) ? tap.slice(0, -CLASS_TOKEN.length) : undefined;
+}
+
+/** What follows a value's name in a tap of its deviation. */
+const DEVIATION = '[deviation]';
+
+/** The tap of a value's standard deviation over the positions of the image, or over its tokens. */
+export function deviationOf(value: string): string {
+  return `${value}${DEVIATION}`;
+}
+
+/** The value whose deviation a tap's name stands for; undefined where it is no such name. */
+export function valueOfDeviation(tap: string): string | undefined {
+  return tap.endsWith(DEVIATION) ? tap.slice(0, -DEVIATION.length) : undefined;
 }
 
 /**

@@ -6,7 +6,7 @@ import { requireOpset } from './check.ts';
 import { makeNode, makeValueInfo } from './make.ts';
 import { freshNames, renameValues } from './names.ts';
 import { ElementType, type ModelProto, type NodeProto, type ValueInfo } from './onnx.ts';
-import { type Pooling, poolingOf, valueOfClassToken } from './pooling.ts';
+import { type Pooling, poolingOf, valueOfClassToken, valueOfDeviation } from './pooling.ts';
 import { inferShapes, type Shape } from './shapes.ts';
 import { neededValues, producers } from './topology.ts';
 
@@ -25,7 +25,8 @@ interface Tap {
  * Makes values inside a graph its outputs, each under the name of its tap, N×C, after the outputs that are there
  * already (the logits). N×C×H×W is pooled by GlobalAveragePool, which keeps onnxruntime's blocked layout where
  * ReduceMean does not; N×H×W×C and N×T×D (tokens) by ReduceMean; N×C comes as it is; `NAME[class]` is the first token
- * of N×T×D. Half floats become float32 before they are pooled.
+ * of N×T×D, `NAME[deviation]` the standard deviation over the positions or tokens, in two passes: a mean of squares less the
+ * square of the mean would leave next to nothing but rounding where the values hardly vary. Half floats become float32 before they are pooled.
  *
  * A value that is tapped by its own name and changed on the way is renamed within the graph, so that the pooled one can
  * have the name; where it was an output already, the pooled one takes its place.
@@ -63,14 +64,25 @@ export function exposeTaps(model: ModelProto, taps: readonly string[], where: st
     if (elemType !== ElementType.float && (name !== value || isChanged(tap)))
       from = add('Cast', [from], fresh(`${name}_float`), { to: ElementType.float });
     const pooled = shape.map((_, axis) => axis).filter((axis) => axis !== 0 && axis !== channelAxis);
+    const isPlane = shape.length === 4 && channelAxis === 1;
+    const addMean = (value: string, output: string, keepdims: 0 | 1) => {
+      if (isPlane && keepdims) return add('GlobalAveragePool', [value], output);
+      if (isPlane)
+        return add('Flatten', [add('GlobalAveragePool', [value], fresh(`${name}_pooled`))], output);
+      if (opset < AXES_ARE_INPUT) return add('ReduceMean', [value], output, { axes: pooled, keepdims });
+      return add('ReduceMean', [value, constant(`${name}_axes`, [pooled.length], pooled)], output, {
+        keepdims,
+      });
+    };
     if (pooling === 'class token')
       add('Gather', [from, constant(`${name}_first`, [], [0])], name, { axis: 1 });
-    else if (pooling === 'spatial mean' && channelAxis === 1)
-      add('Flatten', [add('GlobalAveragePool', [from], fresh(`${name}_pooled`))], name);
     else if (pooling === 'none') {
       if (from !== name) add('Identity', [from], name);
-    } else if (opset < AXES_ARE_INPUT) add('ReduceMean', [from], name, { axes: pooled, keepdims: 0 });
-    else add('ReduceMean', [from, constant(`${name}_axes`, [pooled.length], pooled)], name, { keepdims: 0 });
+    } else if (pooling === 'deviation') {
+      const centred = add('Sub', [from, addMean(from, fresh(`${name}_mean`), 1)], fresh(`${name}_centred`));
+      const squares = add('Mul', [centred, centred], fresh(`${name}_squares`));
+      add('Sqrt', [addMean(squares, fresh(`${name}_variance`), 0)], name);
+    } else addMean(from, name, 0);
     outputs.set(
       name,
       makeValueInfo(name, { elemType: ElementType.float, shape: [shape[0], shape[channelAxis]] }),
@@ -146,21 +158,27 @@ function findTaps(model: ModelProto, names: readonly string[], where: string): T
   const valueNamed = (name: string) => (values.has(name) ? name : byNode.get(name));
   return [...new Set(names)].map((name) => {
     const whole = valueNamed(name);
-    const value = whole ?? valueNamed(valueOfClassToken(name) ?? '');
+    const derived = (of: (tap: string) => string | undefined) =>
+      whole === undefined ? valueNamed(of(name) ?? '') : undefined;
+    const [ofToken, ofDeviation] = [derived(valueOfClassToken), derived(valueOfDeviation)];
+    const value = whole ?? ofToken ?? ofDeviation;
     if (value === undefined) throw noSuchTap(name, [...values, ...byNode.keys()], where);
     if (name !== value && types.has(name))
       throw new GraphError(where, `${name} is an input or a constant too`, `tap ${value}`);
     const { elemType, shape } = types.get(value) ?? {};
     const pooling = shape && poolingOf(shape);
-    const isToken = whole === undefined;
-    if (!shape || !pooling || (isToken && pooling !== 'token mean'))
-      throw new GraphError(
-        where,
-        `${name} has ${shape?.length ?? 'an unknown number of'} dimensions`,
-        isToken ? 'class tokens are in N×T×D' : 'a tap has 2 (N×C), 3 (N×T×D) or 4 (N×C×H×W)',
-      );
-    const channelAxis = isToken ? 2 : axes.get(value)!;
-    return { name, value, elemType, shape, channelAxis, pooling: isToken ? 'class token' : pooling };
+    const wrong = (remedy: string) =>
+      new GraphError(where, `${name} has ${shape?.length ?? 'an unknown number of'} dimensions`, remedy);
+    if (!shape || !pooling) throw wrong('a tap has 2 (N×C), 3 (N×T×D) or 4 (N×C×H×W)');
+    const common = { name, value, elemType, shape };
+    if (ofToken) {
+      if (pooling !== 'token mean') throw wrong('class tokens are in N×T×D');
+      return { ...common, channelAxis: 2, pooling: 'class token' };
+    }
+    const channelAxis = axes.get(value)!;
+    if (!ofDeviation) return { ...common, channelAxis, pooling };
+    if (pooling === 'none') throw wrong('what has no positions does not deviate over them');
+    return { ...common, channelAxis, pooling: 'deviation' };
   });
 }
 

@@ -88,6 +88,8 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
     return [rows, b?.[intAttribute(node, 'transB') ? 0 : 1]];
   },
   MatMul: ({ shapes: [a, b] }) => matrixProduct(a, b),
+  OneHot: ({ node, shapes: [x], contents: [, depth] }) =>
+    (intAttribute(node, 'axis') ?? -1) === -1 ? x && [...x, depth?.[0]] : undefined,
   Pad: pad,
   Reshape: reshape,
   Shape: ({ node, shapes: [x] }) =>

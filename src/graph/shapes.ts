@@ -109,6 +109,8 @@ function elemTypeOf(
     case 'Where':
     case 'DequantizeLinear':
       return inputs[1];
+    case 'OneHot':
+      return inputs[2];
     case 'QuantizeLinear':
       return inputs[2] ?? ElementType.uint8;
     case 'MaxPool':

@@ -3,6 +3,7 @@ import { type DemoSetName, demoSetNames } from '../../data/demo/demo-set.ts';
 import { writeAtomically } from '../common/files.ts';
 import { packageRoot } from '../common/package-root.ts';
 import type { OnProgress } from '../common/progress.ts';
+import type { SetKind } from '../evaluation/method-table.ts';
 import type { DeviceName } from '../runtime/device.ts';
 import { type FitDetectorsReport, fitDetectors } from './detectors/fit.ts';
 import { type EvaluateRunReport, evaluateRun } from './evaluation/evaluate.ts';
@@ -22,6 +23,14 @@ export interface DemoReport {
   readonly guard: GuardReport;
 }
 
+type OodName = Exclude<DemoSetName, 'train' | 'test'>;
+
+/** Other shapes are near; the known shapes fade or are filled with patterns; what shows no shape is far. */
+const kinds: Readonly<Record<OodName, SetKind>> = {
+  ...{ shapes: 'near', faded: 'shifted', patterned: 'shifted' },
+  ...{ noise: 'far', textures: 'far', blank: 'far' },
+};
+
 /** The backbone that the project trained on its own drawings; how: `data/demo/train_backbone.py`. */
 const BACKBONE = new URL('data/demo/backbone.onnx', packageRoot);
 
@@ -34,13 +43,13 @@ const BACKBONE = new URL('data/demo/backbone.onnx', packageRoot);
 export async function runDemo(path: string, options: DemoOptions = {}): Promise<DemoReport> {
   return RunFolder.use(path, async (run) => {
     await writeAtomically(run.file('backbone.onnx'), (part) => copyFile(BACKBONE, part));
-    const inDistribution: readonly DemoSetName[] = ['train', 'test'];
-    const ood = demoSetNames().filter((name) => !inDistribution.includes(name));
+    const isOod = (name: DemoSetName): name is OodName => name in kinds;
+    const ood = demoSetNames().filter(isOod);
     const features = await extractFeatures(run, {
       ...options,
       train: { name: 'demo', source: 'demo:train' },
       test: { name: 'demo', source: 'demo:test' },
-      ood: ood.map((name) => ({ name, source: `demo:${name}` })),
+      ood: ood.map((name) => ({ name, source: `demo:${name}`, kind: kinds[name] })),
     });
     const fit = await fitDetectors(run, { ind: 'demo', onProgress: options.onProgress });
     const guard = await guardRun(run, { ...options, ind: 'demo' });

@@ -1,9 +1,9 @@
-import { rmSync } from 'node:fs';
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { RunError } from '../common/errors.ts';
 import { makeFolder, sha256, sha256File, writeAtomically } from '../common/files.ts';
+import { type FolderLock, lockFolder } from '../common/folder-lock.ts';
 import { programVersion, versions } from './versions.ts';
 
 /** What the manifest says of a step that was finished. */
@@ -58,10 +58,10 @@ export interface Step {
  */
 export class RunFolder {
   readonly path: string;
-  readonly #lock: Lock;
+  readonly #lock: FolderLock;
   readonly #manifest: Manifest;
 
-  private constructor(path: string, lock: Lock, manifest: Manifest) {
+  private constructor(path: string, lock: FolderLock, manifest: Manifest) {
     this.path = path;
     this.#lock = lock;
     this.#manifest = manifest;
@@ -75,7 +75,7 @@ export class RunFolder {
    */
   static async open(path: string): Promise<RunFolder> {
     const removeEmpty = await makeFolder(path);
-    const lock = await takeLock(join(path, '.lock'), removeEmpty);
+    const lock = await lockFolder(join(path, '.lock'), removeEmpty);
     try {
       return new RunFolder(path, lock, await readManifest(path));
     } catch (error) {
@@ -178,55 +178,6 @@ export async function readManifest(folder: string): Promise<Manifest> {
   if (manifest.success) return manifest.data;
   const [{ path: place, message }] = manifest.error.issues;
   throw new RunError(`${path}: ${place.join('.')}`, message, 'use that version, or another run folder');
-}
-
-interface Lock {
-  release(): void;
-}
-
-/**
- * A file that exists as long as a process uses the folder, and holds the process's number.
- *
- * @param afterwards is called when it is gone
- */
-async function takeLock(path: string, afterwards: () => void): Promise<Lock> {
-  for (;;) {
-    const lock = await open(path, 'wx').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'EEXIST') return undefined;
-      throw error;
-    });
-    if (lock) {
-      await lock.writeFile(String(process.pid));
-      await lock.close();
-      const remove = () => {
-        rmSync(path, { force: true });
-        afterwards();
-      };
-      process.once('exit', remove);
-      return {
-        release: () => {
-          process.off('exit', remove);
-          remove();
-        },
-      };
-    }
-    const owner = Number(await readFile(path, 'utf8').catch(() => ''));
-    if (owner && isAlive(owner))
-      throw new RunError(
-        path,
-        `process ${owner} is using this run folder`,
-        'wait for it, or use another --run',
-      );
-    await rm(path, { force: true });
-  }
-}
-
-function isAlive(process_: number): boolean {
-  try {
-    return process.kill(process_, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 async function exists(path: string): Promise<boolean> {

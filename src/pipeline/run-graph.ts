@@ -1,12 +1,8 @@
 import type { ImageSize } from '../../data/image-set.ts';
 import { GraphError } from '../common/errors.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
+import type { Setting } from '../runtime/device.ts';
 import { GraphSession, type Tensors } from '../runtime/graph-session.ts';
-
-export interface RunOptions {
-  /** Computes the graph as it is written, without onnxruntime's fusions. */
-  readonly unoptimised?: boolean;
-}
 
 /**
  * Runs a graph from pixels, on the CPU, to see what it does.
@@ -22,11 +18,11 @@ export async function runOnPixels(
   where: string,
   { height, width }: ImageSize,
   runs: readonly Uint8Array[],
-  { unoptimised }: RunOptions = {},
+  { optimisation }: Pick<Setting, 'optimisation'> = {},
 ): Promise<Tensors[]> {
   let session: GraphSession | undefined;
   try {
-    session = await GraphSession.open(model, { device: 'cpu', unoptimised });
+    session = await GraphSession.open(model, { device: 'cpu', optimisation });
     const outputs: Tensors[] = [];
     for (const data of runs) {
       const shape = [data.length / (3 * height * width), height, width, 3];

@@ -6,27 +6,39 @@ export const deviceNames = ['auto', 'cpu', 'cuda', 'webgpu', 'dml', 'coreml'] as
 export type DeviceName = (typeof deviceNames)[number];
 export type Device = Exclude<DeviceName, 'auto'>;
 
+/** How much onnxruntime rewrites a graph before it runs it: results differ in their last bits. */
+export type Optimisation = 'disabled' | 'all';
+
+/** How a session runs its graph. */
+export interface Setting {
+  /** onnxruntime threads; as many as there are cores where absent. */
+  readonly threads?: number;
+  /** What onnxruntime does to the graph; all where absent. */
+  readonly optimisation?: Optimisation;
+  /** For a single run: weights are not arranged for speed, which would take their memory once more. */
+  readonly single?: boolean;
+}
+
 /**
  * Opens a session on the device that was asked for, and says which one it got. Only `auto` falls back, to the CPU;
  * onnxruntime itself places operators that a device lacks on the CPU, node by node.
  *
  * @param model an encoded model, or the path of its file (which external data need)
- * @param options onnxruntime threads, as many as there are cores where absent; and whether the graph is computed as it is
- * written, operator by operator
  * @throws DeviceError where a named device is not there
  */
 export async function openOnDevice(
   model: Uint8Array | string,
   wanted: DeviceName,
-  { threads, unoptimised }: { readonly threads?: number; readonly unoptimised?: boolean } = {},
+  { threads, optimisation = 'all', single = false }: Setting = {},
 ): Promise<{ session: ort.InferenceSession; device: Device }> {
   const open = async (device: Device) => {
     const options: ort.InferenceSession.SessionOptions = {
       executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       ...(threads ? { intraOpNumThreads: threads } : {}),
-      ...(unoptimised ? { graphOptimizationLevel: 'disabled' } : {}),
+      graphOptimizationLevel: single ? 'disabled' : optimisation,
       // Whatever fails comes as an exception.
       logSeverityLevel: 4,
+      ...(single && { extra: { session: { disable_prepacking: '1' } } }),
     };
     const session =
       typeof model === 'string'

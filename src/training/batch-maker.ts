@@ -6,9 +6,9 @@ import type { LabelledImages } from './labelled-images.ts';
 
 /** Images as the network takes them. */
 export interface TrainingBatch {
-  /** N × H × W × 3, normalised. */
+  /** N × 3 × H × W, normalised. */
   readonly images: Float32Array;
-  readonly shape: [count: number, height: number, width: number, channels: 3];
+  readonly shape: [count: number, channels: 3, height: number, width: number];
   readonly labels: Int32Array;
 }
 
@@ -92,7 +92,7 @@ export class BatchMaker {
       this.#worker.postMessage(task, [pixels.buffer as ArrayBuffer]);
     });
     const labels = Int32Array.from(indices, (index) => set.labels[index]);
-    return { images, shape: [indices.length, height, width, 3], labels };
+    return { images, shape: [indices.length, 3, height, width], labels };
   }
 }
 

@@ -43,8 +43,9 @@ function make({ pixels, height, width, crop, flip, seed }: BatchTask): Float32Ar
         const [fromY, fromX] = [y + top, (mirrored ? width - 1 - x : x) + left];
         const inside = fromY >= 0 && fromY < height && fromX >= 0 && fromX < width;
         const from = start + 3 * (fromY * width + fromX);
-        const to = start + 3 * (y * width + x);
-        for (let c = 0; c < 3; c++) images[to + c] = tables[c][inside ? pixels[from + channels[c]] : 0];
+        const to = start + y * width + x;
+        for (let c = 0; c < 3; c++)
+          images[to + c * height * width] = tables[c][inside ? pixels[from + channels[c]] : 0];
       }
   }
   return images;

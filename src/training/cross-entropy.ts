@@ -12,8 +12,9 @@ export interface Loss {
  * Softmax and cross-entropy, averaged over the batch. Logits are few: float64 in JavaScript costs nothing.
  *
  * @param logits N × classes
+ * @param smoothing share of each label that all classes have in equal parts
  */
-export function crossEntropy(logits: Float32Array, labels: ArrayLike<number>): Loss {
+export function crossEntropy(logits: Float32Array, labels: ArrayLike<number>, smoothing = 0): Loss {
   const count = labels.length;
   const classes = logits.length / count;
   const gradient = new Float32Array(logits.length);
@@ -25,10 +26,13 @@ export function crossEntropy(logits: Float32Array, labels: ArrayLike<number>): L
     let sum = 0;
     for (let c = 0; c < classes; c++) sum += Math.exp(row[c] - row[top]);
     const logSum = row[top] + Math.log(sum);
-    loss += logSum - row[labels[i]];
+    const mean = row.reduce((total, value) => total + value, 0) / classes;
+    loss += logSum - (1 - smoothing) * row[labels[i]] - smoothing * mean;
     if (top === labels[i]) correct++;
-    for (let c = 0; c < classes; c++)
-      gradient[i * classes + c] = (Math.exp(row[c] - logSum) - (c === labels[i] ? 1 : 0)) / count;
+    for (let c = 0; c < classes; c++) {
+      const wanted = smoothing / classes + (c === labels[i] ? 1 - smoothing : 0);
+      gradient[i * classes + c] = (Math.exp(row[c] - logSum) - wanted) / count;
+    }
   }
   return { loss: loss / count, correct, gradient };
 }

@@ -1,31 +1,43 @@
-import type { Tensor } from '@tensorflow/tfjs-core';
 import type { RandomState } from '../common/random.ts';
-import { crossEntropy } from './cross-entropy.ts';
-import type { Pass, TrainableGraph } from './trainable-graph.ts';
+import type { LayerDetector } from '../detectors/fit-layer.ts';
+import type { StandardScaler } from '../detectors/standard-scaler.ts';
+import type { ModelProto } from '../graph/onnx.ts';
 
-/** What a network is trained for. */
+/**
+ * What a network is trained for: the mean cross-entropy of its first output, and where there are detectors, LA-OOD's
+ * co-training loss: cross-entropy − λ D / (2 L), where D sums α_j K(z, sv_j) over the L chosen layers, the batch's images
+ * and each layer's support vectors; z is the standardised pooled feature. The detectors stay as they are.
+ * Source: Wang et al. 2022, and the original's `ood_regularizer`.
+ */
 export interface Objective {
-  /** Called before an epoch's first step. */
-  beginEpoch?(epoch: number): Promise<void>;
-  /** What a batch is worth; `random` is the step's, after dropout has drawn from it. */
-  judge(pass: Pass, labels: ArrayLike<number>, random: RandomState): Judgement;
+  /** Share of each label that all classes have in equal parts; 0 where absent. */
+  readonly labelSmoothing?: number;
+  readonly coTraining?: CoTraining;
 }
 
-export interface Judgement {
-  readonly loss: number;
-  /** Images whose largest logit is their label's. */
-  readonly correct: number;
-  /** Of the loss with respect to values that the graph exposes; whoever asked disposes of them. */
-  readonly gradients: ReadonlyMap<string, Tensor>;
+export interface CoTraining {
+  /** Their taps are values of the graph. */
+  readonly detectors: readonly LayerDetector[];
+  /** Weight of the detectors' part of the loss. */
+  readonly lambda: number;
+  /** Detectors to draw from: the first so many; all where absent. */
+  readonly drawFrom?: number;
+  /** Mean and scale of each layer's pooled features in the network of this moment, asked for before every epoch. */
+  scalers(epoch: number, model: ModelProto): Promise<readonly StandardScaler[]>;
 }
 
-/** Mean cross-entropy of the graph's first output. */
-export function classification({ tf, exposed: [logits] }: TrainableGraph): Objective {
-  return {
-    judge(pass, labels) {
-      const value = pass.value(logits);
-      const { loss, correct, gradient } = crossEntropy(value.dataSync<'float32'>(), labels);
-      return { loss, correct, gradients: new Map([[logits, tf.tensor(gradient, value.shape)]]) };
-    },
-  };
+/** Layers drawn a step where there are more than `ALL_UP_TO`: VGG16's 13 are all taken, as in the original. */
+const DRAWN = 10;
+const ALL_UP_TO = 13;
+
+/** What each layer's density is multiplied by in the loss of one step: −λ / (2 L) for the chosen ones, else 0. */
+export function layerFactors(
+  { detectors, lambda, drawFrom = detectors.length }: CoTraining,
+  random: RandomState,
+): Float32Array {
+  const chosen =
+    detectors.length <= ALL_UP_TO ? [...detectors.keys()] : [...random.permutation(drawFrom)].slice(0, DRAWN);
+  const factors = new Float32Array(detectors.length);
+  for (const layer of chosen) factors[layer] = -lambda / (2 * chosen.length);
+  return factors;
 }

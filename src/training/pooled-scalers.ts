@@ -1,37 +1,31 @@
-import { setImmediate } from 'node:timers/promises';
 import { type StandardScaler, scaleOf } from '../detectors/standard-scaler.ts';
+import type { ModelProto } from '../graph/onnx.ts';
+import { exposeTaps } from '../graph/rewrite.ts';
 import type { TrainingBatch } from './batch-maker.ts';
-import { pooled } from './co-training.ts';
-import type { TrainableGraph } from './trainable-graph.ts';
+import { runBatches } from './run-batches.ts';
 
 /**
- * Mean and scale of the pooled values of a graph's taps over images, as `fitStandardScaler` finds them, without keeping
+ * Mean and scale of the pooled values of a network's taps over images, as `fitStandardScaler` finds them, without keeping
  * the values: sums are taken of what they differ from the first batch's mean by.
  *
- * @param taps exposed by the graph
+ * @param taps names of values
  */
 export async function pooledScalers(
-  graph: TrainableGraph,
+  model: ModelProto,
   taps: readonly string[],
   batches: AsyncIterable<TrainingBatch>,
   onRead?: (images: number) => void,
 ): Promise<StandardScaler[]> {
-  const { tf } = graph;
   let sums: Sums[] | undefined;
   let read = 0;
-  for await (const { images, shape } of batches) {
-    const x = tf.tensor4d(images, shape);
-    const pass = graph.forward(x);
-    const rows = taps.map((tap) => tf.tidy(() => pooled(tf, pass.value(tap)).dataSync<'float32'>()));
-    pass.dispose();
-    x.dispose();
-    sums ??= rows.map((values) => new Sums(values, values.length / shape[0]));
+  for await (const { outputs, batch } of runBatches(exposeTaps(model, taps, 'model'), batches, taps)) {
+    const rows = taps.map((tap) => outputs[tap].data as Float32Array);
+    sums ??= rows.map((values) => new Sums(values, values.length / batch.labels.length));
     sums.forEach((sum, t) => {
       sum.add(rows[t]);
     });
-    read += shape[0];
+    read += batch.labels.length;
     onRead?.(read);
-    await setImmediate();
   }
   return sums!.map((sum) => sum.scaler());
 }

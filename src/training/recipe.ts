@@ -14,6 +14,12 @@ export interface Recipe {
   readonly flip: boolean;
   /** Largest norm of all gradients together; see `SgdOptions`. */
   readonly clip?: number;
+  /** How many parts a batch is computed in; batch normalisation takes each by itself. 1 where absent. */
+  readonly parts?: number;
+  /** Nesterov's momentum. */
+  readonly nesterov?: boolean;
+  /** Share of each label that all classes have in equal parts. */
+  readonly labelSmoothing?: number;
 }
 
 /** Which share of the learning rate is taken when. Moments are shares of the training: a shorter one has the same shape. */

@@ -106,7 +106,7 @@ async function fitOurs(folder: string, { path, samples }: FeatureSet, layers: re
   const reports = await Promise.all(
     result.map(async (file) => {
       const [{ gamma, alpha, fit }] = detectorsOfModel(decodeModel(await readFile(file), file), file);
-      return { ...fit!, gamma, supportVectors: alpha.length };
+      return { ...fit!, seconds: fit!.seconds!, gamma, supportVectors: alpha.length };
     }),
   );
   return { seconds, reports };

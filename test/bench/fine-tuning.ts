@@ -11,6 +11,7 @@ import { epochCharts } from '../../src/evaluation/curves.ts';
 import { importCheckpoint } from '../../src/pipeline/classifier/import-checkpoint.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
 import { trainBackbone } from '../../src/pipeline/training/train.ts';
+import type { TrainingEngineName } from '../../src/training/engine.ts';
 import { fineTuning as standard } from '../../src/training/recipe.ts';
 import { type Bench, count, inTemporaryFolder } from './bench.ts';
 
@@ -38,12 +39,14 @@ export const fineTuning: Bench = {
     epochs: { about: 'epochs', default: '2' },
     lr: { about: 'learning rate at its peak', default: String(standard.rate) },
     run: { about: 'the run folder of our side; the same one goes on where it was (required)' },
+    engine: { about: 'what computes on our side', default: 'onnx' },
     ours: { about: 'leave PyTorch out', flag: true },
   },
   async run(values) {
     const { checkpoint, images, run } = values;
     for (const name of ['checkpoint', 'images', 'run'])
       if (!values[name] || values[name] === 'undefined') throw new UsageError(`--${name}`, 'is required');
+    const engine = values.engine as TrainingEngineName;
     const recipe = { ...standard, epochs: count(values, 'epochs'), rate: Number(values.lr) };
     await inTemporaryFolder(async (folder) => {
       const train = join(folder, 'train');
@@ -52,7 +55,7 @@ export const fineTuning: Bench = {
       const from = join(folder, 'backbone.onnx');
       await importCheckpoint(checkpoint!, from, { normalisation: NORMALISATION });
       const report = await RunFolder.use(run!, (opened) =>
-        trainBackbone(opened, { ...{ train, test, from, recipe, engine: 'tfjs-node' }, onProgress: tell() }),
+        trainBackbone(opened, { ...{ train, test, from, recipe, engine }, onProgress: tell() }),
       );
       console.log(`
 ours: ${report.seconds.toFixed(0)} s in all; this process took ${processorSeconds().toFixed(0)} s of the processor`);

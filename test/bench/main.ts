@@ -10,10 +10,11 @@ import { fineTuning } from './fine-tuning.ts';
 import { folder } from './folder.ts';
 import { growth } from './growth.ts';
 import { guard } from './guard.ts';
+import { importing } from './import.ts';
 import { machineFacts } from './machine.ts';
+import { methods } from './methods.ts';
 import { methodsSpeed } from './methods-speed.ts';
 import { real } from './real.ts';
-import { score } from './score.ts';
 import { scoring } from './scoring.ts';
 import { training } from './training.ts';
 
@@ -28,10 +29,11 @@ const benches: Readonly<Record<string, Bench>> = {
   scoring,
   guard,
   'methods-speed': methodsSpeed,
-  score,
+  methods,
   real,
   training,
   'fine-tuning': fineTuning,
+  import: importing,
 };
 
 process.exitCode = await main(process.argv.slice(2));

@@ -1,8 +1,9 @@
 """Training steps in PyTorch eager on random images in memory. Takes a JSON object; prints the seconds of all steps but a
-first one that is not counted."""
+first one that is not counted, and the resident memory at most, in MiB."""
 
 import json
 import pathlib
+import resource
 import sys
 import time
 
@@ -34,4 +35,5 @@ step()
 start = time.perf_counter()
 for _ in range(task["steps"]):
     step()
-print(json.dumps({"seconds": time.perf_counter() - start}))
+seconds = time.perf_counter() - start
+print(json.dumps({"seconds": seconds, "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))

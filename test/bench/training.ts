@@ -1,120 +1,100 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { writeCheckpoint } from '../../converters/pytorch/write-checkpoint.ts';
-import { buildBackbone } from '../../models/backbone.ts';
 import { initialWeights } from '../../models/initial.ts';
 import { architectureNamed } from '../../models/registry.ts';
 import { RandomState } from '../../src/common/random.ts';
-import { openTrainingBackend, type TrainingBackend } from '../../src/training/backend.ts';
-import type { TrainingBatch } from '../../src/training/batch-maker.ts';
-import { classification } from '../../src/training/objective.ts';
+import { examineTrainingEngines } from '../../src/training/engines.ts';
 import { recipeOf } from '../../src/training/recipe.ts';
-import { Sgd } from '../../src/training/sgd.ts';
-import { takeStep } from '../../src/training/train.ts';
-import { TrainableGraph } from '../../src/training/trainable-graph.ts';
 import { python } from '../parity/python.ts';
-import { type Bench, count, inTemporaryFolder, median, spread, timed } from './bench.ts';
+import { type Bench, count, inTemporaryFolder, median, spread } from './bench.ts';
+import type { StepsMeasured, StepsTask } from './training-steps.ts';
 
 const CLASSES = 10;
 const RATE = 0.01;
 /** The network that memory is watched with, and its batch: small, so that many steps take little time. */
 const WATCHED = { name: 'resnet20', batch: 32 };
 
-/** Whole steps (forth, back, SGD) on batches in memory, beside PyTorch eager; and what many steps do to memory. */
+/** Whole steps (forth, back, SGD) on batches in memory, beside PyTorch eager, each side in a process of its own. */
 export const training: Bench = {
-  about: 'training steps: images a second on tfjs-node beside PyTorch eager, and memory over many steps',
+  about:
+    'training steps of each engine beside PyTorch eager: images a second, peak memory, and growth over many steps',
   python: true,
   options: {
     models: { about: 'backbones, separated by commas', default: 'vgg16,resnet34,densenet100' },
     batch: { about: "images a step; the recipe's by default" },
     steps: { about: 'steps a round', default: '5' },
     rounds: { about: 'rounds: ours, theirs, ours, theirs, …', default: '3' },
-    memory: { about: 'steps over which memory is watched', default: '500' },
+    memory: { about: 'steps over which memory is watched; 0 for none', default: '500' },
   },
   async run(values) {
-    const backend = openTrainingBackend('tfjs-node');
     const [steps, rounds] = [count(values, 'steps'), count(values, 'rounds')];
     const given = (values.batch ?? 'undefined') === 'undefined' ? undefined : count(values, 'batch');
-    // First, as memory that a larger network has left free would hide what a smaller one takes more and more of.
-    watchMemory(backend, count(values, 'memory'));
-    for (const name of values.models!.split(',')) await compare(backend, name, given, steps, rounds);
+    await inTemporaryFolder(async (folder) => {
+      for (const name of values.models!.split(','))
+        await compare(folder, name, given ?? recipeOf(name).batch, steps, rounds);
+      if (Number(values.memory) > 0) await watchMemory(folder, count(values, 'memory'));
+    });
   },
 };
 
 async function compare(
-  backend: TrainingBackend,
+  folder: string,
   name: string,
-  given: number | undefined,
+  batch: number,
   steps: number,
   rounds: number,
 ): Promise<void> {
-  const batch = given ?? recipeOf(name).batch;
   const threads = availableParallelism();
-  const { weights, stepper, dispose } = prepare(backend, name, batch);
-  await inTemporaryFolder(async (folder) => {
-    const checkpoint = join(folder, 'weights.pth');
-    await writeCheckpoint(checkpoint, weights);
-    const task = { ...{ name, checkpoint, batch, steps, threads }, classes: CLASSES, rate: RATE };
-    const [ours, theirs]: number[][] = [[], []];
-    stepper();
-    for (let round = 0; round < rounds; round++) {
-      const { seconds } = await timed(async () => {
-        for (let step = 0; step < steps; step++) stepper();
-      });
-      ours.push((steps * batch) / seconds);
-      const other = await python<{ seconds: number }>('../bench/training.py', JSON.stringify(task));
-      theirs.push((steps * batch) / other.seconds);
+  const task = { ...(await taskOf(folder, name)), batch, steps };
+  const sides = new Map<string, () => Promise<{ seconds: number; peak: number }>>();
+  for (const { engine, works } of examineTrainingEngines())
+    if (works) sides.set(engine, () => measure({ ...task, engine }));
+  sides.set('PyTorch', () => python('../bench/training.py', JSON.stringify({ ...task, threads })));
+  const rates = new Map(Array.from(sides.keys(), (side) => [side, [] as number[]]));
+  const peaks = new Map<string, number>();
+  for (let round = 0; round < rounds; round++)
+    for (const [side, run] of sides) {
+      const { seconds, peak } = await run();
+      rates.get(side)!.push((steps * batch) / seconds);
+      peaks.set(side, Math.max(peak, peaks.get(side) ?? 0));
     }
-    console.log(`
-${name}: batch ${batch}, ${steps} steps a round, ${threads} threads on both sides
-  ours     ${spread(ours, 1)} images/s
-  PyTorch  ${spread(theirs, 1)} images/s
-  ratio    ${(median(ours) / median(theirs)).toFixed(2)}`);
-  });
-  dispose();
+  const [speed, memory] = [median(rates.get('PyTorch')!), peaks.get('PyTorch')!];
+  console.log(`\n${name}: batch ${batch}, ${steps} steps a round, ${threads} threads on all sides`);
+  for (const [side, found] of rates) {
+    const [ratio, share] = [median(found) / speed, peaks.get(side)! / memory];
+    const beside = side === 'PyTorch' ? '' : `, ratio ${ratio.toFixed(2)}; memory ${share.toFixed(2)}`;
+    console.log(
+      `  ${side.padEnd(9)} ${spread(found, 1)} images/s, ${peaks.get(side)!.toFixed(0)} MiB at most${beside}`,
+    );
+  }
 }
 
-/** Tensors and resident memory after a tenth of the steps, and after all. */
-function watchMemory(backend: TrainingBackend, steps: number): void {
-  const { stepper, dispose } = prepare(backend, WATCHED.name, WATCHED.batch);
-  const now = () => ({
-    tensors: backend.tf.memory().numTensors,
-    mebibytes: process.memoryUsage().rss / 2 ** 20,
-  });
-  const first = Math.ceil(steps / 10);
-  for (let step = 0; step < first; step++) stepper();
-  const early = now();
-  for (let step = first; step < steps; step++) stepper();
-  const late = now();
-  dispose();
+/** Resident memory after a tenth of the steps, and after all. */
+async function watchMemory(folder: string, steps: number): Promise<void> {
+  const { name, batch } = WATCHED;
+  const { early, late } = await measure({ ...(await taskOf(folder, name)), batch, steps, engine: 'onnx' });
   console.log(`
-memory, ${WATCHED.name}, batch ${WATCHED.batch}
-  after ${first} steps  ${early.tensors} tensors, ${early.mebibytes.toFixed(0)} MiB resident
-  after ${steps} steps  ${late.tensors} tensors, ${late.mebibytes.toFixed(0)} MiB resident`);
+memory of onnx, ${name}, batch ${batch}: ${early.toFixed(0)} MiB after ${Math.ceil(steps / 10)} steps, ${late.toFixed(0)} MiB after ${steps}`);
 }
 
-/** A network before training, and a function that trains it one step further. */
-function prepare(backend: TrainingBackend, name: string, batch: number) {
-  const architecture = architectureNamed(name);
-  const random = new RandomState(0);
-  const weights = initialWeights(architecture, CLASSES, random);
-  const graph = new TrainableGraph(buildBackbone(architecture, weights), backend);
-  const sgd = new Sgd(backend.tf, graph.weights.values(), recipeOf(name));
-  const objective = classification(graph);
-  const made: TrainingBatch = {
-    images: Float32Array.from({ length: batch * 32 * 32 * 3 }, () => random.normal()),
-    shape: [batch, 32, 32, 3],
-    labels: Int32Array.from({ length: batch }, () => random.integer(CLASSES - 1)),
-  };
-  return {
-    weights,
-    stepper() {
-      // TensorFlow computes when it is asked; the loss is read in every step.
-      takeStep(graph, objective, sgd, { ...made, images: made.images.slice() }, random, RATE);
-    },
-    dispose() {
-      sgd.dispose();
-      graph.dispose();
-    },
-  };
+/** A network before training. */
+async function taskOf(folder: string, name: string) {
+  const checkpoint = join(folder, `${name}.pth`);
+  await writeCheckpoint(checkpoint, initialWeights(architectureNamed(name), CLASSES, new RandomState(0)));
+  return { name, checkpoint, classes: CLASSES, rate: RATE };
+}
+
+async function measure(task: StepsTask): Promise<StepsMeasured> {
+  const script = fileURLToPath(new URL('training-steps.ts', import.meta.url));
+  const child = spawn(process.execPath, ['--import', 'tsx', script, JSON.stringify(task)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [printed, [code]] = await Promise.all([text(child.stdout), once(child, 'close')]);
+  if (code !== 0) throw new Error(`training-steps.ts ended with ${code}`);
+  return JSON.parse(printed);
 }

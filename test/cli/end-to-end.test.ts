@@ -11,7 +11,6 @@ describe('a published checkpoint and real images, from the command line', () => 
   const at = temporaryFolder();
 
   it('end in a table, and the way back ends in the same weights', async function () {
-    this.timeout(240_000);
     const checkpoint = reference(this, 'checkpoints', 'resnet20-12fca82f.th');
     const cifar = unpackedReference(this, 'data', 'cifar10-jpeg.tar.xz');
     const tiny = unpackedReference(this, 'data', 'tinyjpeg.tar.xz');

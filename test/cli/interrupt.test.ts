@@ -1,10 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { importCheckpoint } from '../../src/index.ts';
 import { checkpoint, temporaryFolder } from './files.ts';
-import { laOod, start } from './run.ts';
+import { laOod, start, until } from './run.ts';
 
 describe('la-ood: interruptions', () => {
   const at = temporaryFolder();
@@ -38,7 +37,7 @@ describe('la-ood: interruptions', () => {
     expect(Number(/^features drawn_test: (\d+) of 3000/.exec(again.stderr)?.[1])).to.be.at.least(4);
     const features = (run: string) => readFile(at(run, 'features', 'drawn_test.hdf5'));
     expect((await features('cut')).equals(await features('whole'))).to.equal(true);
-  }).timeout(60_000);
+  });
 
   it('ends quietly when nobody reads on (59)', async () => {
     const { process, finished } = start(['inspect', at('weights.pth')]);
@@ -53,9 +52,4 @@ describe('la-ood: interruptions', () => {
 function holdsBlock(folder: string): boolean {
   if (!existsSync(folder)) return false;
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).some((file) => file.endsWith('.f32'));
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  for (const start = Date.now(); !holds(); await sleep(20))
-    if (Date.now() - start > 30_000) throw new Error('nothing happened for 30 s');
 }

@@ -40,8 +40,7 @@ describe('benchmark openood, on a miniature in the published layout', () => {
   });
   let report: OpenOodReport;
 
-  before(async function () {
-    this.timeout(120_000);
+  before(async () => {
     const lists = at('data', 'benchmark_imglist', 'cifar10');
     await mkdir(lists, { recursive: true });
     for (const [names, [set, count, isLabelled]] of Object.entries(drawn)) {
@@ -149,9 +148,21 @@ describe('benchmark openood, on a miniature in the published layout', () => {
     const before = await manifest();
     const { stdout, exitCode, stderr } = await laOod(
       ...['benchmark', 'openood', '--ind', 'cifar10', '--data', at('data'), '--run', at('runs')],
-      ...['--model', at('best.ckpt'), demo, '--methods', 'msp', 'knn', '--full-spectrum', '--device', 'cpu'],
+      ...[
+        '--model',
+        at('best.ckpt'),
+        demo,
+        '--methods',
+        'msp',
+        'knn',
+        '--full-spectrum',
+        '--device',
+        'cpu',
+        '--strict',
+      ],
     );
-    expect(exitCode, stderr).to.equal(0);
+    // A set is missing.
+    expect(exitCode, stderr).to.equal(3);
     expect(await manifest()).to.deep.equal(before);
     const near = report.results[0].rows[1].near!.auroc;
     const text = `${(100 * near.mean).toFixed(2)} ± ${(100 * near.deviation!).toFixed(2)}`;

@@ -1,10 +1,11 @@
-import { copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { packageRoot } from '../../src/common/package-root.ts';
+import type { Metrics } from '../../src/evaluation/metrics.ts';
 import { type Evaluation, evaluateRun, extractFeatures, guardRun, RunFolder } from '../../src/index.ts';
 import { tableOf, textOf } from '../html.ts';
 import { imageFolder, temporaryFolder } from './files.ts';
 import { json, laOod } from './run.ts';
+import { copyOfRun } from './run-states.ts';
 
 describe('report.html', () => {
   const at = temporaryFolder();
@@ -12,22 +13,16 @@ describe('report.html', () => {
   const report = () => readFile(at('run', 'report.html'), 'utf8');
   const percent = (share: number) => (100 * share).toFixed(2);
 
-  before(async function () {
-    this.timeout(120_000);
-    await mkdir(run());
-    await Promise.all([
-      copyFile(new URL('data/demo/backbone.onnx', packageRoot), at('run', 'backbone.onnx')),
-      imageFolder(at('noise'), 'demo:noise', 40),
-      imageFolder(at('shapes'), 'demo:shapes', 30),
-    ]);
+  before(async () => {
+    await copyOfRun('features', run());
+    await imageFolder(at('shapes'), 'demo:shapes', 30);
+    await imageFolder(at('faded'), 'demo:faded', 40);
     await RunFolder.use(run(), (folder) =>
       extractFeatures(folder, {
-        train: { name: 'demo', source: 'demo:train:600' },
-        test: { name: 'demo', source: 'demo:test:200' },
         ood: [
-          { name: 'noise', source: at('noise') },
           { name: 'shapes', source: at('shapes') },
-          { name: 'blobs', source: 'blobs' },
+          { name: 'faded', source: at('faded') },
+          { name: 'drawn', source: 'demo:patterned:60' },
         ],
         seed: 3,
       }),
@@ -40,7 +35,7 @@ describe('report.html', () => {
     expect(stdout).to.include('report.html').and.include(`Next: open ${run()}/report.html`);
     const html = await report();
     const { sets }: Evaluation = JSON.parse(await readFile(at('run', 'results', 'summary.json'), 'utf8'));
-    expect(sets.map(({ ood }) => ood)).to.deep.equal(['blobs', 'noise', 'shapes', 'combined']);
+    expect(sets.map(({ ood }) => ood)).to.deep.equal(['drawn', 'faded', 'noise', 'shapes', 'combined']);
     const [, ...rows] = tableOf(html, 'Results by OOD set, in %');
     for (const [s, { ood, laOod, best, baselines }] of sets.entries())
       expect(rows[s].slice(0, 8)).to.deep.equal([
@@ -60,9 +55,9 @@ describe('report.html', () => {
 
   it('shows 16 images of each set, generated ones drawn again by their seed', async () => {
     const html = await report();
-    expect(html.match(/<img src="data:image\/webp;base64,/g)).to.have.length(4 * 16);
+    expect(html.match(/<img src="data:image\/webp;base64,/g)).to.have.length(5 * 16);
     expect(textOf(html)).to.not.include('are not shown');
-    expect(html).to.include('alt="noise, 00');
+    expect(html).to.include('alt="faded, 00');
   });
 
   it('is the same, byte by byte, when nothing has changed', async () => {
@@ -71,27 +66,59 @@ describe('report.html', () => {
     expect(await report()).to.equal(before);
   });
 
-  for (const [detectors, aggregation] of [
-    [['gaussian', 'ocsvm'], 'evidence'],
-    [['knn'], 'max'],
-    [['ocsvm'], 'evidence'],
-  ] as const)
-    it(`has the ${detectors.join(' and ')} guard’s figures, from guarded.onnx itself`, async () => {
+  for (const [name, options] of Object.entries({
+    default: {},
+    'gaussian and ocsvm': { detectors: ['gaussian', 'ocsvm'], aggregation: 'evidence' },
+    knn: { detectors: ['knn'], aggregation: 'max' },
+    ocsvm: { detectors: ['ocsvm'], aggregation: 'evidence' },
+  } as const))
+    it(`has the ${name} guard’s figures, from guarded.onnx itself`, async () => {
       const { sets, calibration } = await RunFolder.use(run(), async (folder) => {
-        const guard = await guardRun(folder, { detectors, aggregation, rate: 0.1 });
+        const guard = await guardRun(folder, { ...options, rate: 0.1 });
         await evaluateRun(folder);
         return guard;
       });
       const html = await report();
       const [head, ...rows] = tableOf(html, 'Results by OOD set, in %');
-      expect(head.at(-2)).to.equal('guard AUROC');
+      expect(head[1]).to.equal('guard AUROC');
       for (const [s, { name, auroc, found }] of sets.entries()) {
         expect(rows[s][0]).to.equal(name);
-        expect(Number(rows[s].at(-2))).to.be.closeTo(100 * auroc, 0.011);
+        expect(Number(rows[s][1])).to.be.closeTo(100 * auroc, 0.011);
         expect(textOf(html)).to.include(`The guard flags ${(100 * found).toFixed(1)} % of ${name}.`);
       }
       expect(textOf(html)).to.include(`at most ${(100 * calibration.upperBound).toFixed(1)} %`);
     });
+
+  it('has published methods beside the guard, near and far sets apart, in every table', async () => {
+    const { stdout } = await laOod(
+      ...['evaluate', '--run', run(), '--methods', 'knn', 'msp'],
+      ...['--ood', 'near:shapes', 'far:faded', 'far:drawn'],
+    );
+    const text = await readFile(at('run', 'results', 'summary.json'), 'utf8');
+    const { sets, methods }: Evaluation = JSON.parse(text);
+    expect(methods.sets).to.deep.equal([
+      { name: 'shapes', images: 30, kind: 'near' },
+      { name: 'faded', images: 40, kind: 'far' },
+      { name: 'drawn', images: 60, kind: 'far' },
+    ]);
+    expect(methods.methods.map(({ name }) => name)).to.deep.equal(['guard', 'MSP', 'KNN']);
+    const [guard, msp] = methods.methods;
+    expect(guard.indImages).to.equal(250);
+    expect(sets[0].guard!.metrics).to.deep.equal(guard.sets[0]);
+    expect(msp.means.far!.auroc).to.be.closeTo((msp.sets[1].auroc + msp.sets[2].auroc) / 2, 1e-12);
+    // The same scores by another way; 30 against the first 30 there, and against all 500 here.
+    const baseline = sets[0].baselines.find(({ name }) => name === 'MSP')!;
+    expect(msp.sets[0].auroc).to.be.closeTo(baseline.metrics.auroc, 0.1);
+    const shown = ({ auroc, fprAt95TprIndPositive }: Metrics) =>
+      `${(100 * auroc).toFixed(1)} / ${(100 - 100 * fprAt95TprIndPositive).toFixed(0)}`;
+    expect(stdout).to.match(new RegExp(`Near-OOD sets\\n[\\s\\S]*MSP +│ +(\\* )?${shown(msp.sets[0])} `));
+    expect(stdout).to.match(/│ shapes +│ guard +│/);
+    const html = await report();
+    const [, first] = tableOf(html, 'Far-OOD sets, method by method');
+    expect(first).to.deep.equal(['guard', ...[guard.sets[1], guard.sets[2], guard.means.far!].map(shown)]);
+    const csv = await readFile(at('run', 'results', 'methods.csv'), 'utf8');
+    expect(csv).to.match(/\ndemo,KNN,far,mean,500,,/);
+  });
 
   it('leaves out a guard that is not the run’s any more', async () => {
     await writeFile(at('run', 'guarded.onnx'), 'another');
@@ -100,17 +127,17 @@ describe('report.html', () => {
   });
 
   it('says which sets have vanished or changed, and shows the others', async () => {
-    await rm(at('noise'), { recursive: true });
+    await rm(at('faded'), { recursive: true });
     await imageFolder(at('shapes'), 'demo:blank', 1);
     const { exitCode } = await laOod('evaluate', '--run', run());
     expect(exitCode).to.equal(0);
     const html = await report();
     expect(textOf(html)).to.include(
-      `The pictures of noise are not shown: ${at('noise')}: no such file or folder`,
+      `The pictures of faded are not shown: ${at('faded')}: no such file or folder`,
     );
     expect(textOf(html)).to.include('The pictures of shapes are not shown');
     expect(textOf(html)).to.include('is not what it was when its features were computed');
-    expect(html.match(/<img src=/g)).to.have.length(2 * 16);
+    expect(html.match(/<img src=/g)).to.have.length(3 * 16);
     expect(html.match(/class="no-picture"/g)).to.have.length(2 * 16);
   });
 });

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { Writable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** What a finished `la-ood` left behind. */
@@ -66,9 +68,17 @@ export function start(
         texts[name] += text;
       });
     process_.on('error', reject);
-    process_.on('close', (exitCode) => resolve({ exitCode, ...texts }));
+    // What a signal ended has the exit code that a shell gives it.
+    process_.on('close', (exitCode, signal) =>
+      resolve({ exitCode: exitCode ?? 128 + constants.signals[signal!], ...texts }),
+    );
   });
   return { process: process_, finished };
+}
+
+/** Waits until something holds that a running `la-ood` brings about. */
+export async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(10);
 }
 
 function collector(): { stream: Writable; text: () => string } {

@@ -13,6 +13,17 @@ describe('baseline scores', () => {
     expect(scores.energy[1]).to.be.closeTo(-Math.log(5), 1e-7);
   });
 
+  it('find the largest logit wherever it is', () => {
+    for (const place of [0, 1, 2]) {
+      const row = Float64Array.of(-1, -1, -1);
+      row[place] = 2;
+      const scores = baselineScores(row, 3);
+      expect(scores['max logit'][0]).to.equal(-2);
+      expect(scores.MSP[0]).to.be.closeTo(-1 / (1 + 2 * Math.exp(-3)), 1e-15);
+    }
+    expect(baselineScores(Float64Array.of(5, -3), 1).MSP).to.deep.equal(Float64Array.of(-1, -1));
+  });
+
   it('do not overflow', () => {
     const scores = baselineScores(Float32Array.of(1e30, -1e30, 9e4, 9e4), 2);
     expect(scores.MSP[0]).to.equal(-1);

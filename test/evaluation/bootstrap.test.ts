@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { RandomState } from '../../src/common/random.ts';
-import { bootstrapIntervals } from '../../src/evaluation/bootstrap.ts';
+import { bootstrapIntervals, quantile } from '../../src/evaluation/bootstrap.ts';
 import { computeMetrics } from '../../src/evaluation/metrics.ts';
 
 describe('bootstrap intervals', () => {
@@ -41,5 +41,20 @@ describe('bootstrap intervals', () => {
     expect(apart.fprAt95Tpr).to.deep.equal({ low: 0, high: 0 });
     const equal = bootstrapIntervals(new Float32Array(4), new Float32Array(5), { resamples: 50 });
     expect(equal.auroc).to.deep.equal({ low: 0.5, high: 0.5 });
+  });
+});
+
+describe('quantile', () => {
+  it('lies between order statistics as far as its share says', () => {
+    const ascending = Float64Array.of(1, 2, 10, 50);
+    for (const [share, value] of [
+      [0, 1],
+      [0.25, 1.75],
+      [0.5, 6],
+      [0.9, 38],
+      [1, 50],
+    ])
+      expect(quantile(ascending, share)).to.be.closeTo(value, 1e-12);
+    expect(quantile(Float64Array.of(3), 0.025)).to.equal(3);
   });
 });

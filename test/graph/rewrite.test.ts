@@ -105,21 +105,49 @@ describe('exposeTaps', () => {
       graph.node('Reshape', ['x', graph.int64s('planes', [0, 2, 12])], { name: 'flat' });
       for (const name of ['last', 'tokens', 'flat']) graph.node('Neg', [name], { name: `${name}_out` });
       graph.output('last_out', ElementType.float, ['n', 3, 4, 2]);
-      const taps = ['last', 'tokens', 'tokens[class]', 'flat', 'flat_out'];
+      const pooled = ['last', 'tokens', 'flat'];
+      const taps = [...pooled, 'tokens[class]', 'flat_out', ...pooled.map((tap) => `${tap}[deviation]`)];
       const tapped = exposeTaps(graph.build({ opset }), taps, 'g.onnx');
       checkModel(tapped, 'g.onnx');
       const data = numbers(2 * 24);
       const yielded = await runModel(tapped, { x: { data, dims: [2, 2, 3, 4] } });
       const plane = (i: number) => data.subarray(12 * i, 12 * (i + 1));
       const means = [0, 1, 2, 3].map((i) => plane(i).reduce((sum, x) => sum + x, 0) / 12);
-      for (const tap of ['last', 'tokens', 'flat']) {
+      for (const tap of pooled) {
         expect(yielded[tap].dims).to.deep.equal([2, 2]);
         expect(largestDifference(yielded[tap].data as Float32Array, means), tap).to.be.below(1e-6);
+      }
+      const deviations = means.map((mean, i) =>
+        Math.sqrt(plane(i).reduce((sum, x) => sum + (x - mean) ** 2, 0) / 12),
+      );
+      for (const tap of pooled) {
+        const { dims, data } = yielded[`${tap}[deviation]`];
+        expect(dims).to.deep.equal([2, 2]);
+        expect(largestDifference(data as Float32Array, deviations), tap).to.be.below(1e-6);
       }
       expect(Array.from(yielded['tokens[class]'].data as Float32Array)).to.deep.equal(
         [0, 1, 2, 3].map((i) => plane(i)[0]),
       );
     });
+
+  it('takes deviations in two passes: of values that hardly vary, too', async () => {
+    const graph = new GraphBuilder('g');
+    graph.input('x', ElementType.float, ['n', 1, 64, 64]);
+    graph.node('Identity', ['x'], { name: 'y' });
+    graph.output('y', ElementType.float, ['n', 1, 64, 64]);
+    const tapped = exposeTaps(graph.build(), ['y[deviation]'], 'g.onnx');
+    // 100 ± 2^-10, which float32 holds exactly; of squares nothing of that would be left.
+    const data = Float32Array.from({ length: 64 * 64 }, (_, i) => 100 + (i % 2 ? 1 : -1) / 1024);
+    const yielded = await runModel(tapped, { x: { data, dims: [1, 1, 64, 64] } });
+    expect((yielded['y[deviation]'].data as Float32Array)[0]).to.be.closeTo(1 / 1024, 1e-2 / 1024);
+  });
+
+  it('refuses the deviation of what has no positions', () => {
+    expect(() => exposeTaps(smallNet(), ['flat[deviation]'], 'small.onnx'))
+      .to.throw(GraphError)
+      .with.property('message')
+      .that.matches(/has no positions/);
+  });
 
   it('pools half floats as float32', async () => {
     const graph = new GraphBuilder('g');

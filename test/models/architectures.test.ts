@@ -3,6 +3,7 @@ import { initialWeights } from '../../models/initial.ts';
 import { architectureNamed } from '../../models/registry.ts';
 import { UsageError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
+import type { StateDict } from '../../src/common/tensor.ts';
 
 describe('taps', () => {
   const taps = (name: string) => architectureNamed(name).taps;
@@ -64,9 +65,13 @@ describe('architectureNamed', () => {
 });
 
 describe('initialWeights', () => {
+  const drawn = new Map<string, StateDict>();
+  before(() => {
+    for (const name of ['vgg11', 'resnet18', 'resnet20', 'densenet100'])
+      drawn.set(name, initialWeights(architectureNamed(name), 10, new RandomState(3)));
+  });
   const moments = (name: string, key: string) => {
-    const weights = initialWeights(architectureNamed(name), 10, new RandomState(3));
-    const data = weights.get(key)!.data as Float32Array;
+    const data = drawn.get(name)!.get(key)!.data as Float32Array;
     const mean = data.reduce((sum, value) => sum + value, 0) / data.length;
     const variance = data.reduce((sum, value) => sum + (value - mean) ** 2, 0) / data.length;
     return { mean, std: Math.sqrt(variance), largest: data.reduce((a, b) => Math.max(a, Math.abs(b)), 0) };

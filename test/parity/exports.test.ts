@@ -60,7 +60,7 @@ describe('exports of torchvision and timm', () => {
       const start = file.length - (logits.length - i) * bytes;
       return Uint8Array.from(file.subarray(start, start + bytes));
     });
-    const outputs = await runOnPixels(graph.model, target, graph.size, runs, { unoptimised: true });
+    const outputs = await runOnPixels(graph.model, target, graph.size, runs, { optimisation: 'disabled' });
     const largest = Math.max(...logits.flat().map(Math.abs));
     const difference = Math.max(
       ...outputs.flatMap((output, i) => {

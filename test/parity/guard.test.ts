@@ -20,9 +20,8 @@ import { expectSameInPython } from './guarded.ts';
 describe("A guarded model in Python's onnxruntime", () => {
   const folder = temporaryFolder();
 
-  for (const detectors of [...detectorKinds.map((kind) => [kind]), ['gaussian', 'ocsvm', 'probe'] as const])
-    it(`gives what la-ood score gives, with the built-in backbone (${detectors.join(', ')})`, async function () {
-      this.timeout(300_000);
+  for (const detectors of [...detectorKinds.map((kind) => [kind]), ['gaussian', 'ocsvm'] as const])
+    it(`gives what la-ood score gives, with the built-in backbone (${detectors.join(', ')})`, async () => {
       const path = folder.at(`demo-${detectors.join('-')}`);
       await mkdir(path);
       await RunFolder.use(path, async (run) => {
@@ -41,7 +40,6 @@ describe("A guarded model in Python's onnxruntime", () => {
     });
 
   it('gives what la-ood score gives, with a published ResNet-56', async function () {
-    this.timeout(600_000);
     const checkpoint = reference(this, 'checkpoints', 'resnet56-4bfd9763.th');
     const cifar = unpackedReference(this, 'data', 'cifar10-jpeg.tar.xz');
     const tiny = unpackedReference(this, 'data', 'tinyjpeg.tar.xz');

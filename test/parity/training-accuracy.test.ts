@@ -73,9 +73,7 @@ describe('weights that were trained here', () => {
     recipe: Partial<Recipe>,
   ): Promise<number> {
     const run = join(folder, `run-${architecture}`);
-    const { best } = await RunFolder.use(run, (opened) =>
-      trainBackbone(opened, { ...sets, from, recipe, engine: 'tfjs-node' }),
-    );
+    const { best } = await RunFolder.use(run, (opened) => trainBackbone(opened, { ...sets, from, recipe }));
     const weights = join(folder, `${architecture}.pth`);
     await exportCheckpoint(join(run, 'backbone.onnx'), weights);
     const { mean, std } = imagenetNormalisation;

@@ -6,29 +6,41 @@ import { readCheckpoint } from '../../converters/pytorch/read-checkpoint.ts';
 import { buildBackbone } from '../../models/backbone.ts';
 import { recogniseArchitecture } from '../../models/registry.ts';
 import { RandomState } from '../../src/common/random.ts';
-import type { StateDict } from '../../src/common/tensor.ts';
+import { type StateDict, toFloat32 } from '../../src/common/tensor.ts';
 import type { LayerDetector } from '../../src/detectors/fit-layer.ts';
-import { openTrainingBackend, type TensorFlow, type TrainingBackend } from '../../src/training/backend.ts';
-import { coTraining } from '../../src/training/co-training.ts';
-import { classification, type Judgement, type Objective } from '../../src/training/objective.ts';
-import { Sgd } from '../../src/training/sgd.ts';
-import { TrainableGraph } from '../../src/training/trainable-graph.ts';
+import type { ModelProto } from '../../src/graph/onnx.ts';
+import { readModel } from '../../src/graph/read.ts';
+import { tensorFromProto } from '../../src/graph/tensor.ts';
+import type { SgdOptions, TrainingSession } from '../../src/training/engine.ts';
+import { examineTrainingEngines, openTrainingEngine } from '../../src/training/engines.ts';
+import type { Objective } from '../../src/training/objective.ts';
 import { python } from './python.ts';
 
-/** How often each is trained, on other images; VGG16 takes minutes in float64. */
-const networks = { vgg16: 1, resnet20: 3, 'densenet22-k24-r1': 3 };
+/** How often each is trained, and how often its gradients are compared, on other images; large ones take minutes in float64. */
+const networks = {
+  vgg16: { losses: 1, gradients: 3 },
+  resnet20: { losses: 3, gradients: 7 },
+  resnet34: { losses: 1, gradients: 3 },
+  densenet100: { losses: 1, gradients: 3 },
+  'densenet22-k24-r1': { losses: 3, gradients: 7 },
+  mobilenet: { losses: 3, gradients: 7 },
+};
 const cotrained = 'resnet20';
 const HALF = 16;
 const STEPS = 20;
 /** Images of a step whose gradients are compared; the more, the likelier is an activation of about 0 (see below). */
 const FEW = 4;
-const GRADIENT_DRAWS = 7;
-const DRAWS = Math.max(...Object.values(networks));
+const COTRAINED_DRAWS = 7;
+const DRAWS = 3;
+/** Neither momentum nor decay: what the optimiser holds after a step is the gradient. */
+const plainSteps: SgdOptions = { momentum: 0, weightDecay: 0 };
+/** TensorFlow.js's engine where it is there; it is slow with images of a batch for each of many layers. */
+const engines = examineTrainingEngines().flatMap(({ engine, works }) => (works ? [engine] : []));
 
-/** PyTorch's losses in float64 and float32. */
-interface Losses<T> {
-  readonly '64': T;
-  readonly '32': T;
+/** PyTorch's losses in float64 and float32, step by step. */
+interface Losses {
+  readonly '64': readonly number[];
+  readonly '32': readonly number[];
 }
 
 /**
@@ -36,16 +48,12 @@ interface Losses<T> {
  * and from there all losses that follow. That says nothing of either side, and the median of several draws is free of it.
  */
 describe('training beside PyTorch', () => {
-  let backend: TrainingBackend;
-  let tf: TensorFlow;
   const random = new RandomState(5);
   const labels = Uint8Array.from({ length: DRAWS * 2 * HALF }, () => random.integer(9));
   const images = Float32Array.from({ length: labels.length * 3 * 32 * 32 }, () => random.normal());
   let folder: string;
 
   before(async () => {
-    backend = openTrainingBackend('tfjs-node');
-    ({ tf } = backend);
     folder = await mkdtemp(join(tmpdir(), 'la-ood-training-'));
     await writeFile(join(folder, 'labels.bin'), labels);
     await writeFile(join(folder, 'images.bin'), images);
@@ -55,102 +63,112 @@ describe('training beside PyTorch', () => {
 
   for (const [name, draws] of Object.entries(networks)) {
     it(`${name}: gradients and statistics as near to float64 as PyTorch's float32`, async () => {
-      const distances = new Distances();
-      for (let draw = 0; draw < GRADIENT_DRAWS; draw++) {
-        const [start, end] = [draw * FEW, (draw + 1) * FEW];
-        await python('training.py', 'gradients', folder, name, String(start), String(end));
-        const graph = await graphOf(name);
-        const { gradients } = step(graph, classification(graph), start, end);
-        distances.add(await compareFirstStep(gradients, name));
-        await compareStatistics(graph, name);
-        graph.dispose();
+      const distances = byEngine();
+      await python('training.py', 'gradients', folder, name, String(draws.gradients), String(FEW));
+      for (let draw = 0; draw < draws.gradients; draw++) {
+        for (const [engine, found] of distances) {
+          const session = await open(engine, name, plainSteps);
+          await step(session, 0, draw * FEW, (draw + 1) * FEW);
+          found.add(await compareFirstStep(session, `${name}.${draw}`));
+          await compareStatistics(session, `${name}.${draw}`);
+          await session.close();
+        }
       }
-      distances.check('gradients');
+      for (const [engine, found] of distances) found.check(`${engine}: gradients`);
     });
 
     it(`${name}: the losses of ${STEPS} steps, too`, async () => {
-      const distances = new Distances();
-      for (let draw = 0; draw < draws; draw++) {
-        const [start, end] = [draw * 2 * HALF, (draw + 1) * 2 * HALF];
-        const losses = await python<Losses<number[]>>(
-          'training.py',
-          ...['train', folder, name, String(STEPS), String(start), String(end)],
-        );
-        const graph = await graphOf(name);
-        const sgd = new Sgd(tf, graph.weights.values(), { momentum: 0.9, weightDecay: 5e-4 });
-        const ours: number[] = [];
-        for (let i = 0; i < STEPS; i++) {
-          const from = i % 2 === 0 ? start : start + HALF;
-          const { loss, weights } = step(graph, classification(graph), from, from + HALF);
-          sgd.step(weights, 1e-3);
-          ours.push(loss);
+      const distances = byEngine();
+      const all = await python<Losses[]>(
+        'training.py',
+        ...['train', folder, name, ...[STEPS, draws.losses, HALF].map(String)],
+      );
+      for (const [draw, losses] of all.entries()) {
+        const start = draw * 2 * HALF;
+        for (const [engine, found] of distances) {
+          const session = await open(engine, name, { momentum: 0.9, weightDecay: 5e-4 });
+          const ours: number[] = [];
+          for (let i = 0; i < STEPS; i++) {
+            const from = i % 2 === 0 ? start : start + HALF;
+            ours.push(await step(session, 1e-3, from, from + HALF));
+          }
+          await session.close();
+          expect(ours[0]).closeTo(losses['64'][0], 1e-5);
+          const off = (values: readonly number[]) =>
+            Math.max(...values.map((value, i) => Math.abs(value - losses['64'][i])));
+          found.add({ ours: off(ours), theirs: off(losses['32']) });
         }
-        expect(ours[0]).closeTo(losses['64'][0], 1e-5);
-        const off = (values: readonly number[]) =>
-          Math.max(...values.map((value, i) => Math.abs(value - losses['64'][i])));
-        distances.add({ ours: off(ours), theirs: off(losses['32']) });
-        sgd.dispose();
-        graph.dispose();
       }
-      distances.check('losses');
+      for (const [engine, found] of distances) found.check(`${engine}: losses`);
     });
   }
 
   it('one co-training step', async () => {
-    const layers = ['conv1', 'layer2.0.conv1', 'layer3.2.conv2'].map((tap, l) => layerOf(tap, 16 << l));
-    const exposed = layers.map(({ tap }) => tap);
-    const distances = new Distances();
-    for (let draw = 0; draw < GRADIENT_DRAWS; draw++) {
+    const detectors = ['conv1', 'layer2.0.conv1', 'layer3.2.conv2'].map((tap, l) => layerOf(tap, 16 << l));
+    const distances = byEngine();
+    const task = { lambda: 0.5, layers: detectors.map((layer) => plain(layer)) };
+    await writeFile(join(folder, 'cotrain.json'), JSON.stringify(task));
+    const losses = await python<number[]>(
+      'training.py',
+      ...['cotrain', folder, cotrained, ...[COTRAINED_DRAWS, FEW].map(String)],
+    );
+    const coTraining = { detectors, lambda: task.lambda, scalers: async () => [] };
+    for (const [draw, loss64] of losses.entries()) {
       const images = [draw * FEW, (draw + 1) * FEW] as const;
-      const task = { lambda: 0.5, images, layers: layers.map((layer) => plain(layer)) };
-      await writeFile(join(folder, 'cotrain.json'), JSON.stringify(task));
-      const losses = await python<Losses<number>>('training.py', 'cotrain', folder, cotrained);
-      const graph = await graphOf(cotrained, exposed);
-      const objective = coTraining(graph, layers, {
-        lambda: task.lambda,
-        scalers: async () => layers.map(({ scaler }) => scaler),
-      });
-      await objective.beginEpoch!(0);
-      const { loss, gradients } = step(graph, objective, ...images);
-      expect(loss).closeTo(losses['64'], 1e-5);
-      // The detectors' part is large enough to be seen in the loss.
-      const { loss: alone } = step(graph, classification(graph), ...images);
-      expect(Math.abs(alone - losses['64'])).above(0.01);
-      distances.add(await compareFirstStep(gradients, 'cotrain'));
-      graph.dispose();
+      for (const [engine, found] of distances) {
+        const session = await open(engine, cotrained, plainSteps, { coTraining });
+        session.standardise(detectors.map(({ scaler }) => scaler));
+        const loss = await step(session, 0, ...images);
+        expect(loss).closeTo(loss64, 1e-5);
+        found.add(await compareFirstStep(session, `cotrain.${draw}`));
+        await session.close();
+        // The detectors' part is large enough to be seen in the loss.
+        const alone = await open(engine, cotrained, plainSteps);
+        expect(Math.abs((await step(alone, 0, ...images)) - loss64)).above(0.01);
+        await alone.close();
+      }
     }
-    distances.check('gradients');
+    for (const [engine, found] of distances) found.check(`${engine}: gradients`);
   });
 
-  async function graphOf(name: string, exposed?: readonly string[]): Promise<TrainableGraph> {
-    const { stateDict } = await readCheckpoint(join(folder, `${name}.pth`));
-    const { architecture } = recogniseArchitecture(stateDict);
-    return new TrainableGraph(buildBackbone(architecture, stateDict), backend, { exposed });
+  async function open(
+    engine: (typeof engines)[number],
+    name: string,
+    optimiser: SgdOptions,
+    objective: Objective = {},
+  ): Promise<TrainingSession> {
+    const model = await modelOf(name);
+    return openTrainingEngine(engine).open({ model, where: name, optimiser, objective });
   }
 
-  /** Forth and back with some of the images. */
-  function step(graph: TrainableGraph, objective: Objective, start: number, end: number) {
-    const size = 3 * 32 * 32;
-    const x = tf.tidy(() => {
-      const planes = tf.tensor4d(images.slice(start * size, end * size), [end - start, 3, 32, 32]);
-      return tf.transpose(planes, [0, 2, 3, 1]);
-    });
-    const pass = graph.forward(x, { batchStatistics: true, gradients: true });
-    const judged: Judgement = objective.judge(pass, labels.subarray(start, end), new RandomState(0));
-    const { weights } = pass.backward(judged.gradients);
-    pass.dispose();
-    x.dispose();
-    const gradients = new Map(
-      Array.from(weights, ([weight, gradient]) => [weight.name, weight.read(gradient)]),
+  async function modelOf(name: string): Promise<ModelProto> {
+    if (name === 'mobilenet') return readModel(join(folder, `${name}.onnx`));
+    const { stateDict } = await readCheckpoint(join(folder, `${name}.pth`));
+    const { architecture } = recogniseArchitecture(stateDict);
+    const model = buildBackbone(architecture, stateDict);
+    // Nothing is dropped, as on the other side.
+    const node = model.graph.node.map((each) =>
+      each.opType === 'Dropout'
+        ? { ...each, opType: 'Identity', input: each.input.slice(0, 1), attribute: [] }
+        : each,
     );
-    return { loss: judged.loss, weights, gradients };
+    return { ...model, graph: { ...model.graph, node } };
+  }
+
+  /** Forth and back with some of the images, and a move; gives the loss. */
+  async function step(session: TrainingSession, rate: number, start: number, end: number): Promise<number> {
+    const size = 3 * 32 * 32;
+    const batch = {
+      images: images.slice(start * size, end * size),
+      shape: [end - start, 3, 32, 32] as [number, 3, number, number],
+      labels: Int32Array.from(labels.subarray(start, end)),
+    };
+    return (await session.step(batch, rate, new RandomState(0))).loss;
   }
 
   /** Our distance to float64 in all gradients together, beside that of PyTorch in float32. */
-  async function compareFirstStep(
-    gradients: ReadonlyMap<string, Float32Array>,
-    name: string,
-  ): Promise<Distance> {
+  async function compareFirstStep(session: TrainingSession, name: string): Promise<Distance> {
+    const { velocities: gradients } = await session.state();
     const exact = (await readCheckpoint(join(folder, `${name}.64.pth`))).stateDict;
     const single = (await readCheckpoint(join(folder, `${name}.32.pth`))).stateDict;
     const keys = [...exact.keys()].filter((key) => key.startsWith('gradient/'));
@@ -161,13 +179,16 @@ describe('training beside PyTorch', () => {
     };
   }
 
-  async function compareStatistics(graph: TrainableGraph, name: string): Promise<void> {
+  async function compareStatistics(session: TrainingSession, name: string): Promise<void> {
     const exact = (await readCheckpoint(join(folder, `${name}.64.pth`))).stateDict;
-    for (const statistic of graph.statistics.values()) {
-      const wanted = exact.get(statistic.name)!.data as Float64Array;
+    const { model } = await session.state();
+    const statistics = [...exact.keys()].filter((key) => key.includes('running'));
+    for (const key of statistics) {
+      const proto = model.graph.initializer.find((tensor) => tensor.name === key)!;
+      const wanted = exact.get(key)!.data as Float64Array;
       const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      statistic.read().forEach((value, i) => {
-        expect(Math.abs(value - wanted[i]), statistic.name).to.be.below(1e-5 * largest);
+      toFloat32(tensorFromProto(proto, name)).forEach((value, i) => {
+        expect(Math.abs(value - wanted[i]), key).to.be.below(1e-5 * largest);
       });
     }
   }
@@ -196,6 +217,10 @@ describe('training beside PyTorch', () => {
 interface Distance {
   readonly ours: number;
   readonly theirs: number;
+}
+
+function byEngine(): Map<(typeof engines)[number], Distances> {
+  return new Map(engines.map((engine) => [engine, new Distances()]));
 }
 
 /** Distances of several draws. */

@@ -3,26 +3,31 @@
 training.py operators DIR NAME...  per name: runs DIR/NAME.onnx in float64 on DIR/NAME.input.bin, goes back from the gradient
                                    DIR/NAME.dy.bin, and writes DIR/NAME.bin (float64): output, gradient of the input, gradients
                                    of the weights and then the statistics, in the order of the initializers
-training.py make DIR NAME...       per name: DIR/NAME.pth with weights as before training
-training.py gradients DIR NAME START END    goes forth and back with DIR/NAME.pth on images START to END of DIR/images.bin and
-                                   DIR/labels.bin in float64 and float32; writes gradients and statistics (DIR/NAME.64.pth, DIR/NAME.32.pth)
-training.py train DIR NAME STEPS START END  trains on these images in both, half of them a step, and prints losses
-training.py cotrain DIR NAME       one co-training step of DIR/NAME.pth with the detectors of DIR/cotrain.json
+training.py make DIR NAME...       per name: DIR/NAME.pth with weights as before training, and of a network that is no backbone DIR/NAME.onnx
+training.py gradients DIR NAME DRAWS SIZE   goes forth and back with DIR/NAME.pth in float64 and float32, each draw on the next SIZE
+                                   images of DIR/images.bin and DIR/labels.bin; writes gradients and statistics (DIR/NAME.DRAW.64.pth, DIR/NAME.DRAW.32.pth)
+training.py train DIR NAME STEPS DRAWS HALF    trains in both, each draw on the next 2 HALF images, half of them a step, and prints losses
+training.py cotrain DIR NAME DRAWS SIZE    as gradients, one co-training step with the detectors of DIR/cotrain.json; prints losses in float64
 """
 
+import io
 import json
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
-from backbones import NETWORKS
+from backbones import NETWORKS as BACKBONES
+from classifiers import MobileNet
 from onnx import numpy_helper
 from torch import nn
 
 CLASSES = 10
+DTYPES = (("64", torch.float64), ("32", torch.float32))
+NETWORKS = {**BACKBONES, "mobilenet": MobileNet}
 
 
 def interpret(path, x):
@@ -50,15 +55,13 @@ def padded(x, pads, value=0.0):
 
 
 class Operators:
-    frozen = False
-
     @staticmethod
     def Conv(x, w, b=None, pads=(0, 0, 0, 0), strides=(1, 1), dilations=(1, 1), group=1, kernel_shape=None):
         return F.conv2d(padded(x, pads), w, b, tuple(strides), 0, tuple(dilations), group)
 
     @staticmethod
     def BatchNormalization(x, w, b, mean, var, epsilon=1e-5, momentum=0.9):
-        return F.batch_norm(x, mean, var, w, b, not Operators.frozen, 1 - momentum, epsilon)
+        return F.batch_norm(x, mean, var, w, b, True, 1 - momentum, epsilon)
 
     @staticmethod
     def MaxPool(x, kernel_shape, strides, pads=(0, 0, 0, 0), ceil_mode=0):
@@ -85,6 +88,13 @@ class Operators:
         return F.pad(x, [int(pads[i + side]) for i in reversed(range(half)) for side in (0, half)])
 
     Add = staticmethod(lambda a, b: a + b)
+    Sub = staticmethod(lambda a, b: a - b)
+    Div = staticmethod(lambda a, b: a / b)
+    Exp = staticmethod(torch.exp)
+    LeakyRelu = staticmethod(lambda x, alpha: F.leaky_relu(x, alpha))
+    LogSoftmax = staticmethod(lambda x, axis: F.log_softmax(x, axis))
+    Transpose = staticmethod(lambda x, perm: x.permute(*perm))
+    ReduceSum = staticmethod(lambda x, axes, keepdims=1: x.sum(tuple(axes.tolist()), keepdim=bool(keepdims)))
     Mul = staticmethod(lambda a, b: a * b)
     MatMul = staticmethod(lambda a, b: a @ b)
     Relu = staticmethod(torch.relu)
@@ -105,7 +115,6 @@ class Operators:
 
 def operators(folder, names):
     for name in names:
-        Operators.frozen = name.endswith("frozen")
         shape = json.loads((folder / f"{name}.json").read_text())
         x = torch.from_numpy(np.fromfile(folder / f"{name}.input.bin", np.float32).reshape(shape)).double().requires_grad_()
         y, weights, statistics = interpret(folder / f"{name}.onnx", x)
@@ -139,7 +148,18 @@ def make(folder, names):
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
         torch.save(network.state_dict(), folder / f"{name}.pth")
+        if name not in BACKBONES:
+            export(network.eval(), folder / f"{name}.onnx")
     return {}
+
+
+def export(network, path):
+    """With batch normalisation as it is, not folded into the convolution before it."""
+    axes = {"image": {0: "batch"}, "scores": {0: "batch"}}
+    names = {"input_names": ["image"], "output_names": ["scores"], "dynamic_axes": axes}
+    keep = {"training": torch.onnx.TrainingMode.PRESERVE, "do_constant_folding": False}
+    with redirect_stdout(io.StringIO()):
+        torch.onnx.export(network, (torch.zeros(2, 3, 32, 32),), str(path), dynamo=False, opset_version=13, **names, **keep)
 
 
 def first_step(network, loss, path):
@@ -151,57 +171,65 @@ def first_step(network, loss, path):
 
 
 def gradients(folder, names):
-    name, start, end = names
-    for bits, dtype in (("64", torch.float64), ("32", torch.float32)):
-        network = network_of(folder, name, dtype)
-        images, labels = (part[int(start) : int(end)] for part in batch_of(folder, dtype))
-        first_step(network, F.cross_entropy(network(images), labels), folder / f"{name}.{bits}.pth")
+    name, draws, size = names
+    for draw in range(int(draws)):
+        for bits, dtype in DTYPES:
+            network = network_of(folder, name, dtype)
+            images, labels = (part[draw * int(size) : (draw + 1) * int(size)] for part in batch_of(folder, dtype))
+            first_step(network, F.cross_entropy(network(images), labels), folder / f"{name}.{draw}.{bits}.pth")
     return {}
 
 
 def train(folder, names):
-    name, steps, start, end = names
-    losses = {}
-    for bits, dtype in (("64", torch.float64), ("32", torch.float32)):
-        network = network_of(folder, name, dtype)
-        images, labels = (part[int(start) : int(end)] for part in batch_of(folder, dtype))
-        half = len(labels) // 2
-        optimiser = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
-        losses[bits] = []
-        for step in range(int(steps)):
-            part = slice(0, half) if step % 2 == 0 else slice(half, None)
-            loss = F.cross_entropy(network(images[part]), labels[part])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            losses[bits].append(loss.item())
+    name, steps, draws, half = names[0], *(int(number) for number in names[1:])
+    return [{bits: losses_of(folder, name, steps, draw, half, dtype) for bits, dtype in DTYPES} for draw in range(draws)]
+
+
+def losses_of(folder, name, steps, draw, half, dtype):
+    network = network_of(folder, name, dtype)
+    images, labels = (part[draw * 2 * half : (draw + 1) * 2 * half] for part in batch_of(folder, dtype))
+    optimiser = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9, weight_decay=5e-4)
+    losses = []
+    for step in range(steps):
+        part = slice(0, half) if step % 2 == 0 else slice(half, None)
+        loss = F.cross_entropy(network(images[part]), labels[part])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
     return losses
 
 
 def cotrain(folder, names):
     """Cross-entropy - lambda D / (2 L); D sums alpha K(z, sv) over layers, samples and support vectors."""
-    (name,) = names
+    name, draws, size = names[0], *(int(number) for number in names[1:])
     task = json.loads((folder / "cotrain.json").read_text())
-    losses = {}
-    for bits, dtype in (("64", torch.float64), ("32", torch.float32)):
-        network = network_of(folder, name, dtype)
-        images, labels = (part[slice(*task["images"])] for part in batch_of(folder, dtype))
-        modules, outputs = dict(network.named_modules()), {}
-        for layer in task["layers"]:
-            tap = layer["tap"]
-            modules[tap].register_forward_hook(lambda _, __, y, tap=tap: outputs.__setitem__(tap, y))
-        loss = F.cross_entropy(network(images), labels)
-        density = 0
-        for layer in task["layers"]:
-            numbers = lambda key: torch.tensor(layer[key], dtype=dtype)
-            z = (outputs[layer["tap"]].mean((2, 3)) - numbers("mean")) / numbers("scale")
-            vectors = numbers("supportVectors").reshape(-1, z.shape[1])
-            squares = ((z[:, None, :] - vectors[None]) ** 2).sum(2)
-            density = density + (torch.exp(-layer["gamma"] * squares) * numbers("alpha")).sum()
-        loss = loss - task["lambda"] * density / (2 * len(task["layers"]))
-        first_step(network, loss, folder / f"cotrain.{bits}.pth")
-        losses[bits] = loss.item()
+    losses = []
+    for draw in range(draws):
+        for bits, dtype in DTYPES:
+            network = network_of(folder, name, dtype)
+            images, labels = (part[draw * size : (draw + 1) * size] for part in batch_of(folder, dtype))
+            loss = cotrain_loss(network, images, labels, task, dtype)
+            first_step(network, loss, folder / f"cotrain.{draw}.{bits}.pth")
+            if bits == "64":
+                losses.append(loss.item())
     return losses
+
+
+def cotrain_loss(network, images, labels, task, dtype):
+    modules, outputs = dict(network.named_modules()), {}
+    for layer in task["layers"]:
+        tap = layer["tap"]
+        modules[tap].register_forward_hook(lambda _, __, y, tap=tap: outputs.__setitem__(tap, y))
+    loss = F.cross_entropy(network(images), labels)
+    density = 0
+    for layer in task["layers"]:
+        numbers = lambda key: torch.tensor(layer[key], dtype=dtype)
+        z = (outputs[layer["tap"]].mean((2, 3)) - numbers("mean")) / numbers("scale")
+        vectors = numbers("supportVectors").reshape(-1, z.shape[1])
+        squares = ((z[:, None, :] - vectors[None]) ** 2).sum(2)
+        density = density + (torch.exp(-layer["gamma"] * squares) * numbers("alpha")).sum()
+    return loss - task["lambda"] * density / (2 * len(task["layers"]))
 
 
 if __name__ == "__main__":

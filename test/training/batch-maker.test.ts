@@ -32,7 +32,7 @@ describe('batches for training', () => {
     expect(labels).deep.equals([...order].map((index) => index % 10));
     made.forEach(({ images, shape }, b) => {
       for (let i = 0; i < shape[0]; i++)
-        expect(images.subarray(i * STRIDE, (i + 1) * STRIDE)).deep.equals(
+        expect(pixelsOf(images.subarray(i * STRIDE, (i + 1) * STRIDE))).deep.equals(
           Float32Array.from(imageAt(order[16 * b + i])),
         );
     });
@@ -47,7 +47,7 @@ describe('batches for training', () => {
     const places = new Set<string>();
     let mirrored = 0;
     for (let i = 0; i < 50; i++) {
-      const image = once[0].images.subarray(i * STRIDE, (i + 1) * STRIDE);
+      const image = pixelsOf(once[0].images.subarray(i * STRIDE, (i + 1) * STRIDE));
       const found = findCrop(image, imageAt(i));
       expect(found, `image ${i}`).not.equals(undefined);
       places.add(`${found!.top} ${found!.left}`);
@@ -66,9 +66,10 @@ describe('batches for training', () => {
       maker({ mean, std, channelOrder: 'BGR' }).batches(set, Uint32Array.of(3), 1),
     );
     const image = imageAt(3);
+    const made = pixelsOf(batch.images);
     for (let at = 0; at < STRIDE; at += 3)
       for (let c = 0; c < 3; c++)
-        expect(batch.images[at + c]).closeTo((image[at + 2 - c] / 255 - mean[c]) / std[c], 1e-6);
+        expect(made[at + c]).closeTo((image[at + 2 - c] / 255 - mean[c]) / std[c], 1e-6);
   });
 
   it('of images without classes are refused', async () => {
@@ -83,6 +84,11 @@ describe('batches for training', () => {
     return pixels.subarray(index * STRIDE, (index + 1) * STRIDE);
   }
 });
+
+/** 3 × H × W to H × W × 3. */
+function pixelsOf(planes: Float32Array): Float32Array {
+  return planes.map((_, at) => planes[(at % 3) * SIDE * SIDE + Math.floor(at / 3)]);
+}
 
 async function collect(batches: AsyncIterable<TrainingBatch>): Promise<TrainingBatch[]> {
   const all: TrainingBatch[] = [];

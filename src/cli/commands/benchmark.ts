@@ -65,12 +65,12 @@ export const benchmarkCommand = command({
       check: atLeastOne,
     },
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
     const { ind, data, model, methods, bank, fullSpectrum, mean, std, device, batch } = options;
     const folder = options.run ?? join('runs', `openood-${ind}`);
     const normalisation = givenNormalisation(mean, std);
     const report = await benchmarkOpenOod({
-      ...{ ind, data, checkpoints: model, folder, methods, device, onProgress },
+      ...{ ind, data, checkpoints: model, folder, methods, device, onProgress, onLeftOut },
       ...given({ bank, fullSpectrum, normalisation, batch }),
     });
     return {

@@ -46,7 +46,7 @@ export const cotrainCommand = command({
 });
 
 /** One table: a row for each number of epochs, a column for each OOD set. */
-function describe(path: string, { rows, table, engine, warning }: CoTrainReport): string {
+function describe(path: string, { rows, table, engine }: CoTrainReport): string {
   const percent = (share: number) => (100 * share).toFixed(2);
   const sets = rows[0].evaluation.sets.map(({ ood }) => ood);
   const lines = rows.map(({ epoch, accuracy, evaluation }) => [
@@ -58,7 +58,7 @@ function describe(path: string, { rows, table, engine, warning }: CoTrainReport)
     'AUROC of LA-OOD in %, by OOD set; detectors refitted on each:',
     columns(['', 'accuracy %', ...sets], lines),
     '',
-    `Trained on ${engine}.${warning ? ` Note: ${warning}.` : ''}`,
+    `Trained on ${engine}.`,
     `Wrote in ${path}: ${table}, cotrain/curves.svg, and a run folder for each row, cotrain/epoch-…, with its report.html.`,
   ].join('\n');
 }

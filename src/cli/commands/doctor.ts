@@ -1,4 +1,4 @@
-import { type DeviceExamination, examineMachine, type TrainingBackendExamination } from '../../index.ts';
+import { type DeviceExamination, examineMachine, type TrainingEngineExamination } from '../../index.ts';
 import { command } from '../command.ts';
 import { columns } from '../text.ts';
 
@@ -12,7 +12,6 @@ export const doctorCommand = command({
   async run() {
     const machine = await examineMachine();
     const { devices, memory, cores, processor, training } = machine;
-    const taken = training.find(({ works }) => works)?.backend;
     const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
     return {
       result: machine,
@@ -28,7 +27,7 @@ export const doctorCommand = command({
         '',
         columns(
           ['training', ''],
-          training.map((backend) => [backend.backend, trainingVerdict(backend, taken)]),
+          training.map((engine) => [engine.engine, trainingVerdict(engine)]),
         ),
       ].join('\n'),
       failure: devices.some(({ works }) => works)
@@ -43,8 +42,8 @@ function verdict({ built, works, problem }: DeviceExamination): string {
   return built ? `does not work: ${problem}` : 'not part of this build of onnxruntime';
 }
 
-function trainingVerdict({ backend, works, problem }: TrainingBackendExamination, taken?: string): string {
+function trainingVerdict({ engine, works, problem }: TrainingEngineExamination): string {
+  if (engine === 'onnx') return 'works; la-ood train takes it';
   if (!works) return problem ? `does not work: ${problem}` : 'not installed';
-  const speed = backend === 'tfjs-backend-cpu' ? ', in plain JavaScript: a hundred times slower' : '';
-  return `works${speed}${backend === taken ? '; la-ood train takes it' : ''}`;
+  return `works, faster than onnx; la-ood train takes it by --engine ${engine}`;
 }

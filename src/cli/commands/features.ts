@@ -49,6 +49,18 @@ export const featuresCommand = command({
       array: true,
       describe: `OOD images: [near:|far:|shifted:][NAME=]SET … near: other classes of the same kind of images, far: images of another kind, shifted: InD classes under other conditions; tables keep them apart. A set is ${setForms}`,
     },
+    deviations: {
+      type: 'string',
+      array: true,
+      describe: "taps whose standard deviation over positions is stored beside the mean; 'all' of them",
+    },
+    corrupted: {
+      type: 'number',
+      describe:
+        'training images that are changed in each of several ways, for what a guard says of conditions; 200 where not given, 0 for none',
+      check: (count: number) =>
+        Number.isInteger(count) && count >= 0 ? undefined : 'must be a whole number',
+    },
     device,
     seed: { type: 'number', describe: 'seed of generated sets', default: 0, check: seed },
     compat,
@@ -57,7 +69,8 @@ export const featuresCommand = command({
     ...classifierOptions,
   },
   async run(options, onProgress, onLeftOut) {
-    const { ind, train, test, ood = [], device, batch, seed, compat, exifOrientation, skipDamaged } = options;
+    const { ind, train, test, ood = [], corrupted, deviations, device, batch, seed, compat } = options;
+    const { exifOrientation, skipDamaged } = options;
     const { path, adopt } = classifierRun('features', options);
     if (!train && !test && ood.length === 0)
       throw new UsageError('la-ood features', 'no set was given', 'name one with --train, --test or --ood');
@@ -70,7 +83,8 @@ export const featuresCommand = command({
       const notes = await adopt(run);
       const reports = await extractFeatures(run, {
         ...sets,
-        ...given({ batch, compat, skipDamaged, orient: exifOrientation }),
+        ...given({ batch, compat, corrupted, skipDamaged, orient: exifOrientation }),
+        ...given({ deviations: deviations?.includes('all') ? ('all' as const) : deviations }),
         device,
         memory: bytesOf(options.memory),
         seed,

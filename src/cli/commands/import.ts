@@ -13,34 +13,44 @@ import {
   classifierOptions,
   describeGeometry,
   describePreprocessing,
-  givenNormalisation,
   givenOfClassifier,
 } from '../classifier-options.ts';
 import { command, type Report } from '../command.ts';
 import { shapeText, thousands } from '../text.ts';
 
 const checkpointOptions = {
-  arch: { type: 'string', describe: `architecture of a checkpoint: ${architectureNames.join(', ')}` },
-  wrapper: { type: 'string', describe: 'the key of the weights, where a checkpoint holds several: ema' },
+  arch: {
+    type: 'string',
+    describe: `the network of a checkpoint where it fits several: FAMILY/NAME as la-ood inspect and errors have it, or a name; the original's are ${architectureNames.join(', ')}`,
+  },
+  wrapper: {
+    type: 'string',
+    describe: 'the key of the weights, where a checkpoint holds several: ema; la-ood inspect lists them',
+  },
 } as const;
 
 export const importCommand = command({
   name: 'import',
   summary: 'Makes a backbone of a PyTorch checkpoint or of any ONNX classifier, and checks what it wrote.',
   examples: [
-    ['import resnet20.th runs/resnet20-cifar10/backbone.onnx', 'the architecture is found from the weights'],
+    ['import resnet20.th runs/resnet20-cifar10/backbone.onnx', 'the network is found from the weights'],
+    ['import vgg16-397923af.pth vgg16.onnx', "torchvision's, for 224 × 224 pixels"],
+    ['import hub/model.safetensors model.onnx', 'with what config.json beside it says'],
     [
       'import densenet100.pth.tar densenet100.onnx --mean .4914 .4822 .4465 --std .2023 .1994 .2010',
       'trained with a normalisation of its own',
     ],
-    ['import vgg16.pth vgg16.onnx --arch vgg16 --classes 100', 'refused where it is anything else'],
+    [
+      'import resnet18.pt resnet18.onnx --arch huyvnphan/resnet18',
+      'where keys and shapes fit several networks',
+    ],
     [
       'import mobilenet.onnx runs/mobilenet/backbone.onnx --mean .5 .5 .5 --std .5 .5 .5 --taps add_*',
       "an exporter's file, watched at the ends of its blocks",
     ],
   ],
   positionals: {
-    source: { describe: 'a file that torch.save wrote, or an ONNX classifier, whatever its name' },
+    source: { describe: 'a file of torch.save or safetensors, or an ONNX classifier, whatever its name' },
     target: { describe: 'the .onnx to write' },
   },
   options: {
@@ -53,7 +63,7 @@ export const importCommand = command({
     },
   },
   async run(options): Promise<Report> {
-    const { target, arch, wrapper, mean, std } = options;
+    const { target, arch, wrapper } = options;
     const source = await modelFile(options.source);
     if ((await fileKind(source)) === 'onnx') {
       refuseOthers(options, checkpointOptions, 'is said of checkpoints, and this is an ONNX model');
@@ -64,15 +74,26 @@ export const importCommand = command({
         next: nextStep(target, basename(source).replace(/\.onnx$/, '')),
       };
     }
-    const { mean: _mean, std: _std, classes: _classes, ...onlyOnnx } = classifierOptions;
-    refuseOthers(options, onlyOnnx, 'is said of ONNX classifiers, and this is a checkpoint');
-    const normalisation = givenNormalisation(mean, std);
+    const { output: onlyOnnx } = classifierOptions;
+    refuseOthers(options, { output: onlyOnnx }, 'is said of ONNX classifiers, and this is a checkpoint');
     const classes = numberOfClasses(options.classes);
-    const imported = await importCheckpoint(source, target, { arch, classes, wrapper, normalisation });
+    const {
+      preprocessing: normalisation,
+      output: _output,
+      classes: _names,
+      ...given
+    } = givenOfClassifier(options);
+    const imported = await importCheckpoint(source, target, {
+      arch,
+      classes,
+      wrapper,
+      normalisation,
+      ...given,
+    });
     return {
       result: { source, output: target, ...imported },
-      text: describeCheckpoint(imported, target, normalisation !== undefined),
-      next: nextStep(target, imported.architecture),
+      text: describeCheckpoint(imported, target),
+      next: nextStep(target, imported.architecture.replace('/', '-')),
     };
   },
 });
@@ -107,18 +128,18 @@ function describeClassifier(imported: ImportedClassifier, target: string): strin
   ].join('\n');
 }
 
-function describeCheckpoint(imported: Imported, output: string, normalisationGiven: boolean): string {
-  const { architecture, classes, parameters, taps, notes } = imported;
-  const { mean, std } = imported.normalisation;
-  const origin = normalisationGiven
-    ? 'as given'
-    : `the default of ${architecture}; a checkpoint does not tell: give --mean and --std if it was trained with another`;
+function describeCheckpoint(imported: Imported, output: string): string {
+  const { architecture, classes, parameters, taps, notes, normalisation, origin, geometry, assumptions } =
+    imported;
+  const guessed = origin === architecture;
   return [
     `architecture   ${architecture}`,
     `classes        ${classes}`,
     `parameters     ${thousands(parameters)}`,
     `taps           ${taps.length}, from ${taps[0]} to ${taps.at(-1)}`,
-    `normalisation  mean ${mean.join(' ')}, std ${std.join(' ')} (${origin})`,
+    `normalisation  ${describePreprocessing(normalisation)} (${guessed ? `the default of ${architecture}; a checkpoint does not tell: give --mean and --std if it was trained with another` : origin})`,
+    `images         ${describeGeometry(geometry)}`,
+    ...assumptions.map((assumption) => `assumed        ${assumption}`),
     ...notes.map((note) => `note           ${note}`),
     `Wrote ${output}, read it back, compared every weight, and ran it.`,
   ].join('\n');

@@ -84,11 +84,17 @@ function nextStep(inspection: Inspection): string | undefined {
 }
 
 function describeCheckpoint(checkpoint: CheckpointInspection): string {
-  const { format, architecture, extras, notes, problems, parameters, tensors } = checkpoint;
+  const { format, architecture, extras, notes, problems, parameters, tensors, sets, assumptions } =
+    checkpoint;
+  const kind = format === 'safetensors' ? 'safetensors file' : `PyTorch checkpoint, ${format} format`;
   return [
-    ...fileLines(checkpoint, `PyTorch checkpoint, ${format} format`),
+    ...fileLines(checkpoint, kind),
     line('network', architecture ? `${architecture.name}, ${architecture.classes} classes` : 'not known'),
+    ...assumptions.map((assumption) => line('assumed', assumption)),
     line('parameters', thousands(parameters)),
+    ...(sets.length > 1
+      ? [line('weights', `under ${sets.map((set) => printable(set)).join(', ')}; --wrapper`)]
+      : []),
     ...Object.entries(extras).map(([key, value]) => line('beside', printable(`${key} = ${value}`))),
     ...notes.map((note) => line('note', note)),
     ...problems.map((problem) => line('problem', problem)),

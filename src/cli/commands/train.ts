@@ -79,10 +79,7 @@ export const trainCommand = command({
 });
 
 /** The epochs, or the last ten of them, and which one was kept. */
-function describe(
-  path: string,
-  { epochs, best, engine, warning, files, seconds, done }: TrainReport,
-): string {
+function describe(path: string, { epochs, best, engine, files, seconds, done }: TrainReport): string {
   const percent = (share: number) => (100 * share).toFixed(2);
   const rows = epochs
     .slice(-10)
@@ -95,7 +92,6 @@ function describe(
     columns(['epoch', 'rate', 'train loss', 'accuracy %', 'test loss', 'accuracy %'], rows),
     '',
     `Trained ${plural(epochs.length, 'epoch')} on ${engine} ${took}; kept epoch ${best.epoch}: ${percent(best.testAccuracy)} % of the test images.`,
-    ...(warning ? [`Note: ${warning}.`] : []),
     `Wrote in ${path}: ${files.join(', ')}.`,
   ].join('\n');
 }

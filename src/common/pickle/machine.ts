@@ -5,6 +5,7 @@ import {
   type PickleContext,
   type PickleDialect,
   PickleGlobal,
+  PickleRecord,
   PickleTuple,
   type PickleValue,
   typeName,
@@ -20,8 +21,8 @@ const MAX_STACK = 100_000;
 const MAX_MEMO = 1_000_000;
 
 /**
- * Reads one pickle of protocol 0 to 5 and executes nothing: names must be on the dialect's allow-list, and where Python
- * would call one, the dialect's handler makes an inert record instead.
+ * Reads one pickle of protocol 0 to 5 and executes nothing: where Python would call a name of the dialect's allow-list,
+ * its handler makes an inert record instead; other names are refused, or make records of the name and its arguments alone.
  *
  * @param where the file, and the place in it, for messages
  * @param start where the pickle begins in `bytes`; positions in messages count from the beginning of `bytes`
@@ -128,11 +129,13 @@ export class PickleMachine implements PickleContext {
     this.push(value);
   }
 
-  /** GLOBAL, STACK_GLOBAL, INST: a name, if the allow-list has it. */
+  /** GLOBAL, STACK_GLOBAL, INST: a name, if the allow-list has it or the dialect makes a record of it. */
   findGlobal(module: string, name: string): PickleGlobal {
     const { globals } = this.dialect;
     if (Object.hasOwn(globals, module) && Object.hasOwn(globals[module], name))
       return new PickleGlobal(module, name, globals[module][name]);
+    if (this.dialect.isInert?.(module, name))
+      return new PickleGlobal(module, name, (args) => new PickleRecord(`${module}.${name}`, args));
     return this.fail(
       `names ${printable(`${module}.${name}`)}, which is not on the list of harmless names and was not executed`,
       this.dialect.unknownGlobalRemedy(module, name),
@@ -140,6 +143,8 @@ export class PickleMachine implements PickleContext {
   }
 
   call(callee: PickleValue, args: readonly PickleValue[]): PickleValue {
+    // A method that a name would have given: what it would have made is as inert.
+    if (callee instanceof PickleRecord) return new PickleRecord(callee.type, args);
     if (!(callee instanceof PickleGlobal) || !callee.handler)
       this.fail(`calls ${printable(typeName(callee))}, which was not executed`);
     return callee.handler(args, this);

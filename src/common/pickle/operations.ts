@@ -1,7 +1,7 @@
 import { printable } from '../printable.ts';
 import type { PickleMachine } from './machine.ts';
 import { opcodes as op } from './opcodes.ts';
-import { type PickleDict, PickleTuple, type PickleValue, typeName } from './values.ts';
+import { type PickleDict, PickleRecord, PickleTuple, type PickleValue, typeName } from './values.ts';
 
 type Operation = ((machine: PickleMachine) => void) | 'stop';
 
@@ -130,13 +130,15 @@ function unescapeUnicode(text: string): string {
 }
 
 function extend(m: PickleMachine, items: PickleValue[]): void {
-  const list = m.top();
+  const top = m.top();
+  const list = top instanceof PickleRecord ? top.items : top;
   if (!Array.isArray(list)) m.fail(`appends to ${printable(typeName(list))}`);
   for (const item of items) list.push(item);
 }
 
 function update(m: PickleMachine, items: PickleValue[]): void {
-  const dict = m.top();
+  const top = m.top();
+  const dict = top instanceof PickleRecord ? top.entries : top;
   if (!(dict instanceof Map)) m.fail(`sets items of ${printable(typeName(dict))}`);
   setItems(m, dict, items);
 }
@@ -149,6 +151,10 @@ function setItems(m: PickleMachine, dict: PickleDict, items: PickleValue[]): Pic
 
 function addItems(m: PickleMachine, items: PickleValue[]): void {
   const set = m.top();
+  if (set instanceof PickleRecord) {
+    for (const item of items) set.items.push(item);
+    return;
+  }
   if (!(set instanceof Set)) m.fail(`adds items to ${printable(typeName(set))}`);
   for (const item of items) set.add(hashable(m, item));
 }
@@ -171,9 +177,12 @@ function construct(m: PickleMachine): void {
 
 function constructWithKeywords(m: PickleMachine): void {
   const keywords = m.pop();
-  if (!(keywords instanceof Map) || keywords.size)
+  const args = m.popArguments();
+  const made = m.call(m.pop(), args);
+  if (!(keywords instanceof Map) || (keywords.size && !(made instanceof PickleRecord)))
     m.fail('calls with keyword arguments, which was not executed');
-  construct(m);
+  if (made instanceof PickleRecord) for (const [key, value] of keywords) made.entries.set(key, value);
+  m.push(made);
 }
 
 function constructFromMark(m: PickleMachine): void {

@@ -47,6 +47,21 @@ export class PickleObject {
   constructor(readonly type: string) {}
 }
 
+/** What a name that is not on the allow-list would have made: its name and what it was given. Nothing was called. */
+export class PickleRecord extends PickleObject {
+  /** What was appended to it, where it is a kind of list or set. */
+  readonly items: PickleValue[] = [];
+  /** What was set in it, where it is a kind of dict. */
+  readonly entries: PickleDict = new Map();
+
+  constructor(
+    type: string,
+    readonly args: readonly PickleValue[],
+  ) {
+    super(type);
+  }
+}
+
 /** What takes the place of calling a name: REDUCE, INST, OBJ, NEWOBJ. `null`: it may be named but not called. */
 export type GlobalHandler = ((args: readonly PickleValue[], machine: PickleContext) => PickleValue) | null;
 
@@ -66,7 +81,9 @@ export interface PickleContext {
 /** What one file format makes of the parts of a pickle that Python would execute. */
 export interface PickleDialect {
   readonly globals: GlobalTable;
-  /** What to do about a name that is not on the allow-list. */
+  /** Whether a name that is not on the allow-list makes inert records; it is refused otherwise. */
+  isInert?(module: string, name: string): boolean;
+  /** What to do about a name that is refused. */
   unknownGlobalRemedy(module: string, name: string): string;
   /** PERSID and BINPERSID: an object stored outside the pickle. */
   persistentLoad?(id: PickleValue, machine: PickleContext): PickleValue;

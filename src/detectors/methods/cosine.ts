@@ -1,5 +1,5 @@
 import type { Method } from './method.ts';
-import { headMoments } from './moments.ts';
+import { headMeans } from './moments.ts';
 import { addNormalised, normalise } from './operators.ts';
 
 /**
@@ -16,7 +16,7 @@ export const cosine: Method = {
   settings: {},
   async fit(training) {
     const { width } = training;
-    const { classMeans, classCounts } = await headMoments(training, { normalised: false });
+    const { classMeans, classCounts } = headMeans(training, { normalised: false });
     const present = [...classCounts.keys()].filter((k) => classCounts[k] > 0);
     const means = new Float32Array(present.length * width);
     present.forEach((k, row) => {

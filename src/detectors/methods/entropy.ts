@@ -1,4 +1,5 @@
 import type { Method } from './method.ts';
+import { addLogProbabilities } from './operators.ts';
 
 /**
  * Entropy of the softmax: −Σ_k p_k log p_k, in [0, log K].
@@ -14,7 +15,7 @@ export const entropy: Method = {
   async fit() {
     return {
       addScore(nodes, { logits }) {
-        const logP = nodes.node('LogSoftmax', [logits], 'log_p', { axis: 1 });
+        const { logP } = addLogProbabilities(nodes, logits);
         const terms = nodes.node('Mul', [nodes.node('Exp', [logP], 'p'), logP], 'terms');
         return nodes.node('Neg', [nodes.reduce('ReduceSum', terms, 1, 'sum')], 'entropy');
       },

@@ -1,5 +1,5 @@
 import type { Method } from './method.ts';
-import { headMoments, matrices } from './moments.ts';
+import { headMeans, matrices } from './moments.ts';
 
 /** Weights of two classes that are the same have no boundary between them: they count as if they were far apart. */
 const FAR = 1e30;
@@ -19,9 +19,9 @@ export const fdbd: Method = {
   settings: {},
   async fit(training) {
     const { classes, width, head } = training;
-    const { mean } = await headMoments(training, { normalised: false });
+    const { mean } = headMeans(training, { normalised: false });
     const weight = Float64Array.from(head.weight);
-    const products = await matrices(training).multiply(weight, weight, width);
+    const products = await matrices(training).timesTransposed(weight, weight, width);
     const inverses = new Float32Array(classes * classes);
     for (let i = 0; i < classes; i++)
       for (let j = 0; j < classes; j++) {

@@ -1,7 +1,7 @@
-import { inverseCholesky } from '../../common/cholesky.ts';
 import { DetectorError } from '../../common/errors.ts';
 import type { NodeScope } from '../../graph/node-scope.ts';
-import { type HeadMoments, headMoments, matrices, scatterBetween } from './moments.ts';
+import { inverseCholeskyOfLarge } from '../algebra/inverse-cholesky.ts';
+import { type HeadMeans, headMeans, headScatter, matrices, scatterBetween } from './moments.ts';
 import { normalise } from './operators.ts';
 import type { Training } from './training.ts';
 
@@ -32,6 +32,8 @@ const RIDGE = 1e-9;
 export interface GaussianOptions {
   readonly normalised: boolean;
   readonly about: 'class means' | 'mean';
+  /** Whether the covariance is shrunk where it has an inverse, too. */
+  readonly shrunk?: boolean;
 }
 
 /**
@@ -40,17 +42,21 @@ export interface GaussianOptions {
  * @throws DetectorError where no feature varies
  */
 export function fitHeadGaussians(training: Training, options: GaussianOptions): Promise<Gaussians> {
-  const { normalised, about } = options;
-  return training.shared(`gaussians ${normalised} ${about}`, () => compute(training, options));
+  const { normalised, about, shrunk = false } = options;
+  return training.shared(`gaussians ${normalised} ${about} ${shrunk}`, () => compute(training, options));
 }
 
-async function compute(training: Training, { normalised, about }: GaussianOptions): Promise<Gaussians> {
-  const moments = await headMoments(training, { normalised });
-  const { width, count, mean, scatter, classMeans, classCounts } = moments;
+async function compute(
+  training: Training,
+  { normalised, about, shrunk }: GaussianOptions,
+): Promise<Gaussians> {
+  const means = headMeans(training, { normalised });
+  const { width, count, mean, classMeans, classCounts } = means;
+  const scatter = await headScatter(training, { normalised });
   const present = about === 'mean' ? [] : [...classCounts.keys()].filter((k) => classCounts[k] > 0);
   const covariance = scatter.map((sum) => sum / count);
   if (about === 'class means') {
-    const between = await scatterBetween(training, moments);
+    const between = await scatterBetween(training, { normalised });
     for (let i = 0; i < covariance.length; i++) covariance[i] -= between[i] / count;
   }
   const varying = Array.from(mean, (value, j) => isVarying(scatter[j * width + j] / count, value));
@@ -59,8 +65,8 @@ async function compute(training: Training, { normalised, about }: GaussianOption
 
   const notes: string[] = [];
   const isSingular = count - Math.max(1, present.length) <= kept;
-  if (isSingular) {
-    const share = shrinkage(training, moments, covariance, { normalised, about });
+  if (shrunk || isSingular) {
+    const share = shrinkage(training, means, covariance, { normalised, about });
     shrink(covariance, width, share, kept);
     notes.push(
       `${count} images for ${kept} features: the covariance is shrunk by ${share.toFixed(3)} (Ledoit and Wolf)`,
@@ -74,7 +80,7 @@ async function compute(training: Training, { normalised, about }: GaussianOption
       if (!varying[i] || !varying[j]) covariance[i * width + j] = i === j ? 1 : 0;
       else if (i === j) covariance[i * width + j] += (RIDGE * trace) / kept;
     }
-  const whitening = inverseCholesky(covariance, width);
+  const whitening = await inverseCholeskyOfLarge(matrices(training), covariance, width);
   if (!whitening) throw new DetectorError('head input', 'its covariance cannot be inverted');
   // What does not vary gets no part in any distance.
   for (let i = 0; i < width; i++)
@@ -84,8 +90,8 @@ async function compute(training: Training, { normalised, about }: GaussianOption
   present.forEach((k, row) => {
     for (let j = 0; j < width; j++) deviations[row * width + j] = classMeans[k * width + j] - mean[j];
   });
-  const means = await matrices(training).multiply(deviations, whitening, width);
-  return { width, centre: mean, whitening, means, notes };
+  const whitened = await matrices(training).timesTransposed(deviations, whitening, width);
+  return { width, centre: mean, whitening, means: whitened, notes };
 }
 
 /** Whether a feature of this variance varies by more than rounding, in float32. */
@@ -96,7 +102,7 @@ function isVarying(variance: number, mean: number): boolean {
 /** How much Ledoit and Wolf's estimator shrinks: scikit-learn's `ledoit_wolf_shrinkage` of the centred rows. */
 function shrinkage(
   training: Training,
-  { width, mean, classMeans }: HeadMoments,
+  { width, mean, classMeans }: HeadMeans,
   covariance: Float64Array,
   { normalised, about }: GaussianOptions,
 ): number {

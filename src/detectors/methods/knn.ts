@@ -1,4 +1,5 @@
-import { addLargest, GROUP } from './largest.ts';
+import { coresetNotes, drawBank } from './bank.ts';
+import { addLargest } from './largest.ts';
 import type { Method } from './method.ts';
 import { addNormalised, normalise } from './operators.ts';
 
@@ -21,16 +22,16 @@ export const knn: Method = {
   needs: ['head input'],
   settings: { k: 50 },
   isTuned: true,
-  async fit(training, { bank = training.count, seed = 0 }) {
+  async fit(training, options) {
     const { width, count } = training;
-    const size = Math.min(bank, count);
-    const rows = normalise(training.sample(size, seed).rows, width);
-    const k = Math.min(size, Math.max(1, Math.round((this.settings.k * size) / count)));
+    const bank = drawBank(training, options);
+    const { rows, size, padded } = bank;
+    normalise(rows, width, rows);
+    const all = Math.min(this.settings.k, count);
+    const k = Math.max(1, Math.round((all * size) / count));
     return {
+      notes: await coresetNotes(training, bank, k, all),
       addScore(nodes, { headInput }) {
-        const padded = GROUP * Math.ceil(size / GROUP);
-        const kept = new Float32Array(padded * width);
-        kept.set(rows);
         const halves = new Float32Array(padded).fill(NOWHERE);
         for (let i = 0; i < size; i++) {
           let square = 0;
@@ -39,7 +40,7 @@ export const knn: Method = {
         }
         // The nearest has the largest z·b − |b|²/2.
         const z = addNormalised(nodes, headInput);
-        const images = nodes.floats('bank', [padded, width], kept);
+        const images = nodes.floats('bank', [padded, width], rows);
         const products = nodes.node(
           'Gemm',
           [z, images, nodes.floats('halves', [padded], halves)],

@@ -1,26 +1,65 @@
-import { Matrices } from './matrices.ts';
+import { Matrices } from '../algebra/matrices.ts';
 import { normalise } from './operators.ts';
 import type { Training } from './training.ts';
 
-/** First and second moments of the training images' head inputs, in float64. */
-export interface HeadMoments {
+/** Means of the training images' head inputs, in float64. */
+export interface HeadMeans {
   readonly count: number;
   readonly width: number;
   readonly mean: Float64Array;
-  /** Σ (x − mean)(x − mean)ᵀ: width × width. */
-  readonly scatter: Float64Array;
   /** Classes × width; zeros where a class has no image. */
   readonly classMeans: Float64Array;
   readonly classCounts: Float64Array;
 }
 
+export interface HeadOptions {
+  /** Whether head inputs are brought to length 1 before. */
+  readonly normalised: boolean;
+}
+
+/** The means of head inputs, of all and by class. */
+export function headMeans(training: Training, { normalised }: HeadOptions): HeadMeans {
+  return training.shared(`means ${normalised}`, () => {
+    const { width, classes, labels, count } = training;
+    const sums = new Float64Array(classes * width);
+    const classCounts = new Float64Array(classes);
+    for (const block of training.headInputs()) {
+      const values = normalised ? normalise(block.values, width) : block.values;
+      for (let row = 0; row < block.count; row++) {
+        const label = labels[block.start + row];
+        classCounts[label]++;
+        const [from, to] = [row * width, label * width];
+        for (let j = 0; j < width; j++) sums[to + j] += values[from + j];
+      }
+    }
+    const mean = new Float64Array(width);
+    sums.forEach((sum, at) => {
+      mean[at % width] += sum / count;
+    });
+    const classMeans = sums.map((sum, at) => sum / Math.max(1, classCounts[Math.floor(at / width)]));
+    return { count, width, mean, classMeans, classCounts };
+  });
+}
+
 /**
- * The moments of head inputs, or of head inputs of length 1, in one pass. They are taken about the mean of the first block:
- * nothing is lost where the mean is large against the spread.
+ * Σ (x − m)(x − m)ᵀ of head inputs x, m their mean: width × width, in float64. Subtracting it first loses nothing where it is
+ * large against the spread.
  */
-export function headMoments(training: Training, options: { normalised: boolean }): Promise<HeadMoments> {
+export function headScatter(training: Training, options: HeadOptions): Promise<Float64Array> {
   const { normalised } = options;
-  return training.shared(`moments ${normalised}`, () => computeMoments(training, normalised));
+  return training.shared(`scatter ${normalised}`, async () => {
+    const { width, mean } = headMeans(training, options);
+    const scatter = new Float64Array(width * width);
+    for (const block of training.headInputs()) {
+      const values = normalised ? normalise(block.values, width) : block.values;
+      const centred = new Float64Array(values.length);
+      for (let row = 0; row < values.length; row += width)
+        for (let j = 0; j < width; j++) centred[row + j] = values[row + j] - mean[j];
+      const products = await matrices(training).scatter(centred, width);
+      for (let i = 0; i < scatter.length; i++) scatter[i] += products[i];
+    }
+    return scatter;
+  });
 }
 
 /** Products of matrices, for all methods. */
@@ -29,8 +68,8 @@ export function matrices(training: Training): Matrices {
 }
 
 /** Σ over classes of count · (class mean − mean)(class mean − mean)ᵀ: what of the scatter lies between classes. */
-export function scatterBetween(training: Training, moments: HeadMoments): Promise<Float64Array> {
-  const { width, mean, classMeans, classCounts } = moments;
+export function scatterBetween(training: Training, options: HeadOptions): Promise<Float64Array> {
+  const { width, mean, classMeans, classCounts } = headMeans(training, options);
   const rows = Float64Array.from(
     classMeans,
     (value, at) => Math.sqrt(classCounts[Math.floor(at / width)]) * (value - mean[at % width]),
@@ -38,49 +77,4 @@ export function scatterBetween(training: Training, moments: HeadMoments): Promis
   for (let k = 0; k < classCounts.length; k++)
     if (classCounts[k] === 0) rows.fill(0, k * width, (k + 1) * width);
   return matrices(training).scatter(rows, width);
-}
-
-async function computeMoments(training: Training, normalised: boolean): Promise<HeadMoments> {
-  const { width, classes, labels, count } = training;
-  let origin: Float64Array | undefined;
-  const sums = new Float64Array(classes * width);
-  const classCounts = new Float64Array(classes);
-  const scatter = new Float64Array(width * width);
-  for (const block of training.headInputs()) {
-    const values = normalised ? normalise(block.values, width) : block.values;
-    origin ??= meanOf(values, width);
-    const centred = new Float64Array(values.length);
-    for (let row = 0; row < block.count; row++) {
-      const label = labels[block.start + row];
-      classCounts[label]++;
-      for (let j = 0; j < width; j++) {
-        const value = values[row * width + j] - origin[j];
-        centred[row * width + j] = value;
-        sums[label * width + j] += value;
-      }
-    }
-    const products = await matrices(training).scatter(centred, width);
-    for (let i = 0; i < scatter.length; i++) scatter[i] += products[i];
-  }
-
-  const shift = new Float64Array(width);
-  sums.forEach((sum, at) => {
-    shift[at % width] += sum / count;
-  });
-  for (let i = 0; i < width; i++)
-    for (let j = 0; j < width; j++) scatter[i * width + j] -= count * shift[i] * shift[j];
-  const mean = shift.map((value, j) => value + origin![j]);
-  const classMeans = sums.map((sum, at) => {
-    const images = classCounts[Math.floor(at / width)];
-    return images ? sum / images + origin![at % width] : 0;
-  });
-  return { count, width, mean, scatter, classMeans, classCounts };
-}
-
-function meanOf(rows: Float32Array, width: number): Float64Array {
-  const mean = new Float64Array(width);
-  const count = rows.length / width;
-  for (let at = 0; at < rows.length; at += width)
-    for (let j = 0; j < width; j++) mean[j] += rows[at + j] / count;
-  return mean;
 }

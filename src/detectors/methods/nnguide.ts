@@ -1,6 +1,9 @@
-import { addLargest, GROUP } from './largest.ts';
+import { drawBank } from './bank.ts';
+import { addLargest } from './largest.ts';
 import type { Method } from './method.ts';
-import { addEnergy, addNormalised, normalise } from './operators.ts';
+import { addEnergy, addHead, addNormalised, normalise } from './operators.ts';
+import { scoreRows } from './score-training.ts';
+import type { Training } from './training.ts';
 
 /**
  * Nearest-neighbour guidance: −E(x) · the mean of the k largest ẑ·(E_i ẑ_i), ẑ head inputs of length 1, E = log Σ exp of the
@@ -16,29 +19,17 @@ export const nnguide: Method = {
   openood: 'NNGuide',
   needs: ['head input', 'head', 'one class an image'],
   settings: { k: 10 },
-  async fit(training, { bank = training.count, seed = 0 }) {
-    const { width, classes, head } = training;
-    const { rows } = training.sample(bank, seed);
-    const size = rows.length / width;
+  async fit(training, options) {
+    const { width, head } = training;
+    const { rows, size, padded } = drawBank(training, options);
     const k = Math.min(this.settings.k, size);
-    const scaled = normalise(rows, width);
-    const z = new Float64Array(classes);
-    for (let i = 0; i < size; i++) {
-      for (let c = 0; c < classes; c++) {
-        z[c] = head.bias[c];
-        for (let j = 0; j < width; j++) z[c] += head.weight[c * width + j] * rows[i * width + j];
-      }
-      const largest = z.reduce((a, b) => Math.max(a, b));
-      const energy = largest + Math.log(z.reduce((sum, value) => sum + Math.exp(value - largest), 0));
-      for (let j = i * width; j < (i + 1) * width; j++) scaled[j] *= energy;
-    }
+    const energies = await energiesOf(rows, head, width);
+    normalise(rows, width, rows);
+    for (let i = 0; i < size; i++) for (let j = i * width; j < (i + 1) * width; j++) rows[j] *= energies[i];
     return {
       addScore(nodes, { logits, headInput }) {
-        const padded = GROUP * Math.ceil(size / GROUP);
-        const kept = new Float32Array(padded * width);
-        kept.set(scaled);
         const nowhere = new Float32Array(padded).fill(-1e30, size);
-        const images = nodes.floats('bank', [padded, width], kept);
+        const images = nodes.floats('bank', [padded, width], rows);
         const products = nodes.node(
           'Gemm',
           [addNormalised(nodes, headInput), images, nodes.floats('nowhere', [padded], nowhere)],
@@ -52,3 +43,11 @@ export const nnguide: Method = {
     };
   },
 };
+
+/** log Σ exp of the logits of head inputs. */
+async function energiesOf(rows: Float32Array, head: Training['head'], width: number): Promise<Float32Array> {
+  const negated = await scoreRows(rows, width, (nodes, { headInput }) =>
+    addEnergy(nodes, addHead(nodes, head, headInput)),
+  );
+  return negated.map((energy) => -energy);
+}

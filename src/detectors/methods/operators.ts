@@ -45,8 +45,15 @@ function addOthers(nodes: NodeScope, logits: string) {
   const sum = nodes.node('Log', [nodes.reduce('ReduceSum', ratios, 1, 'ratio_sum')], 'log_ratio_sum');
   // log Σ_{k≥2} exp(z_k − z_1), and with 1 added to the sum
   const logOthers = nodes.node('Add', [nodes.node('Sub', [second, largest], 'gap'), sum], 'log_others');
-  const logSum = nodes.node('Softplus', [logOthers], 'log_sum');
+  const logSum = addLogOfOneMore(nodes, nodes.node('Exp', [logOthers], 'others_sum'));
   return { sorted, largest, logSum, logRest: nodes.node('Sub', [logOthers, logSum], 'log_first_rest') };
+}
+
+/** log(1 + r) = 2 artanh(r / (2 + r)): all of r counts, where 1 + r would round it away. */
+function addLogOfOneMore(nodes: NodeScope, ratio: string): string {
+  const two = nodes.float('two', 2);
+  const share = nodes.node('Div', [ratio, nodes.node('Add', [ratio, two], 'two_more')], 'half_share');
+  return nodes.node('Mul', [nodes.node('Atanh', [share], 'artanh'), two], 'log_sum');
 }
 
 function addSlice(nodes: NodeScope, values: string, start: number, end: number): string {
@@ -82,14 +89,21 @@ export function addNormalised(nodes: NodeScope, rows: string): string {
 /** Shorter rows are not made longer. */
 const LEAST_LENGTH = 1e-12;
 
-/** `addNormalised` of an array: n × width, row-major. */
-export function normalise(rows: Float32Array, width: number): Float32Array {
-  const normalised = new Float32Array(rows.length);
+/**
+ * `addNormalised` of an array: n × width, row-major.
+ *
+ * @param into where the result goes; an array of its own where absent
+ */
+export function normalise(
+  rows: Float32Array,
+  width: number,
+  into: Float32Array = new Float32Array(rows.length),
+): Float32Array {
   for (let first = 0; first < rows.length; first += width) {
     let sum = 0;
     for (let j = first; j < first + width; j++) sum += rows[j] * rows[j];
     const scale = 1 / Math.max(Math.sqrt(sum), LEAST_LENGTH);
-    for (let j = first; j < first + width; j++) normalised[j] = rows[j] * scale;
+    for (let j = first; j < first + width; j++) into[j] = rows[j] * scale;
   }
-  return normalised;
+  return into;
 }

@@ -1,7 +1,7 @@
-import { inverseCholesky } from '../../common/cholesky.ts';
-import { symmetricEigen } from '../../common/symmetric-eigen.ts';
 import type { NodeScope } from '../../graph/node-scope.ts';
-import { headMoments, matrices } from './moments.ts';
+import { inverseCholeskyOfLarge } from '../algebra/inverse-cholesky.ts';
+import { symmetricEigen } from '../algebra/symmetric-eigen.ts';
+import { headMeans, headScatter, matrices } from './moments.ts';
 import type { Training } from './training.ts';
 
 /** What is left of head inputs outside the principal space of the training images', about the origin where all logits are 0. */
@@ -26,15 +26,16 @@ export function principalDimension(width: number): number {
 export function fitResidual(training: Training): Promise<Residual> {
   return training.shared('residual', async () => {
     const { width } = training;
-    const { mean, scatter, count } = await headMoments(training, { normalised: false });
+    const { mean, count } = headMeans(training, { normalised: false });
+    const scatter = await headScatter(training, { normalised: false });
     const origin = await originOf(training);
     const second = new Float64Array(width * width);
     for (let i = 0; i < width; i++)
       for (let j = 0; j < width; j++)
         second[i * width + j] =
           scatter[i * width + j] / count + (mean[i] - origin[i]) * (mean[j] - origin[j]);
-    const { vectors } = symmetricEigen(second, width);
-    return { width, origin, basis: vectors.slice(principalDimension(width) * width) };
+    const { vectors } = await symmetricEigen(matrices(training), second, width);
+    return { width, origin, basis: vectors.slice(0, (width - principalDimension(width)) * width) };
   });
 }
 
@@ -50,7 +51,7 @@ async function originOf(training: Training): Promise<Float64Array> {
   let trace = 0;
   for (let i = 0; i < size; i++) trace += products[i * size + i];
   for (let i = 0; i < size; i++) products[i * size + i] += (RIDGE * trace) / size || 1;
-  const inverse = inverseCholesky(products, size)!;
+  const inverse = (await inverseCholeskyOfLarge(matrices(training), products, size))!;
   const solve = (right: Float64Array) => timesTransposed(inverse, times(inverse, right, size), size);
   const solution = isWide ? times(columns, solve(bias), classes) : solve(times(columns, bias, classes));
   return solution.map((value) => -value);

@@ -123,18 +123,22 @@ export class Training {
     });
   }
 
-  /** Head inputs of some images that are drawn at random without putting back, in the images' order; all where `size` is not less. */
-  sample(size: number, seed: number): { rows: Float32Array; indices: Uint32Array } {
+  /**
+   * Head inputs of some images that are drawn at random, none twice, in the images' order; all where there are no more.
+   *
+   * @param padded zeros follow up to so many rows
+   */
+  sample(size: number, seed: number, padded = size): { rows: Float32Array; indices: Uint32Array } {
     const { count, width } = this;
-    const chosen = new RandomState(seed).permutation(count).subarray(0, size).sort();
-    const rows = new Float32Array(chosen.length * width);
+    const indices = new RandomState(seed).permutation(count).slice(0, size).sort();
+    const rows = new Float32Array(padded * width);
     let at = 0;
     for (const block of this.headInputs())
-      for (; at < chosen.length && chosen[at] < block.start + block.count; at++) {
-        const from = (chosen[at] - block.start) * width;
+      for (; at < indices.length && indices[at] < block.start + block.count; at++) {
+        const from = (indices[at] - block.start) * width;
         rows.set(block.values.subarray(from, from + width), at * width);
       }
-    return { rows, indices: chosen };
+    return { rows, indices };
   }
 
   /** What is computed once, whoever asks first. */
@@ -148,13 +152,21 @@ export class Training {
     for (let start = 0; start < this.count; start += most) {
       const count = Math.min(most, this.count - start);
       const values = read(start, count);
-      if (!values.every(Number.isFinite))
-        throw new DetectorError(
-          `training image ${start + Math.floor(values.findIndex((value) => !Number.isFinite(value)) / width)}`,
-          'a feature is not a finite number',
-          'look for images or weights that are not finite',
-        );
+      checkFinite(values, start, width);
       yield { start, count, values };
     }
   }
+}
+
+function checkFinite(values: Float32Array, start: number, width: number): void {
+  // 0 for finite numbers; NaN stays.
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] * 0;
+  if (sum === 0) return;
+  const image = start + Math.floor(values.findIndex((value) => !Number.isFinite(value)) / width);
+  throw new DetectorError(
+    `training image ${image}`,
+    'a feature is not a finite number',
+    'look for images or weights that are not finite',
+  );
 }

@@ -1,7 +1,7 @@
 import type { LayerDetector } from '../../detectors/fit-layer.ts';
 import type { Evaluation, Pairing } from '../evaluate.ts';
+import type { GuardScores } from '../guard-scores.ts';
 import type { Scores } from '../operating-points.ts';
-import type { GuardScores } from '../scored-set.ts';
 
 /** Everything that a report shows. */
 export interface ReportContent {
@@ -22,7 +22,10 @@ export interface ReportContent {
   /** Of the InD set, and of each OOD set, in the order of the evaluation. */
   readonly galleries: readonly Gallery[];
   /** How each layer's detector was fitted, in the order of the layers. */
-  readonly detectors: readonly Pick<LayerDetector, 'tap' | 'nu' | 'gamma' | 'fit'>[];
+  readonly detectors: readonly (Pick<LayerDetector, 'tap' | 'nu' | 'gamma' | 'fit'> & {
+    /** What fitting it took, where that is known. */
+    readonly seconds?: number;
+  })[];
   readonly steps: readonly ReportStep[];
 }
 

@@ -66,15 +66,9 @@ function choices(detectors: readonly Detector[], layers: readonly LayerResult[])
         cell: (l) => escapeXml(count(chosen(detectors[l])?.supportVectors ?? 0)),
       },
       { head: 'edge<br>points', numeric: true, cell: (l) => count(detectors[l].fit?.edgePoints ?? 0) },
-      { head: 'seconds', numeric: true, cell: (l) => secondsOf(detectors[l]) },
+      { head: 'seconds', numeric: true, cell: (l) => detectors[l].seconds?.toFixed(1) ?? '' },
     ],
     [...detectors.keys()],
     'small',
   );
-}
-
-function secondsOf({ fit }: Detector): string {
-  if (!fit) return '';
-  const { shifting, grid, refit } = fit.seconds;
-  return (shifting + grid + refit).toFixed(1);
 }

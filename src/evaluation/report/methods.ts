@@ -1,4 +1,5 @@
-import { guardScoresOf, type MethodResult, type SetResult } from '../evaluate.ts';
+import type { MethodResult, SetResult } from '../evaluate.ts';
+import { guardScoresOf } from '../guard-scores.ts';
 import type { Scores } from '../operating-points.ts';
 import { maximumOverLayers } from '../scored-set.ts';
 import { methods as resultsOf } from '../tables.ts';

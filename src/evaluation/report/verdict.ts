@@ -1,4 +1,4 @@
-import { GUARD } from '../evaluate.ts';
+import { GUARD } from '../guard-scores.ts';
 import { escapeXml } from '../svg.ts';
 import { share } from './html.ts';
 import type { ComparedSet, Method } from './methods.ts';

@@ -15,6 +15,7 @@ import type { Normalisation } from '../../graph/preprocessing.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { scoreRunMethods } from '../evaluation/score-run-methods.ts';
 import { extractFeatures } from '../features/features.ts';
+import type { OnLeftOut } from '../open-images.ts';
 import { RunFolder } from '../run-folder.ts';
 import { adoptOpenOodCheckpoint, checkpointName } from './openood-checkpoint.ts';
 import { findOpenOodSets, type MissingSet, type OpenOodSets } from './openood-sets.ts';
@@ -39,6 +40,8 @@ export interface OpenOodOptions {
   /** Images a run; the fastest number on this machine where absent. */
   readonly batch?: number;
   readonly onProgress?: OnProgress;
+  /** Is told of sets that are missing, and of files in sets that are not read. */
+  readonly onLeftOut?: OnLeftOut;
 }
 
 /** A benchmark over all checkpoints. */
@@ -81,6 +84,11 @@ export async function benchmarkOpenOod(options: OpenOodOptions): Promise<OpenOod
   const benchmark = openOodBenchmarks[ind];
   const chosen = chooseMethods(methods);
   const sets = await findOpenOodSets(data, benchmark, fullSpectrum);
+  if (sets.missing.length > 0)
+    options.onLeftOut?.(
+      data,
+      sets.missing.map(({ path, kind }) => ({ name: path, kind: `missing, ${kind}` })),
+    );
   const names: string[] = [];
   for (const source of checkpoints) {
     const name = await checkpointName(source);
@@ -165,10 +173,10 @@ async function runCheckpoint(
   { train, test, others }: OpenOodSets,
   options: OpenOodOptions & { readonly methods: readonly string[] },
 ): Promise<CheckpointRun> {
-  const { ind, methods, bank, normalisation, device, batch, onProgress } = options;
+  const { ind, methods, bank, normalisation, device, batch, onProgress, onLeftOut } = options;
   const benchmark = openOodBenchmarks[ind];
   const { architecture, mean, std } = await adoptOpenOodCheckpoint(run, source, benchmark, normalisation);
-  const reading = { device, onProgress, ...(batch && { batch }) };
+  const reading = { device, onProgress, onLeftOut, ...(batch && { batch }) };
   const features = await extractFeatures(run, { train, test, ood: others, ...reading });
   const file = (name: string) => run.file('features', `${name}_test.hdf5`);
   const fitting = { methods, device, onProgress, ...(bank && { bank }) };

@@ -1,45 +1,67 @@
-import { basename } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
 import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
-import { buildBackbone, stateDictOf } from '../../../models/backbone.ts';
-import { architectureNamed, recogniseArchitecture } from '../../../models/registry.ts';
+import type { Geometry, ImageSize } from '../../../data/image-set.ts';
+import { assemble, stateDictOf } from '../../../models/backbone.ts';
+import type { OriginalReading } from '../../../models/families/original.ts';
+import { encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { isCounter } from '../../../models/weights.ts';
+import { collectGarbage } from '../../common/collect.ts';
 import { CheckpointError, GraphError } from '../../common/errors.ts';
-import { isSameFile, sha256File } from '../../common/files.ts';
+import { isSameFile, sha256File, writeTogether } from '../../common/files.ts';
 import { type DType, elementCount, type StateDict, toFloat32 } from '../../common/tensor.ts';
 import { checkModel } from '../../graph/check.ts';
-import type { Normalisation } from '../../graph/preprocessing.ts';
-import { readModel } from '../../graph/read.ts';
+import { tapCandidates } from '../../graph/classifier/candidates.ts';
+import { chooseTaps, defaultTaps } from '../../graph/classifier/choose-taps.ts';
+import { describeClassifier, LOGITS } from '../../graph/classifier/classifier.ts';
+import type { ModelProto } from '../../graph/onnx.ts';
+import type { Preprocessing } from '../../graph/preprocessing.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
-import { writeModel } from '../../graph/write.ts';
+import { compareWritten, writeModel } from '../../graph/write.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
+import { type FoundNetwork, findNetwork } from './find-network.ts';
+import { type ResizingOptions, saysResizing, withResizing } from './resizing.ts';
 
-export interface ImportOptions {
-  /** The architecture's name; found from the checkpoint's keys and shapes where absent. */
+export interface ImportOptions extends ResizingOptions {
+  /** `family/name`, or the name of a network alone; found from the checkpoint where absent. */
   readonly arch?: string;
   /** The class count that the network must have. */
   readonly classes?: number;
   /** Where a checkpoint holds several sets of weights, the key of the one wanted: `ema`. */
   readonly wrapper?: string;
-  /** What the weights were trained with; a checkpoint does not say. The architecture's default where absent. */
-  readonly normalisation?: Normalisation;
+  /** What the weights were trained with, where it is not what the file, its configuration or its family say. */
+  readonly normalisation?: Preprocessing;
+  /** The size of images, where the same holds. */
+  readonly size?: ImageSize;
+  /** Names of values or nodes, patterns, or `all`. */
+  readonly taps?: readonly string[];
 }
 
 export interface Imported {
+  /** `torchvision/resnet50`; the original's networks have no family's name. */
   readonly architecture: string;
   readonly classes: number;
   readonly parameters: number;
   readonly taps: readonly string[];
-  readonly normalisation: Normalisation;
-  /** How the weights were found: wrapper, prefix, conversions. */
+  readonly normalisation: Preprocessing;
+  /** What says the normalisation: `as given`, a file's name, `the checkpoint`, or the family. */
+  readonly origin: string;
+  readonly geometry: Geometry;
+  /** What the file does not show of the network, and was taken from its family. */
+  readonly assumptions: readonly string[];
+  /** How the weights were found: wrapper, prefix, what was left out, conversions. */
   readonly notes: readonly string[];
 }
 
 /**
- * Turns a PyTorch checkpoint into an ONNX backbone; then reads that file back, compares every weight, and runs it once.
+ * Turns a PyTorch or safetensors checkpoint into an ONNX backbone; then reads that file back, compares every weight, and
+ * runs it once.
  *
- * @param source a file that `torch.save` wrote, of any name
+ * @param source a checkpoint, of any name
  * @param target the `.onnx` to write
- * @throws CheckpointError where the checkpoint cannot be read, is of no known architecture, or would be written over
+ * @throws CheckpointError where the checkpoint cannot be read, is of no known network or of several, nothing says its
+ *   images, or it would be written over
  */
 export async function importCheckpoint(
   source: string,
@@ -48,53 +70,140 @@ export async function importCheckpoint(
 ): Promise<Imported> {
   if (await isSameFile(source, target))
     throw new CheckpointError(source, 'would be written over by its own import', 'name another output');
-  const { stateDict, notes } = await readCheckpoint(source, { wrapper: options.wrapper });
-  const architecture = options.arch
-    ? architectureNamed(options.arch)
-    : recogniseArchitecture(stateDict, source).architecture;
-  const normalisation = options.normalisation ?? architecture.defaultNormalisation;
-  const backbone = buildBackbone(architecture, stateDict, {
-    where: source,
-    classes: options.classes,
-    normalisation,
+  let imported: Imported | undefined;
+  await writeTogether(dirname(target), async (part) => {
+    const written = join(part, basename(target));
+    imported = await convert(source, written, target, options);
+    // The checkpoint's tensors are gone before the file's own are read.
+    collectGarbage();
+    await runOnce(written, target, imported.geometry);
+    // Data before the model that refers to them.
+    return (await readdir(part)).sort().reverse();
   });
-  const model = setMetadata(backbone, {
+  return imported!;
+}
+
+/** Writes the backbone to the path `written`, and compares what it wrote; errors name it by its target. */
+async function convert(
+  source: string,
+  written: string,
+  target: string,
+  options: ImportOptions,
+): Promise<Imported> {
+  const checkpoint = await readCheckpoint(source, { wrapper: options.wrapper });
+  const configured = options.normalisation && options.size ? undefined : await findPreprocessing(source);
+  const size = options.size ?? configured?.geometry;
+  const found = await findNetwork(source, checkpoint, { arch: options.arch, size });
+  checkClasses(source, found, options.classes);
+  const { normalisation, origin, geometry } = describeImages(source, found, configured, options);
+  const { id, reading, network, weights, record } = found;
+  const bare = assemble(network, weights, {}, found.unused);
+  const { taps, detectorTaps } = tapsOf(bare, found, source, options.taps);
+  const { height: _, width: __, ...resizing } = geometry;
+  const model = setMetadata(bare, {
+    ...encodeBackboneMetadata({
+      ...{ architecture: id, classCount: reading.classes, taps, detectorTaps },
+      ...{ ...normalisation, ...resizing },
+      ...{ assumptions: reading.assumptions, stateDict: record },
+    }),
     'la_ood.source': basename(source),
     'la_ood.source_sha256': await sha256File(source),
+    'la_ood.preprocessing': origin,
   });
-  let classes = 0;
-  await writeModel(target, model, {
-    check: async (written) => {
-      classes = await verify(written, target, stateDict);
-    },
+  checkModel(model, target);
+  await writeModel(written, model, {
+    check: async (path) => verify(path, target, model, checkpoint.stateDict),
   });
+  const parameters = countParameters(weights);
+  const notes = [...checkpoint.notes, ...found.notes, ...conversions(weights)];
   return {
-    architecture: architecture.name,
-    classes,
-    parameters: countParameters(stateDict),
-    taps: architecture.taps,
-    normalisation,
-    notes: [...notes, ...conversions(stateDict)],
+    architecture: id,
+    classes: reading.classes,
+    parameters,
+    ...{ taps, normalisation, origin, geometry },
+    assumptions: reading.assumptions,
+    notes,
   };
 }
 
-/** Compares the written file's weights with the checkpoint's, runs it on a grey image, and gives its class count. */
-async function verify(written: string, path: string, stateDict: StateDict): Promise<number> {
-  const model = await readModel(written);
-  checkModel(model, path);
+function checkClasses(where: string, { reading, network }: FoundNetwork, wanted: number | undefined): void {
+  const { classes } = reading;
+  if (wanted === undefined || wanted === classes) return;
+  const head = [...network.parameters].filter(([, shape]) => shape.length === 2).at(-1);
+  const shape = head && `: ${head[0]} is ${head[1].join('×')}, not ${[wanted, head[1][1]].join('×')}`;
+  throw new CheckpointError(
+    where,
+    `has ${classes} classes where ${wanted} were asked for${shape ?? ''}`,
+    `ask for ${classes} classes, or fine-tune the network on ${wanted}`,
+  );
+}
+
+/** The images that the network takes, by what is said of them, the nearest first. */
+function describeImages(
+  where: string,
+  { input, normalisation: ofFile, id }: FoundNetwork,
+  configured: Awaited<ReturnType<typeof findPreprocessing>>,
+  { normalisation: given, size, ...resizing }: ImportOptions,
+): { normalisation: Preprocessing; origin: string; geometry: Geometry } {
+  const plain = ({ mean, std, scale, channelOrder }: Preprocessing): Preprocessing => ({
+    ...{ mean, std },
+    ...(scale !== undefined && { scale }),
+    ...(channelOrder && { channelOrder }),
+  });
+  const sources: [Preprocessing | undefined, string][] = [
+    [given, 'as given'],
+    [ofFile, 'the checkpoint'],
+    [configured && plain(configured), configured ? basename(configured.source) : ''],
+    [input && { mean: input.mean, std: input.std }, id],
+  ];
+  const [normalisation, origin] = sources.find(([preprocessing]) => preprocessing) ?? [];
+  const geometry = size ? undefined : (configured?.geometry ?? input?.geometry);
+  if (!normalisation || !(size ?? geometry))
+    throw new CheckpointError(
+      where,
+      `nothing says ${normalisation ? 'the size of the images' : 'how the images are normalised'} that ${id} with so many classes takes`,
+      normalisation ? 'give --size' : 'give --mean and --std as in its training, and --size',
+    );
+  const { height, width } = (size ?? geometry)!;
+  const found = saysResizing(resizing) || !geometry ? { height, width } : geometry;
+  return { normalisation, origin: origin!, geometry: withResizing(where, found, resizing) };
+}
+
+/** The original's own taps; of other networks those that are taken of any classifier. */
+function tapsOf(
+  model: ModelProto,
+  { reading }: FoundNetwork,
+  where: string,
+  wanted: readonly string[] | undefined,
+): { taps: readonly string[]; detectorTaps: readonly string[] } {
+  const { original } = reading as Partial<OriginalReading>;
+  if (original && !wanted) return original;
+  const candidates = tapCandidates(model, describeClassifier(model, where));
+  const detectorTaps = wanted ? chooseTaps(candidates, wanted, where) : defaultTaps(candidates);
+  return { taps: [...new Set([...detectorTaps, LOGITS])], detectorTaps };
+}
+
+/** Compares the weights that come back with the checkpoint's, and the file with what was written to it. */
+function verify(written: string, path: string, model: ModelProto, stateDict: StateDict): void {
   for (const [key, tensor] of stateDictOf(model, path)) {
     const wanted = toFloat32(stateDict.get(key)!);
     const written = toFloat32(tensor);
-    if (!written.every((value, i) => value === wanted[i]))
+    if (wanted.buffer !== written.buffer && !written.every((value, i) => value === wanted[i]))
       throw new GraphError(
         `${path}: ${key}`,
         'does not hold what the checkpoint holds',
-        'the disk may be faulty',
+        'please report it: this is a defect',
       );
   }
-  const session = await GraphSession.open(model, { device: 'cpu' });
+  compareWritten(written, model);
+}
+
+/** Runs the written file on a grey image. */
+async function runOnce(written: string, path: string, { height, width }: Geometry): Promise<void> {
+  const session = await GraphSession.open(written, { device: 'cpu', single: true });
   try {
-    const image = { dtype: 'float32', shape: [1, 3, 32, 32], data: new Float32Array(3 * 32 * 32) } as const;
+    const shape = [1, 3, height, width];
+    const image = { dtype: 'float32', shape, data: new Float32Array(elementCount(shape)) } as const;
     const { logits } = await session.run({ input: image });
     if (!(logits.data as Float32Array).every(Number.isFinite))
       throw new GraphError(
@@ -102,7 +211,6 @@ async function verify(written: string, path: string, stateDict: StateDict): Prom
         'gives logits that are not finite for a grey image',
         'its weights are unusable',
       );
-    return logits.shape[1];
   } finally {
     await session.close();
   }

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { modelFile } from '../../../converters/huggingface/model-file.ts';
 import { type FoundPreprocessing, findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
-import type { Color, Framing, Geometry, ImageSize } from '../../../data/image-set.ts';
+import type { Geometry } from '../../../data/image-set.ts';
 import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { isSameFile, sha256File } from '../../common/files.ts';
@@ -13,22 +13,17 @@ import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import { preprocessingOf, resizingOf } from '../features/feature-graph.ts';
 import { type ClassNames, findClassNames } from './class-names.ts';
+import { type ResizingOptions, saysResizing, withResizing } from './resizing.ts';
 import { type UnderstandOptions, understandClassifier } from './understand-classifier.ts';
 import { verifyBackbone } from './verify-backbone.ts';
 
 /** What a classifier's file does not say, or says otherwise; what is absent is found. */
-export interface ImportClassifierOptions extends UnderstandOptions {
+export interface ImportClassifierOptions extends UnderstandOptions, ResizingOptions {
   /** Names of values or nodes, patterns, or `all`; at most 30 over the depth where absent. */
   readonly taps?: readonly string[];
   /** A file of the names of the classes (see `findClassNames`). */
   readonly classes?: string;
   readonly preprocessing?: Preprocessing;
-  readonly filter?: Geometry['filter'];
-  readonly shorterSide?: Geometry['shorterSide'];
-  readonly framing?: Geometry['framing'];
-  /** Images keep their aspect, within a border: what is given of it. */
-  readonly letterbox?: { readonly place?: 'middle' | 'top-left'; readonly border?: Color };
-  readonly background?: Geometry['background'];
 }
 
 export interface ImportedClassifier {
@@ -147,19 +142,13 @@ function chooseGeometry(
   found: FoundPreprocessing | undefined,
 ): Geometry {
   const { height, width } = classifier as Geometry;
-  const { size, shorterSide, letterbox, filter, background } = options;
-  const framing = letterbox ? letterboxed({ height, width }, letterbox) : options.framing;
+  const { size } = options;
   const wrong = (wanted: { height: number; width: number }) =>
     wanted.height !== height || wanted.width !== width;
   if (size && wrong(size))
     throw new GraphError(where, `takes images of ${height}×${width}, and not ${size.height}×${size.width}`);
-  if (shorterSide !== undefined && shorterSide < Math.max(height, width))
-    throw new GraphError(
-      where,
-      `takes images of ${height}×${width}, which cannot be cut out of ${shorterSide}`,
-    );
   const geometry = found?.geometry;
-  const isGiven = [shorterSide, framing, filter].some((value) => value !== undefined);
+  const isGiven = saysResizing(options);
   const chosen = isGiven || !geometry ? { height, width, ...resizingOf(own) } : geometry;
   if (!isGiven && geometry && wrong(geometry))
     throw new GraphError(
@@ -167,21 +156,5 @@ function chooseGeometry(
       `takes images of ${height}×${width}, and ${found.source} is for ${geometry.height}×${geometry.width}`,
       'say how images are resized: --filter, and --resize where the middle is cut out',
     );
-  return {
-    ...chosen,
-    ...(filter && { filter }),
-    ...(shorterSide !== undefined && { shorterSide, framing: undefined }),
-    ...(framing && { framing, shorterSide: undefined }),
-    ...(background && { background }),
-  };
-}
-
-function letterboxed(
-  to: ImageSize,
-  { place, border }: NonNullable<ImportClassifierOptions['letterbox']>,
-): Framing {
-  return {
-    ...{ fit: 'contain', to, rounding: 'round', place: place === 'top-left' ? 'start' : 'middle' },
-    ...(border && { border }),
-  };
+  return withResizing(where, chosen, options);
 }

@@ -4,6 +4,7 @@ import { type Classifier, LOGITS } from '../../graph/classifier/classifier.ts';
 import { quantisationOf } from '../../graph/classifier/quantised.ts';
 import { ElementType, type ModelProto } from '../../graph/onnx.ts';
 import { type Preprocessing, prependPreprocessing } from '../../graph/preprocessing.ts';
+import type { Optimisation } from '../../runtime/device.ts';
 import { featureGraph } from '../features/feature-graph.ts';
 import { runOnPixels } from '../run-graph.ts';
 import { isClose, largestDifference, randomPixels } from './understand-classifier.ts';
@@ -30,15 +31,16 @@ export async function verifyBackbone(
   where: string,
   { original, classifier, preprocessing }: Origin,
 ): Promise<string[]> {
-  const unoptimised = quantisationOf(original) !== undefined;
+  const isQuantised = quantisationOf(original) !== undefined;
+  const asWritten: Optimisation = isQuantised ? 'disabled' : 'all';
   const { model, taps, batch, size } = featureGraph(backbone, where);
   const images = [0, 1].map((seed) => randomPixels(size, 1, seed));
   const runs = batch === undefined ? [...images, Buffer.concat(images)] : images;
-  const run = async (unoptimised: boolean) => {
-    const [first, second, both] = await runOnPixels(model, where, size, runs, { unoptimised });
+  const run = async (optimisation: Optimisation) => {
+    const [first, second, both] = await runOnPixels(model, where, size, runs, { optimisation });
     return { both, single: (tap: string) => [first, second].flatMap((one) => [...toFloat32(one[tap])]) };
   };
-  const { both, single } = await run(unoptimised);
+  const { both, single } = await run(asWritten);
   if (!single(LOGITS).every(Number.isFinite)) throw notFinite(original, where);
   const mixing = both && taps.find((tap) => !isClose(toFloat32(both[tap]), single(tap)));
   if (mixing === LOGITS)
@@ -59,16 +61,16 @@ export async function verifyBackbone(
   const exposed = { ...original, graph: { ...graph, output: [{ name: logits }] } };
   // Where it takes several at once, all of them are the same.
   const copies = images.map((image) => Buffer.concat(Array.from({ length: atOnce }, () => image)));
-  const originals = async (unoptimised: boolean) => {
+  const originals = async (optimisation: Optimisation) => {
     const wanted = prependPreprocessing(exposed, preprocessing);
-    const runs = await runOnPixels(wanted, where, size, copies, { unoptimised });
+    const runs = await runOnPixels(wanted, where, size, copies, { optimisation });
     return runs.flatMap((run) => logitsOf(run[logits], classifier));
   };
-  const wanted = await originals(unoptimised);
+  const wanted = await originals(asWritten);
   if (!isClose(wanted, single(LOGITS)))
     throw otherLogits(original, where, largestDifference(wanted, single(LOGITS)));
-  if (!unoptimised) return [];
-  const fused = largestDifference(await originals(false), (await run(false)).single(LOGITS));
+  if (!isQuantised) return [];
+  const fused = largestDifference(await originals('all'), (await run('all')).single(LOGITS));
   return [
     `it computes in 8 bits: as onnxruntime fuses its operators, its logits differ from the original's by up to ${percent(fused)} of the largest`,
   ];

@@ -82,11 +82,15 @@ export async function fitDetectors(
       const fitted = await Promise.all(files.map(readFitted)).then((each) => each.flat());
       const { backbone_sha256: backbone } = attributes;
       const metadata = typeof backbone === 'string' ? { [BACKBONE_KEY]: backbone } : undefined;
-      await writeModel(run.file('detectors.onnx'), detectorsModel(fitted, metadata));
+      await writeModel(run.file('detectors.onnx'), detectorsModel(fitted.map(timeless), metadata));
       await writeAtomically(run.file('best_hyperparam.csv'), hyperparameterCsv(fitted, layers));
       await writeAtomically(run.file('fitting_process.csv'), processCsv(fitted, layers));
       await rm(parts, { recursive: true });
-      return { outputs: ['detectors.onnx', 'best_hyperparam.csv', 'fitting_process.csv'] };
+      const seconds = Object.fromEntries(fitted.map((detector) => [detector.tap, total(detector)]));
+      return {
+        outputs: ['detectors.onnx', 'best_hyperparam.csv', 'fitting_process.csv'],
+        results: { seconds },
+      };
     },
   });
   const detectors = await readFitted(run.file('detectors.onnx'));
@@ -96,6 +100,16 @@ export async function fitDetectors(
 /** The detectors of a `detectors.onnx`. */
 export async function readDetectors(path: string): Promise<LayerDetector[]> {
   return detectorsOfModel(decodeModel(await readFile(path), path), path);
+}
+
+/** A detector without the times of its fit, so that what is written is the same every time. */
+function timeless(detector: FittedDetector): FittedDetector {
+  const { seconds: _, ...fit } = detector.fit;
+  return { ...detector, fit };
+}
+
+function total({ fit: { seconds } }: FittedDetector): number | undefined {
+  return seconds && seconds.shifting + seconds.grid + seconds.refit;
 }
 
 async function readFitted(path: string): Promise<FittedDetector[]> {

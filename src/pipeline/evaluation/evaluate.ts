@@ -94,8 +94,8 @@ export async function evaluateRun(
     run: async () => {
       const session = await GraphSession.open(model, { device });
       try {
-        const layers = detectors.map(({ tap }) => tap);
-        const score = (file: string) => scoreFile(session, layers, file, backbone, onProgress);
+        const widths = new Map(detectors.map(({ tap, width }) => [tap, width]));
+        const score = (file: string) => scoreFile(session, widths, file, backbone, onProgress);
         const isWrong = await wrongImages(ind);
         const scored = await score(ind);
         const indScores = { ...scored.scores, ...(isWrong && { isWrong }) };
@@ -127,7 +127,7 @@ export async function evaluateRun(
 /** Scores a feature file, block by block. */
 async function scoreFile(
   session: GraphSession,
-  taps: readonly string[],
+  widths: ReadonlyMap<string, number>,
   path: string,
   backbone: string | undefined,
   onProgress?: OnProgress,
@@ -135,7 +135,8 @@ async function scoreFile(
   const name = setName(path);
   const features = await openFeatures(path);
   try {
-    const layers = layersOf(features, taps, path, backbone);
+    const taps = [...widths.keys()];
+    const layers = layersOf(features, taps, path, backbone, widths);
     const { count } = features;
     const scores = taps.map(() => new Float32Array(count));
     const progress = { task: `score ${name}`, tell: onProgress };

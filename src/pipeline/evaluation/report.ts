@@ -5,9 +5,10 @@ import { writeAtomically } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { LayerDetector } from '../../detectors/fit-layer.ts';
 import { type EvaluateOptions, type Evaluation, pairings } from '../../evaluation/evaluate.ts';
+import type { GuardScores } from '../../evaluation/guard-scores.ts';
 import type { Gallery, ReportStep } from '../../evaluation/report/content.ts';
 import { reportHtml } from '../../evaluation/report/report.ts';
-import type { GuardScores, Layer, ScoredSet } from '../../evaluation/scored-set.ts';
+import type { Layer, ScoredSet } from '../../evaluation/scored-set.ts';
 import { readModel } from '../../graph/read.ts';
 import { featureGraph } from '../features/feature-graph.ts';
 import type { RunFolder } from '../run-folder.ts';
@@ -46,6 +47,9 @@ export async function writeReport(run: RunFolder, sources: ReportSources): Promi
     accuracy?: number;
     classes?: readonly string[];
   };
+  const { seconds = {} } = (run.record('fit')?.results ?? {}) as {
+    seconds?: Readonly<Record<string, number>>;
+  };
   const size = await inputSize(run);
   const galleries: Gallery[] = [];
   const sets = [
@@ -66,7 +70,7 @@ export async function writeReport(run: RunFolder, sources: ReportSources): Promi
     accuracy,
     trainingImages: detectors.find(({ fit }) => fit)?.fit?.samples,
     galleries,
-    detectors,
+    detectors: detectors.map((detector) => ({ ...detector, seconds: seconds[detector.tap] })),
     steps: stepsOf(run),
   });
   await writeAtomically(run.file(FILE), html);

@@ -19,6 +19,8 @@ export interface BackboneRunOptions {
   readonly batch?: number;
   /** Bytes that running it may take beyond its weights; 2 GiB where absent. */
   readonly memory?: number;
+  /** Taps whose standard deviation over positions is wanted too; see `featureGraph`. */
+  readonly deviations?: readonly string[] | 'all';
   readonly onProgress?: OnProgress;
 }
 
@@ -43,7 +45,8 @@ export class Backbone {
     const path = run.file('backbone.onnx');
     if (!(await stat(path).catch(() => undefined)))
       throw new RunError(path, 'is missing', `make it: la-ood import CHECKPOINT_OR_MODEL ${path}`);
-    return new Backbone(run, featureGraph(await readModel(path), path), await sha256File(path), options);
+    const graph = featureGraph(await readModel(path), path, options.deviations);
+    return new Backbone(run, graph, await sha256File(path), options);
   }
 
   async run(pixels: Uint8Array, count: number) {

@@ -4,12 +4,14 @@ import { GraphError } from '../../common/errors.ts';
 import { describeClassifier, type LinearHead } from '../../graph/classifier/classifier.ts';
 import { nameHeadInput } from '../../graph/classifier/head.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
+import { deviationOf } from '../../graph/pooling.ts';
 import { type Preprocessing, prependPreprocessing } from '../../graph/preprocessing.ts';
 import { exposeTaps, pruneUnused } from '../../graph/rewrite.ts';
 import { inferShapes } from '../../graph/shapes.ts';
+import { conditionTaps } from './condition-taps.ts';
 
 /** A backbone rewritten to go from pixels (`pixels`, uint8 N×H×W×3) to the pooled value of every tap, float32 N×C: those
- * that its metadata name, the logits among them, and what goes into its last layer. */
+ * that its metadata name, the logits among them, what goes into its last layer, and what tells of the conditions of images. */
 export interface FeatureGraph {
   readonly model: ModelProto;
   /** Names of the outputs, in the order of the layers. */
@@ -23,6 +25,8 @@ export interface FeatureGraph {
   /** The tap that goes into the last layer, where that is linear. */
   readonly headInput?: string;
   readonly head?: LinearHead;
+  /** The taps that tell of conditions: mean and deviation over positions of each of `conditionTaps`' values. */
+  readonly conditionTaps: readonly string[];
   /** Whether classes do not exclude each other. */
   readonly isMultiLabel: boolean;
   /** The images that it takes, and how others are brought to their size. */
@@ -37,9 +41,15 @@ export interface FeatureGraph {
  * Rewrites a backbone, by what its metadata say of its taps and its normalisation.
  *
  * @param where the file, for errors
+ * @param deviations taps whose standard deviation over positions is wanted beside the mean, `all` for all that have positions; they
+ * become further taps, `NAME[deviation]`
  * @throws GraphError where the metadata do not say it
  */
-export function featureGraph(backbone: ModelProto, where: string): FeatureGraph {
+export function featureGraph(
+  backbone: ModelProto,
+  where: string,
+  deviations: readonly string[] | 'all' = [],
+): FeatureGraph {
   const metadata = backboneMetadata(backbone, where);
   const { taps: own, detectorTaps = own, isMultiLabel = false } = metadata;
   const { dtype, height, width, batch, head } = describeClassifier(backbone, where);
@@ -50,7 +60,11 @@ export function featureGraph(backbone: ModelProto, where: string): FeatureGraph 
     throw new GraphError(where, 'its input does not say the height and width of its images');
   const normalised = dtype === 'uint8' ? undefined : preprocessing;
   const named = head && nameHeadInput(backbone, head);
-  const taps = named ? [...own, named.name] : own;
+  const deviating = deviations === 'all' ? withPositions(backbone, own) : deviations;
+  const ofConditions = conditionTaps(backbone).flatMap((value) => [value, deviationOf(value)]);
+  const taps = [
+    ...new Set([...own, ...deviating.map(deviationOf), ...(named ? [named.name] : []), ...ofConditions]),
+  ];
   const exposed = exposeTaps(named?.model ?? backbone, taps, where);
   const model = pruneUnused(prependPreprocessing(exposed, normalised));
   const shapes = inferShapes(model);
@@ -67,11 +81,18 @@ export function featureGraph(backbone: ModelProto, where: string): FeatureGraph 
     logits: backbone.graph.output[0].name,
     headInput: named?.name,
     head,
+    conditionTaps: ofConditions,
     isMultiLabel,
     size: { height, width, ...resizingOf(metadata) },
     classNames: metadata.classNames,
     batch,
   };
+}
+
+/** Those taps that are pooled over positions. */
+function withPositions(backbone: ModelProto, taps: readonly string[]): string[] {
+  const types = inferShapes(backbone);
+  return taps.filter((tap) => (types.get(tap)?.shape?.length ?? 0) > 2);
 }
 
 /** A feature graph that pools only some of its taps, and the logits. */

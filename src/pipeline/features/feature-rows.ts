@@ -2,6 +2,7 @@ import type { FeatureFile } from '../../../converters/hdf5/features.ts';
 import { RunError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { Tensor } from '../../common/tensor.ts';
+import type { ModelProto } from '../../graph/onnx.ts';
 import type { GraphSession, Tensors } from '../../runtime/graph-session.ts';
 import { type FeatureLayer, featureLayers } from './feature-files.ts';
 
@@ -37,30 +38,49 @@ export async function* runOnFeatures(
   }
 }
 
+/** The channels that a graph of pooled features takes of each tap, where it says them. */
+export function inputWidths({ graph }: ModelProto): ReadonlyMap<string, number> {
+  const widths = new Map<string, number>();
+  for (const { name, type } of graph.input) {
+    const width = type?.tensorType?.shape?.dim[1]?.dimValue;
+    if (typeof width === 'number') widths.set(name, width);
+  }
+  return widths;
+}
+
 /**
  * The layers of a feature file that a graph takes.
  *
  * @param backbone SHA-256 of the backbone that the features must be of; any where absent
- * @throws RunError where the file lacks one, or was made by another backbone
+ * @param widths the channels that the graph takes of a tap; any where absent
+ * @throws RunError where the file lacks one, one has other channels, or it was made by another backbone
  */
 export function layersOf(
   features: FeatureFile,
   taps: readonly string[],
   path: string,
   backbone: string | undefined,
+  widths?: ReadonlyMap<string, number>,
 ): FeatureLayer[] {
   const { backbone_sha256: own } = features.attributes;
   if (own && backbone && own !== backbone)
     throw new RunError(
       path,
       'was made by another backbone than the detectors were fitted on',
-      'run la-ood features and la-ood fit again, with one backbone',
+      `run la-ood features and la-ood fit again, with one backbone: SHA-256 ${String(own).slice(0, 12)} made it, and ${backbone.slice(0, 12)} the detectors`,
     );
   const layers = featureLayers(features);
   return taps.map((tap) => {
     const layer = layers.find((candidate) => candidate.tap === tap);
     if (!layer)
       throw new RunError(path, `has no layer ${tap}, which is watched`, 'run la-ood features again');
+    const width = widths?.get(tap) ?? layer.width;
+    if (width !== layer.width)
+      throw new RunError(
+        path,
+        `layer ${tap} has ${layer.width} channels, its detector ${width}`,
+        'make it again',
+      );
     return layer;
   });
 }

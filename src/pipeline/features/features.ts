@@ -1,9 +1,9 @@
 import { writeFeatures } from '../../../converters/hdf5/write-features.ts';
 import { asStored } from '../../../data/as-stored.ts';
 import { batches } from '../../../data/batches.ts';
-import { corruptedSample, probedCorruptions } from '../../../data/derived/corrupted-sample.ts';
+import { corruptedSample, sampleChanges } from '../../../data/derived/corrupted-sample.ts';
 import { generatedNames } from '../../../data/generated/generated-set.ts';
-import type { ImageSet } from '../../../data/image-set.ts';
+import type { ImageSet, ImageSize } from '../../../data/image-set.ts';
 import { RunError, UsageError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { SetKind } from '../../evaluation/method-table.ts';
@@ -35,6 +35,10 @@ export interface FeatureOptions {
   readonly batch?: number;
   /** Bytes that running the backbone may take beyond its weights; 2 GiB where absent. */
   readonly memory?: number;
+  /** Training images that are changed in each of several ways, for what a guard says of conditions; 200 where absent, 0 for none. */
+  readonly corrupted?: number;
+  /** Taps whose standard deviation over positions is wanted beside the mean, in layers without a detector; or `all`. */
+  readonly deviations?: readonly string[] | 'all';
   /** Seed of generated sets. */
   readonly seed?: number;
   /** `original` stores float64, as the original does, and follows it where its sets differ. */
@@ -47,7 +51,7 @@ export interface FeatureOptions {
   readonly onLeftOut?: OnLeftOut;
 }
 
-/** What a set is for; `corrupted` are training images that something was done to, for the probes of a guard. */
+/** What a set is for; `corrupted` are training images that something was done to, for the directions of a guard. */
 export type Role = 'train' | 'test' | 'ood' | 'corrupted';
 
 export interface FeatureReport {
@@ -63,12 +67,15 @@ export interface FeatureReport {
   readonly done: 'now' | 'before';
 }
 
-/** Attribute of a file of corrupted images: by what they are, a JSON list; each has as many images as the others. */
+/** Attribute of a file of corrupted images: what was done to them, a JSON list; as many images by each. */
 export const CORRUPTIONS = 'corruptions';
 
 /** Attributes that name the layers of what goes into the last linear layer, and of the class labels. */
 export const HEAD_INPUT_LAYER = 'head_input';
 export const LABELS_LAYER = 'labels';
+
+/** Attribute: the layers that tell of conditions, a JSON list. */
+export const CONDITION_TAPS = 'condition_taps';
 
 /** Attribute of features of a classifier whose classes do not exclude each other. */
 export const MULTI_LABEL = 'multi_label';
@@ -84,7 +91,7 @@ const LABELS = 'labels';
  *
  * Work that was cut off goes on where it was: the features of each block of images are kept until the set is done.
  *
- * @throws RunError where the folder has no backbone, or an InD set has the name of an OOD set; GraphError, DataError where backbone or images are unusable
+ * @throws RunError where the folder has no backbone, an InD set has the name of an OOD set, or two number their classes otherwise; GraphError, DataError where backbone or images are unusable
  */
 export async function extractFeatures(run: RunFolder, options: FeatureOptions): Promise<FeatureReport[]> {
   const { train, test, ood = [] } = options;
@@ -97,8 +104,11 @@ export async function extractFeatures(run: RunFolder, options: FeatureOptions): 
     const reports: FeatureReport[] = [];
     for (const [set, role] of sets) {
       const opened = await open(run, set, role, options);
+      refuseOtherClasses(run, opened);
       reports.push(await extractSet(run, backbone, opened, options));
-      if (role === 'train') reports.push(await extractSet(run, backbone, corruptedSet(opened), options));
+      if (role !== 'train' || options.corrupted === 0 || backbone.graph.conditionTaps.length === 0) continue;
+      const changed = corruptedSet(opened, backbone.graph.size, options.corrupted);
+      reports.push(await extractSet(run, backbone, changed, options));
     }
     return reports;
   } finally {
@@ -124,6 +134,28 @@ function refuseClashes(run: RunFolder, sets: readonly [NamedSet, Role][]): void 
         run.file('features', `${file}.hdf5`),
         `is an ${recorded === 'ood' ? 'OOD' : 'InD'} set of this run`,
         'give this set another name, or take another run folder',
+      );
+  }
+}
+
+/** Of the InD sets of a run: what is class 3 in one has to be class 3 in the other. */
+function refuseOtherClasses(run: RunFolder, { images, role, named }: OpenSet): void {
+  const { classes } = images;
+  if (!classes || role === 'ood') return;
+  for (const [step, { results }] of run.records()) {
+    const known = results as { role?: Role; classes?: readonly string[]; source?: string };
+    const isOther = step.startsWith('features/') && step !== `features/${fileName(named.name, role)}`;
+    if (!isOther || (known.role !== 'train' && known.role !== 'test')) continue;
+    const differs =
+      known.classes?.length === classes.length
+        ? (name: string, i: number) => name !== known.classes![i]
+        : undefined;
+    const at = differs ? classes.findIndex(differs) : -1;
+    if (at >= 0)
+      throw new RunError(
+        named.source,
+        `its class ${at} is ${classes[at]}, and that of ${known.source} is ${known.classes![at]}`,
+        'give both sets the same classes, in the same order',
       );
   }
 }
@@ -161,9 +193,9 @@ async function open(
   return { ...opened, images, role, named };
 }
 
-function corruptedSet({ images, named }: OpenSet): OpenSet {
+function corruptedSet({ images, named }: OpenSet, size: ImageSize, count?: number): OpenSet {
   const role = 'corrupted';
-  return { images: corruptedSample(images, fileName(named.name, role)), role, named };
+  return { images: corruptedSample(images, fileName(named.name, role), size, count), role, named };
 }
 
 async function extractSet(
@@ -173,7 +205,7 @@ async function extractSet(
   { compat, seed = 0, orient, onProgress }: FeatureOptions,
 ): Promise<FeatureReport> {
   const set = fileName(name, role);
-  const { taps, detectorTaps, widths, logits, headInput, isMultiLabel } = backbone.graph;
+  const { taps, detectorTaps, widths, logits, headInput, conditionTaps, isMultiLabel } = backbone.graph;
   const logitsLayer = taps.indexOf(logits);
   // An OOD set's classes are others, be they as many.
   const classOf = classesOf(images, backbone.graph, widths[logitsLayer]);
@@ -185,11 +217,12 @@ async function extractSet(
     detector_taps: JSON.stringify(detectorTaps),
     logits,
     ...(headInput && { [HEAD_INPUT_LAYER]: headInput }),
+    [CONDITION_TAPS]: JSON.stringify(conditionTaps),
     ...(labels && { [LABELS_LAYER]: LABELS }),
     ...(isMultiLabel && { [MULTI_LABEL]: 'true' }),
     backbone_sha256: backbone.sha256,
     dataset: set,
-    ...(role === 'corrupted' && { [CORRUPTIONS]: JSON.stringify(probedCorruptions) }),
+    ...(role === 'corrupted' && { [CORRUPTIONS]: JSON.stringify(sampleChanges(backbone.graph.size)) }),
   };
   const { record, done } = await run.do({
     name: `features/${set}`,

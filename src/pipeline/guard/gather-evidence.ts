@@ -23,7 +23,7 @@ export async function gatherEvidence(
   const session = await GraphSession.open(evidenceModel(detectors, inputs), { device: 'cpu' });
   const features = await openFeatures(path);
   try {
-    const layers = layersOf(features, [...inputs.widths.keys()], path, backbone);
+    const layers = layersOf(features, [...inputs.widths.keys()], path, backbone, inputs.widths);
     const width = detectors.groups.length;
     const layerScores = new Float32Array(features.count * width);
     const progress = { task: 'scale', tell: onProgress };

@@ -5,7 +5,7 @@ import { GraphBuilder } from '../../graph/builder.ts';
 import { ElementType, type ModelProto } from '../../graph/onnx.ts';
 import { type Device, deviceNames, hasProvider } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
-import { examineTrainingBackends, type TrainingBackendExamination } from '../../training/backend.ts';
+import { examineTrainingEngines, type TrainingEngineExamination } from '../../training/engines.ts';
 import { versions } from '../versions.ts';
 
 /** What a machine can do. */
@@ -17,8 +17,8 @@ export interface MachineExamination {
   /** Bytes. */
   readonly memory: { readonly total: number; readonly free: number };
   readonly devices: readonly DeviceExamination[];
-  /** What can train, the fastest first: the first that works is taken. */
-  readonly training: readonly TrainingBackendExamination[];
+  /** What can train; the first is taken where none is named. */
+  readonly training: readonly TrainingEngineExamination[];
 }
 
 export interface DeviceExamination {
@@ -41,7 +41,7 @@ export async function examineMachine(): Promise<MachineExamination> {
     cores: availableParallelism(),
     memory: { total: totalmem(), free: freemem() },
     devices,
-    training: examineTrainingBackends(),
+    training: examineTrainingEngines(),
   };
 }
 

@@ -1,5 +1,6 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { isSafetensors } from '../../../converters/safetensors/read-safetensors.ts';
 import { DataError } from '../../common/errors.ts';
 import { sha256File } from '../../common/files.ts';
 import { nearestName } from '../../common/suggest.ts';
@@ -16,7 +17,10 @@ export async function fileKind(path: string): Promise<FileKind> {
   const found = await stat(path).catch(() => undefined);
   if (!found) throw await noSuchFile(path);
   if (found.isDirectory()) return 'folder';
-  const head = await firstBytes(path, 512);
+  const bytes = await firstBytes(path, 512);
+  // Asked first: its length may begin with any byte.
+  if (isSafetensors(bytes, found.size)) return 'checkpoint';
+  const head = bytes.toString('latin1');
   // An ONNX file is a protobuf message, and begins with its first field, the IR version (a varint).
   if (head.startsWith('\x08')) return 'onnx';
   if (head.startsWith('\x89HDF\r\n\x1a\n')) return 'hdf5';
@@ -36,11 +40,11 @@ export async function factsOf(path: string): Promise<FileFacts> {
   return { path, bytes: (await stat(path)).size, sha256: await sha256File(path) };
 }
 
-async function firstBytes(path: string, count: number): Promise<string> {
+async function firstBytes(path: string, count: number): Promise<Buffer> {
   const file = await open(path);
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(count));
-    return buffer.toString('latin1', 0, bytesRead);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }

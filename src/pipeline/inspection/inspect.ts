@@ -6,10 +6,10 @@ import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
 import { checkUsable } from '../../../converters/pytorch/usable.ts';
 import { generatedNames } from '../../../data/generated/generated-set.ts';
 import { isImageFile } from '../../../data/open-file.ts';
-import { recogniseArchitecture } from '../../../models/registry.ts';
 import { CheckpointError, DataError, RunError, UsageError } from '../../common/errors.ts';
 import { sha256Files } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
+import { findNetwork } from '../classifier/find-network.ts';
 import { countParameters } from '../classifier/import-checkpoint.ts';
 import type { UnderstandOptions } from '../classifier/understand-classifier.ts';
 import { type FeatureLayer, featureLayers } from '../features/feature-files.ts';
@@ -24,14 +24,18 @@ export type { DetectorsInspection, ModelInspection } from './inspect-model.ts';
 /** A PyTorch checkpoint. */
 export interface CheckpointInspection extends FileFacts {
   readonly kind: 'checkpoint';
-  readonly format: 'zip' | 'legacy';
+  readonly format: 'zip' | 'legacy' | 'safetensors';
   /** The keys that lead to the weights, and what all their keys began with. */
   readonly wrapper?: string;
   readonly prefix?: string;
   /** Numbers and texts beside the weights: `epoch`. Large integers are texts. */
   readonly extras: Readonly<Record<string, string | number | boolean>>;
   readonly notes: readonly string[];
+  /** Every place that holds weights, as `--wrapper` names it. */
+  readonly sets: readonly string[];
   readonly architecture?: { readonly name: string; readonly classes: number };
+  /** What would be taken from the network's family. */
+  readonly assumptions: readonly string[];
   /** Why it could not be imported as it is. */
   readonly problems: readonly string[];
   readonly parameters: number;
@@ -127,37 +131,34 @@ async function hasManifest(folder: string): Promise<boolean> {
 }
 
 async function inspectCheckpoint(path: string): Promise<CheckpointInspection> {
-  const { stateDict, format, wrapper, prefix, extras, notes } = await readCheckpoint(path, {
-    allowUnusable: true,
-  });
+  const checkpoint = await readCheckpoint(path, { allowUnusable: true });
+  const { stateDict, format, wrapper, prefix, extras, sets, notes } = checkpoint;
   const problems: string[] = [];
-  let architecture: CheckpointInspection['architecture'];
-  const attempt = (work: () => void) => {
+  const attempt = async <T>(work: () => T | Promise<T>): Promise<T | undefined> => {
     try {
-      work();
+      return await work();
     } catch (error) {
-      if (!(error instanceof CheckpointError)) throw error;
-      problems.push(`${error.where.slice(path.length).replace(/^: /, '')} ${error.problem}`.trim());
+      if (!(error instanceof CheckpointError) && !(error instanceof DataError)) throw error;
+      const { where, problem, remedy } = error;
+      const place = where.startsWith(path) ? where.slice(path.length).replace(/^: /, '') : where;
+      problems.push(`${place} ${problem}${remedy ? `; ${remedy}` : ''}`.trim());
+      return undefined;
     }
   };
-  attempt(() => {
-    const found = recogniseArchitecture(stateDict, path);
-    architecture = { name: found.architecture.name, classes: found.classes };
-  });
-  attempt(() => checkUsable(stateDict, path));
+  const network = await attempt(() => findNetwork(path, checkpoint));
+  await attempt(() => checkUsable(stateDict, path));
   return {
     kind: 'checkpoint',
     ...(await factsOf(path)),
-    format,
-    wrapper,
-    prefix,
+    ...{ format, wrapper, prefix, sets },
     extras: Object.fromEntries(
       [...extras].map(([key, value]) => [key, typeof value === 'bigint' ? String(value) : value]),
     ),
-    notes,
-    architecture,
+    notes: [...notes, ...(network?.notes ?? [])],
+    architecture: network && { name: network.id, classes: network.reading.classes },
+    assumptions: network?.reading.assumptions ?? [],
     problems,
-    parameters: countParameters(stateDict),
+    parameters: countParameters(network?.weights ?? stateDict),
     tensors: Array.from(stateDict, ([key, { dtype, shape }]) => ({ key, dtype, shape })),
   };
 }

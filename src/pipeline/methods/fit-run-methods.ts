@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { openFeatures } from '../../../converters/hdf5/features.ts';
-import { RunError } from '../../common/errors.ts';
+import { DetectorError, RunError } from '../../common/errors.ts';
 import { sha256File, sha256Files } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { BACKBONE_KEY } from '../../detectors/detectors-model.ts';
@@ -48,7 +48,7 @@ export interface FitRunMethodsReport {
  * (see `methodsModel`).
  *
  * @throws RunError where there are no features, or they were made before methods needed more of them; UsageError where
- * there is no method of a name
+ * there is no method of a name; DetectorError where none can be fitted
  */
 export async function fitRunMethods(
   run: RunFolder,
@@ -82,6 +82,8 @@ export async function fitRunMethods(
             note: title,
           }),
         );
+        if (fitted.length === 0)
+          throw new DetectorError(refused[0].method.title, refused[0].reason, 'take other methods');
         const { logits, headInput, taps } = methodLayers(file);
         const model = methodsModel(
           fitted,

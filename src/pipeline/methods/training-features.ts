@@ -65,7 +65,7 @@ export function trainingFeatures(features: FeatureFile, { head, svms }: Training
     isMultiLabel: features.attributes[MULTI_LABEL] === 'true',
     width: headInput?.width,
     head,
-    labels: labels && Uint32Array.from(features.readLayer(labels.index)),
+    labels: labels && classesOf(features, labels, logits.width),
     logits: (start, count) => features.readLayerRows(logits.index, start, count),
     headInput: (start, count) => features.readLayerRows(headInput!.index, start, count),
     layers: watched.length > 0 ? layersOfTaps(features, watched) : undefined,
@@ -79,4 +79,17 @@ function layersOfTaps(features: FeatureFile, taps: readonly FeatureLayer[]): Tra
     widths: new Map(taps.map(({ tap, width }) => [tap, width])),
     read: (tap) => features.readLayer(byTap.get(tap)!.index),
   };
+}
+
+/** @throws RunError where one is no class of the classifier */
+function classesOf(features: FeatureFile, { index }: FeatureLayer, classes: number): Uint32Array {
+  const labels = features.readLayer(index);
+  const at = labels.findIndex((label) => !(Number.isInteger(label) && label >= 0 && label < classes));
+  if (at >= 0)
+    throw new RunError(
+      features.path,
+      `image ${at} is of class ${labels[at]}, and the classifier has ${classes}`,
+      'run la-ood features again',
+    );
+  return Uint32Array.from(labels);
 }

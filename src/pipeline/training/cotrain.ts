@@ -10,8 +10,8 @@ import type { Evaluation } from '../../evaluation/evaluate.ts';
 import { readModel } from '../../graph/read.ts';
 import { writeModel } from '../../graph/write.ts';
 import type { DeviceName } from '../../runtime/device.ts';
-import { openTrainingBackend, type TrainingBackendName } from '../../training/backend.ts';
-import { coTraining } from '../../training/co-training.ts';
+import type { TrainingEngineName } from '../../training/engine.ts';
+import { openTrainingEngine } from '../../training/engines.ts';
 import { LabelledImages } from '../../training/labelled-images.ts';
 import { pooledScalers } from '../../training/pooled-scalers.ts';
 import { coTrainingRecipe, type Recipe } from '../../training/recipe.ts';
@@ -36,7 +36,7 @@ export interface CoTrainOptions {
   /** What differs from the original's recipe. */
   readonly recipe?: Partial<Recipe>;
   readonly seed?: number;
-  readonly engine?: TrainingBackendName;
+  readonly engine?: TrainingEngineName;
   /** `original` draws the layers of a DenseNet from its first 34 only. */
   readonly compat?: 'original';
   /** The device, threads and memory of refitting. */
@@ -60,7 +60,6 @@ export interface CoTrainReport {
   readonly rows: readonly CoTrainedRow[];
   readonly recipe: Recipe;
   readonly engine: string;
-  readonly warning?: string;
   /** The file of the table, relative to the run folder; beside it lie the run folders `epoch-1`, …. */
   readonly table: string;
   readonly done: 'now' | 'before';
@@ -85,7 +84,7 @@ const FOLDER = 'cotrain';
  */
 export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): Promise<CoTrainReport> {
   const { ind, lambda = 0.001, seed = 0, compat, device, workers, memory, onProgress } = options;
-  const backend = openTrainingBackend(options.engine);
+  const engine = openTrainingEngine(options.engine);
   const where = run.file('backbone.onnx');
   const model = await readModel(where);
   const { architecture } = backboneMetadata(model, where);
@@ -105,7 +104,7 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
   const [train, test] = await Promise.all([sets.train, sets.test].map(openRecorded));
   const { record, done } = await run.do({
     name: FOLDER,
-    settings: { ...recipe, lambda, seed, engine: backend.name, ...(drawFrom && { drawFrom }) },
+    settings: { ...recipe, lambda, seed, ...(drawFrom && { drawFrom }) },
     inputs: {
       backbone: await sha256File(where),
       detectors: await sha256File(run.file('detectors.onnx')),
@@ -117,26 +116,24 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
       const images = await LabelledImages.open(train, size, classes, onProgress);
       const taps = detectors.map(({ tap }) => tap);
       const epochs = await trainResumably({
-        ...{ model, where, exposed: taps, backend, preprocessing, recipe, seed, onProgress },
+        ...{ model, where, engine, preprocessing, recipe, seed, onProgress },
         train: images,
         test: await LabelledImages.open(test, size, classes, onProgress),
         checkpoint: parts('checkpoint.onnx'),
-        objective: (graph, maker) =>
-          coTraining(graph, detectors, {
-            lambda,
-            drawFrom,
-            scalers(epoch) {
-              const order = new RandomState(seedOf(seed, streams.order, epoch)).permutation(images.length);
-              const augmentation = augmentationOf(recipe, seed, streams.statistics, epoch);
-              const batches = maker.batches(images, order, recipe.batch, augmentation);
-              const task = `statistics of epoch ${epoch + 1}`;
-              return pooledScalers(graph, taps, batches, (done) =>
-                onProgress?.({ task, done, total: images.length, unit: 'images' }),
-              );
-            },
-          }),
+        coTraining: (maker) => ({
+          ...{ detectors, lambda, drawFrom },
+          scalers(epoch, now) {
+            const order = new RandomState(seedOf(seed, streams.order, epoch)).permutation(images.length);
+            const augmentation = augmentationOf(recipe, seed, streams.statistics, epoch);
+            const batches = maker.batches(images, order, recipe.batch, augmentation);
+            const task = `statistics of epoch ${epoch + 1}`;
+            return pooledScalers(now, taps, batches, (done) =>
+              onProgress?.({ task, done, total: images.length, unit: 'images' }),
+            );
+          },
+        }),
         async keep(epochs, trained) {
-          if (kept.includes(epochs.length)) await writeModel(parts(`epoch-${epochs.length}.onnx`), trained());
+          if (kept.includes(epochs.length)) await writeModel(parts(`epoch-${epochs.length}.onnx`), trained);
           await writeAtomically(run.file(curves[0]), curvesCsv(epochs));
           await writeAtomically(run.file(curves[1]), curvesChart('Co-training', epochs));
         },
@@ -146,7 +143,7 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
           copyFile(parts(`epoch-${epoch}.onnx`), part),
         );
       await rm(parts(''), { recursive: true });
-      return { outputs: [...kept.map(backboneOf), ...curves], results: { epochs }, device: backend.name };
+      return { outputs: [...kept.map(backboneOf), ...curves], results: { epochs }, device: engine.name };
     },
   });
 
@@ -180,7 +177,7 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
   const table = `${FOLDER}/comparison.csv`;
   await writeAtomically(run.file(table), comparisonCsv(rows));
   const { epochs } = record.results as { epochs: EpochReport[] };
-  return { epochs, rows, recipe, engine: backend.name, warning: backend.warning, table, done };
+  return { epochs, rows, recipe, engine: record.device!, table, done };
 }
 
 async function detectorsOf(run: RunFolder, backbone: string) {

@@ -1,28 +1,27 @@
 import { readFile } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
+import { TrainingError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import type { Preprocessing } from '../../graph/preprocessing.ts';
 import { decodeModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
-import type { TrainingBackend } from '../../training/backend.ts';
 import { BatchMaker } from '../../training/batch-maker.ts';
 import { checkpointModel, stateOfCheckpoint } from '../../training/checkpoint.ts';
+import type { TrainingEngine, TrainingSession } from '../../training/engine.ts';
 import type { LabelledImages } from '../../training/labelled-images.ts';
-import type { Objective } from '../../training/objective.ts';
+import type { CoTraining } from '../../training/objective.ts';
 import type { Recipe } from '../../training/recipe.ts';
-import { type EpochReport, train } from '../../training/train.ts';
-import { TrainableGraph } from '../../training/trainable-graph.ts';
+import { type EpochReport, type TrainingState, train } from '../../training/train.ts';
 
 export interface ResumableTraining {
   /** The weights to begin with. */
   readonly model: ModelProto;
   /** What to call it in errors. */
   readonly where: string;
-  /** Values besides the logits that the objective looks at. */
-  readonly exposed?: readonly string[];
-  readonly backend: TrainingBackend;
+  readonly engine: TrainingEngine;
   readonly preprocessing: Preprocessing;
   readonly train: LabelledImages;
   readonly test: LabelledImages;
@@ -30,9 +29,10 @@ export interface ResumableTraining {
   readonly seed: number;
   /** The file that holds the state after the last epoch that was finished; it is gone on from where it is there. */
   readonly checkpoint: string;
-  objective(graph: TrainableGraph, maker: BatchMaker): Objective;
+  /** What is trained for besides classification. */
+  coTraining?(maker: BatchMaker): CoTraining;
   /** Called after each epoch, before the state is written: where it was cut off in between, it is called again. */
-  keep(epochs: readonly EpochReport[], model: () => ModelProto): Promise<void>;
+  keep(epochs: readonly EpochReport[], model: ModelProto): Promise<void>;
   readonly onProgress?: OnProgress;
 }
 
@@ -40,35 +40,61 @@ export interface ResumableTraining {
  * Trains, and writes after every epoch what is needed to go on from there: the weights, the optimiser's velocities and
  * the epochs so far. What is drawn follows from the seed and the epoch.
  *
- * @throws GraphError where the model holds an operator that training does not know; TrainingError where the loss is no
- * number any more
+ * @throws GraphError where the model holds an operator that training does not know; RunError where the state is another
+ * engine's; TrainingError where the memory does not suffice, or the loss is no number any more
  */
 export async function trainResumably(task: ResumableTraining): Promise<readonly EpochReport[]> {
-  const { where, exposed, backend, preprocessing, checkpoint, keep, recipe, seed, onProgress } = task;
-  const { model, state } = await stateBefore(checkpoint, task.model);
-  const graph = new TrainableGraph(model, backend, { exposed, where });
+  const { where, engine, preprocessing, checkpoint, keep, recipe, seed, onProgress } = task;
+  const before = await stateBefore(checkpoint, engine);
   const maker = new BatchMaker(preprocessing);
   try {
-    const steps = Math.ceil(task.train.length / recipe.batch);
-    return await train(graph, task.objective(graph, maker), {
-      ...{ train: task.train, test: task.test, maker, recipe, seed, onProgress },
-      ...(state && { from: state }),
-      note: backend.warning ?? `on ${backend.name}`,
-      async afterEpoch(after) {
-        const now = graph.model();
-        await keep(after.epochs, () => countSteps(now, after.epochs.length * steps));
-        await writeModel(checkpoint, checkpointModel(now, after));
-      },
+    const coTraining = task.coTraining?.(maker);
+    const session = await engine.open({
+      ...{ model: before?.model ?? task.model, where, optimiser: recipe },
+      objective: { labelSmoothing: recipe.labelSmoothing, coTraining },
+      parts: recipe.parts,
+      ...(before && { velocities: before.velocities }),
     });
+    try {
+      const steps = Math.ceil(task.train.length / recipe.batch);
+      return await train(session, coTraining, {
+        ...{ train: task.train, test: task.test, maker, recipe, seed, onProgress },
+        ...(before && { epochs: before.epochs }),
+        note: noteOf(engine, session, recipe),
+        async afterEpoch(state) {
+          await keep(state.epochs, countSteps(state.model, state.epochs.length * steps));
+          await writeModel(checkpoint, checkpointModel(state, engine.name));
+        },
+      });
+    } finally {
+      await session.close();
+    }
   } finally {
     await maker.close();
-    graph.dispose();
   }
 }
 
-async function stateBefore(checkpoint: string, model: ModelProto) {
+/**
+ * What computes, and the memory of a step.
+ *
+ * @throws TrainingError where there is less
+ */
+function noteOf({ name }: TrainingEngine, session: TrainingSession, { batch, parts = 1 }: Recipe): string {
+  const memory = session.memory(batch);
+  if (memory === undefined) return `on ${name}`;
+  const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  if (memory > totalmem())
+    throw new TrainingError(
+      `--batch ${batch}`,
+      `a step takes about ${gibibytes(memory)}, and this machine has ${gibibytes(totalmem())}`,
+      `take a smaller --batch, or --parts ${Math.ceil((1.5 * parts * memory) / totalmem())}`,
+    );
+  return `on ${name}, about ${gibibytes(memory)}`;
+}
+
+async function stateBefore(checkpoint: string, { name }: TrainingEngine): Promise<TrainingState | undefined> {
   const bytes = await readFile(checkpoint).catch(() => undefined);
-  return bytes ? stateOfCheckpoint(decodeModel(bytes, checkpoint), checkpoint) : { model, state: undefined };
+  return bytes && stateOfCheckpoint(decodeModel(bytes, checkpoint), name, checkpoint);
 }
 
 /** PyTorch counts the steps that each batch normalisation has seen. */

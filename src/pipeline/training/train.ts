@@ -14,9 +14,9 @@ import type { ModelProto } from '../../graph/onnx.ts';
 import type { Normalisation, Preprocessing } from '../../graph/preprocessing.ts';
 import { readModel } from '../../graph/read.ts';
 import { writeModel } from '../../graph/write.ts';
-import { openTrainingBackend, type TrainingBackendName } from '../../training/backend.ts';
+import type { TrainingEngineName } from '../../training/engine.ts';
+import { openTrainingEngine } from '../../training/engines.ts';
 import { LabelledImages } from '../../training/labelled-images.ts';
-import { classification } from '../../training/objective.ts';
 import { fineTuning, type Recipe, recipeOf } from '../../training/recipe.ts';
 import type { EpochReport } from '../../training/train.ts';
 import { preprocessingOf, resizingOf } from '../features/feature-graph.ts';
@@ -38,8 +38,8 @@ export interface TrainBackboneOptions {
   readonly normalisation?: Normalisation;
   /** Of the initial weights, the order of the images, augmentation and dropout; 0 where absent. */
   readonly seed?: number;
-  /** The first that works where absent. */
-  readonly engine?: TrainingBackendName;
+  /** What computes; onnxruntime where absent. */
+  readonly engine?: TrainingEngineName;
   readonly orient?: boolean;
   readonly skipDamaged?: boolean;
   readonly onProgress?: OnProgress;
@@ -51,8 +51,8 @@ export interface TrainReport {
   /** The epoch whose weights are kept: the first with the largest test accuracy. */
   readonly best: EpochReport;
   readonly recipe: Recipe;
+  /** What computed it. */
   readonly engine: string;
-  readonly warning?: string;
   /** The files written, relative to the run folder. */
   readonly files: readonly string[];
   readonly seconds: number;
@@ -67,13 +67,13 @@ const BACKBONE = 'backbone.onnx';
  * whole epoch, and ends in the same weights.
  *
  * @throws RunError where the run has a backbone that was not trained here; DataError where images have no classes;
- * TrainingError where the loss is no number any more; DeviceError where nothing that trains is installed
+ * TrainingError where the loss is no number any more; DeviceError where the engine does not work here
  */
 export async function trainBackbone(run: RunFolder, options: TrainBackboneOptions): Promise<TrainReport> {
   const { arch, from, seed = 0, onProgress } = options;
   if ((arch === undefined) === (from === undefined))
     throw new UsageError('training', 'begins with an architecture or with a backbone', 'name one of them');
-  const backend = openTrainingBackend(options.engine);
+  const engine = openTrainingEngine(options.engine);
   await refuseForeignBackbone(run);
   const [train, test] = await openSets(options);
   const model = from === undefined ? fromScratch(arch!, train, options) : await readModel(from);
@@ -89,7 +89,7 @@ export async function trainBackbone(run: RunFolder, options: TrainBackboneOption
 
   const { record, done } = await run.do({
     name: 'train',
-    settings: { ...recipe, seed, engine: backend.name, ...(arch && { arch, preprocessing }) },
+    settings: { ...recipe, seed, ...(arch && { arch, preprocessing }) },
     inputs: {
       train: await train.fingerprint(),
       test: await test.fingerprint(),
@@ -98,24 +98,23 @@ export async function trainBackbone(run: RunFolder, options: TrainBackboneOption
     run: async (key) => {
       const parts = (file: string) => run.file(`.train.${key.slice(0, 8)}`, file);
       const epochs = await trainResumably({
-        ...{ model, where, backend, preprocessing, recipe, seed, onProgress },
+        ...{ model, where, engine, preprocessing, recipe, seed, onProgress },
         train: await LabelledImages.open(train, size, classes, onProgress),
         test: await LabelledImages.open(test, size, classes, onProgress),
         checkpoint: parts('checkpoint.onnx'),
-        objective: classification,
         async keep(epochs, trained) {
-          if (bestOf(epochs) === epochs.at(-1)) await writeModel(parts(BACKBONE), trained());
+          if (bestOf(epochs) === epochs.at(-1)) await writeModel(parts(BACKBONE), trained);
           await writeCurves(run, where, epochs);
         },
       });
       await writeAtomically(run.file(BACKBONE), (part) => copyFile(parts(BACKBONE), part));
       await rm(parts(''), { recursive: true });
-      return { outputs: [BACKBONE, ...curveFiles], results: { epochs }, device: backend.name };
+      return { outputs: [BACKBONE, ...curveFiles], results: { epochs }, device: engine.name };
     },
   });
   const { epochs } = record.results as { epochs: EpochReport[] };
   return {
-    ...{ epochs, best: bestOf(epochs), recipe, engine: backend.name, warning: backend.warning },
+    ...{ epochs, best: bestOf(epochs), recipe, engine: record.device! },
     ...{ files: Object.keys(record.outputs), seconds: record.seconds, done },
   };
 }

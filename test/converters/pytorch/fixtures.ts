@@ -1,5 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtempSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { expect } from 'chai';
@@ -8,13 +8,7 @@ import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
 import { CheckpointError } from '../../../src/common/errors.ts';
 import { PickleAssembler } from '../../../src/common/pickle/assembler.ts';
 
-let folder: string;
-
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'la-ood-checkpoints-'));
-});
-
-after(() => rm(folder, { recursive: true, force: true }));
+const folder = mkdtempSync(join(process.env.LA_OOD_TEST_FOLDER!, 'checkpoints-'));
 
 /** A path in a folder of this test run's own. */
 export function temporaryPath(name: string): string {

@@ -1,17 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtempSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { DetectorError } from '../../../src/common/errors.ts';
 import { PickleAssembler } from '../../../src/common/pickle/assembler.ts';
 
-let folder: string;
-
-before(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'la-ood-sklearn-'));
-});
-
-after(() => rm(folder, { recursive: true, force: true }));
+const folder = mkdtempSync(join(process.env.LA_OOD_TEST_FOLDER!, 'sklearn-'));
 
 /** A path in a folder of this test run's own. */
 export function temporaryPath(name: string): string {

@@ -21,8 +21,8 @@ describe('describeClassifier', () => {
   for (const layout of ['NCHW', 'NHWC'] as const)
     it(`understands ${layout}`, () => {
       const { head, ...found } = describeClassifier(convolutionalNet({ layout }), 'net.onnx');
-      expect(head).to.include({ width: 4 });
-      expect(found).to.deep.equal({ ...common, layout, logits: 'scores' });
+      expect(found).to.deep.equal({ ...common, layout, logits: 'scores', isMultiLabel: false });
+      expect(head).to.include({ input: 'pool', classes: 5, width: 4 });
     });
 
   it('says what is fixed and what is free', () => {

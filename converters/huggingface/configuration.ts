@@ -1,0 +1,33 @@
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import type { Configuration } from '../../models/families/evidence.ts';
+import { readJson } from './json-file.ts';
+
+const schema = z.object({
+  architecture: z.string().optional(),
+  pretrained_cfg: z.object({ input_size: z.array(z.int()).length(3).optional() }).optional(),
+  model_type: z.string().optional(),
+  hidden_act: z.string().optional(),
+  downsample_in_first_stage: z.boolean().optional(),
+  downsample_in_bottleneck: z.boolean().optional(),
+});
+
+/**
+ * What the `config.json` of timm or transformers beside a checkpoint says that its network depends on; undefined where
+ * there is none, or it is another program's.
+ *
+ * @throws DataError where it is damaged
+ */
+export async function findConfiguration(checkpoint: string): Promise<Configuration | undefined> {
+  const { data } = schema.safeParse(await readJson(join(dirname(checkpoint), 'config.json')));
+  if (!data || (data.architecture === undefined && data.model_type === undefined)) return undefined;
+  const [, height, width] = data.pretrained_cfg?.input_size ?? [];
+  return {
+    architecture: data.architecture,
+    ...(height !== undefined && { inputSize: [height, width] as const }),
+    modelType: data.model_type,
+    activation: data.hidden_act,
+    downsampleInFirstStage: data.downsample_in_first_stage,
+    downsampleInBottleneck: data.downsample_in_bottleneck,
+  };
+}

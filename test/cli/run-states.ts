@@ -1,0 +1,77 @@
+import { existsSync } from 'node:fs';
+import { copyFile, cp, mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { packageRoot } from '../../src/common/package-root.ts';
+import { extractFeatures, fitDetectors, guardRun, RunFolder } from '../../src/index.ts';
+import { imageFolder } from './files.ts';
+
+/**
+ * The demo's backbone in the states that many tests begin with. Each is made once a run of the suite, by whichever process
+ * needs it first, in the folder that `test/setup.ts` names; tests get copies.
+ */
+const states = {
+  /** Features of `train`, `test` and the OOD set `noise`: see `imagesOf`. */
+  async features(run: string): Promise<void> {
+    await mkdir(run);
+    await copyFile(new URL('data/demo/backbone.onnx', packageRoot), join(run, 'backbone.onnx'));
+    const [train, test, noise] = await Promise.all(imageSets.map(imagesOf));
+    await RunFolder.use(run, (folder) =>
+      extractFeatures(folder, {
+        train: { name: 'demo', source: train },
+        test: { name: 'demo', source: test },
+        ood: [{ name: 'noise', source: noise }],
+      }),
+    );
+  },
+
+  /** And detectors of every layer, ν 0.02. */
+  async fitted(run: string): Promise<void> {
+    await copyOfRun('features', run);
+    await RunFolder.use(run, (folder) => fitDetectors(folder, { nu: 0.02 }));
+  },
+
+  /** And a guard of a false-alarm rate of 0.1, calibrated by the 500 test images. */
+  async guarded(run: string): Promise<void> {
+    await copyOfRun('fitted', run);
+    await RunFolder.use(run, (folder) => guardRun(folder, { rate: 0.1 }));
+  },
+};
+
+const imageSets = ['train', 'test', 'noise'] as const;
+const counts = { train: 600, test: 500, noise: 40 } as const;
+
+/** Copies a run folder in one of the states, which may then be changed. */
+export async function copyOfRun(state: keyof typeof states, target: string): Promise<void> {
+  await cp(await once(state, states[state]), target, { recursive: true });
+}
+
+/** The folder of PNG files that the features of a set were computed of: 600, 500 or 40. It must not be changed. */
+export function imagesOf(set: (typeof imageSets)[number]): Promise<string> {
+  return once(`images/${set}`, (folder) => imageFolder(folder, `demo:${set}`, counts[set]));
+}
+
+/** Has a folder made where nobody has made it yet; waits while another process is at it. */
+async function once(name: string, make: (folder: string) => Promise<unknown>): Promise<string> {
+  const folder = join(process.env.LA_OOD_TEST_FOLDER!, name);
+  const lock = `${folder}.lock`;
+  await mkdir(join(folder, '..'), { recursive: true });
+  while (!existsSync(folder)) {
+    try {
+      await mkdir(lock);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      await sleep(50);
+      continue;
+    }
+    try {
+      if (existsSync(folder)) break;
+      await make(`${folder}.part`);
+      await rename(`${folder}.part`, folder);
+    } finally {
+      await rm(`${folder}.part`, { recursive: true, force: true });
+      await rm(lock, { recursive: true, force: true });
+    }
+  }
+  return folder;
+}
