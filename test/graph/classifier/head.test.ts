@@ -89,7 +89,6 @@ describe('the last layer of a classifier', () => {
       const graph = featureGraph(backbone(end), 'model');
       expect(graph.head).to.equal(undefined);
       expect(graph.headInput).to.equal(undefined);
-      // Nothing goes into it; what tells of conditions does not depend on it.
       expect(graph.taps).to.deep.equal(['conv', 'logits', 'conv[deviation]']);
     });
 
