@@ -113,10 +113,10 @@ export class Network {
   }
 
   /** The network's activation: ReLU but where a family says another. */
-  activation(x: Value, path = `${x.name}.relu`): Value {
+  activation(x: Value, path = `${x.name}.relu`, kind: Activation = this.#activation): Value {
     const node = (opType: string, inputs: string[], name?: string) =>
       this.graph.node(opType, inputs, { name });
-    switch (this.#activation) {
+    switch (kind) {
       case 'relu':
         return { ...x, name: node('Relu', [x.name], path) };
       case 'leaky_relu': {

@@ -14,8 +14,13 @@ from PIL import Image
 # The endings of files that la-ood takes for images, in lower case.
 IMAGE_ENDINGS = ("jpg", "jpeg", "png", "webp", "gif")
 
-# What is asked of a guarded model. It also yields logits and layer_scores.
-OUTPUTS = ("label", "ood_score", "p_value", "is_ood", "ood_layer")
+# What is asked of every guarded model, and what explains its decision where it has that: a guard of two questions yields p-values
+# of both and the condition, one by layers (all of version 0.1.0) the layer.
+OUTPUTS = ("label", "ood_score", "p_value", "is_ood")
+EXPLANATIONS = ("content_p_value", "conditions_p_value", "condition", "ood_layer")
+
+UNLIKE = "unlike what it was taught"
+BOTH = "content and conditions are both a little unusual"
 
 
 class GuardedModel:
@@ -34,6 +39,9 @@ class GuardedModel:
             raise ValueError("this is no guarded model; la-ood guard makes one of a run")
         (pixels,) = self._session.get_inputs()
         self._batch, *self._size, _ = pixels.shape
+        yielded = {output.name for output in self._session.get_outputs()}
+        self._outputs = [*OUTPUTS, *(name for name in EXPLANATIONS if name in yielded)]
+        self.by_layers = "ood_layer" in yielded
 
     def rows(self, folder, paths, encoded):
         """The columns of `la-ood score --output scores.csv` of encoded images; `paths` are in `folder`, or below it."""
@@ -41,10 +49,10 @@ class GuardedModel:
         # Where the batch size is fixed it is 1, else it is a name.
         step = self._batch if isinstance(self._batch, int) else len(images)
         runs = [
-            self._session.run(OUTPUTS, {"pixels": images[start : start + step]})
+            self._session.run(self._outputs, {"pixels": images[start : start + step]})
             for start in range(0, len(images), step)
         ]
-        outputs = dict(zip(OUTPUTS, map(np.concatenate, zip(*runs))))
+        outputs = dict(zip(self._outputs, map(np.concatenate, zip(*runs))))
         return columns(folder, paths, outputs, self._metadata)
 
 
@@ -78,7 +86,6 @@ def crop_start(whole, part):
 
 def columns(folder, paths, outputs, metadata):
     """A column a list or array, an element an image. Numbers are float64, so that they are printed as la-ood does."""
-    layers = json.loads(metadata["la_ood.layers"])
     classes = dict(enumerate(json.loads(metadata.get("la_ood.classes", "[]"))))
     labels = outputs["label"]
     return {
@@ -89,8 +96,43 @@ def columns(folder, paths, outputs, metadata):
         "score": outputs["ood_score"].astype(np.float64),
         "p_value": outputs["p_value"].astype(np.float64),
         "is_ood": outputs["is_ood"],
-        "layer": [layers[layer] for layer in outputs["ood_layer"]],
+        **explanation(outputs, metadata),
     }
+
+
+def explanation(outputs, metadata):
+    """The last columns: which layer is farthest from what is usual, or which question an image failed."""
+    if "ood_layer" in outputs:
+        layers = json.loads(metadata["la_ood.layers"])
+        return {"layer": [layers[layer] for layer in outputs["ood_layer"]]}
+    questions = json.loads(metadata["la_ood.questions"])
+    names = dict(enumerate(json.loads(metadata["la_ood.conditions"])))
+    none = [None] * len(outputs["label"])
+
+    def p_values(question):
+        name = f"{question}_p_value" if len(questions) > 1 else "p_value"
+        return outputs[name].astype(np.float64) if question in questions else none
+
+    content, conditions = p_values("content"), p_values("conditions")
+    named = [names.get(condition, "") for condition in np.asarray(outputs.get("condition", none)).tolist()]
+    # p-values come as float32.
+    rate = json.loads(metadata["la_ood.calibration"])["rate"] * (1 + 1e-6)
+    return {
+        "content_p_value": content,
+        "conditions_p_value": conditions,
+        "condition": named,
+        "reason": [reason(*image, rate) for image in zip(outputs["is_ood"], content, conditions, named)],
+    }
+
+
+def reason(is_ood, content, conditions, condition, rate):
+    """Why an image is called OOD, in a plain sentence; empty where it is not."""
+    if not is_ood:
+        return ""
+    reasons = [UNLIKE] if content is not None and content <= rate else []
+    if conditions is not None and conditions <= rate:
+        reasons.append(f"{condition} than its training images" if condition else "unusual conditions")
+    return "; ".join(reasons) or BOTH
 
 
 def name_in(folder, path):

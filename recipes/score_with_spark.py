@@ -13,9 +13,10 @@ from pyspark.sql import SparkSession
 
 import guarded
 
-COLUMNS = (
-    "set string, image string, label long, class string, score double, p_value double, is_ood boolean, layer string"
-)
+COLUMNS = "set string, image string, label long, class string, score double, p_value double, is_ood boolean"
+# What explains the decision: of a guard of two questions, and of one by layers.
+QUESTIONS = "content_p_value double, conditions_p_value double, condition string, reason string"
+LAYER = "layer string"
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("model", help="guarded.onnx, on this machine")
@@ -34,6 +35,7 @@ spark = (
 spark.sparkContext.addPyFile(guarded.__file__)
 spark.sparkContext.addFile(arguments.model)
 model = os.path.basename(arguments.model)
+explained = LAYER if guarded.load(arguments.model).by_layers else QUESTIONS
 folder = arguments.images if "://" in arguments.images else os.path.abspath(arguments.images)
 
 
@@ -47,4 +49,4 @@ def score(frames):
 endings = ("".join(f"[{letter}{letter.upper()}]" for letter in ending) for ending in guarded.IMAGE_ENDINGS)
 spark.read.format("binaryFile").load(
     folder, recursiveFileLookup=True, pathGlobFilter=f"*.{{{','.join(endings)}}}"
-).mapInPandas(score, COLUMNS).write.parquet(arguments.output)
+).mapInPandas(score, f"{COLUMNS}, {explained}").write.parquet(arguments.output)

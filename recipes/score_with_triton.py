@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import tritonclient.http
 
-from guarded import IMAGE_ENDINGS, OUTPUTS, columns, pixels
+from guarded import EXPLANATIONS, IMAGE_ENDINGS, OUTPUTS, columns, pixels
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("images", help="the folder")
@@ -24,6 +24,7 @@ server = tritonclient.http.InferenceServerClient(arguments.url)
 config = server.get_model_config(arguments.name)
 metadata = {key: value["string_value"] for key, value in config["parameters"].items()}
 size = [int(side) for side in config["input"][0]["dims"][-3:-1]]
+names = [output["name"] for output in config["output"] if output["name"] in OUTPUTS + EXPLANATIONS]
 folder = os.path.abspath(arguments.images)
 paths = sorted(path for path in Path(folder).rglob("*") if path.suffix[1:].lower() in IMAGE_ENDINGS)
 
@@ -32,9 +33,9 @@ for start in range(0, len(paths), batch := config["max_batch_size"] or 1):
     some = paths[start : start + batch]
     images = np.stack([pixels(path, path.read_bytes(), size, metadata) for path in some])
     given = tritonclient.http.InferInput("pixels", images.shape, "UINT8").set_data_from_numpy(images)
-    wanted = [tritonclient.http.InferRequestedOutput(name) for name in OUTPUTS]
+    wanted = [tritonclient.http.InferRequestedOutput(name) for name in names]
     answer = server.infer(arguments.name, [given], outputs=wanted)
-    outputs = {name: answer.as_numpy(name).reshape(-1) for name in OUTPUTS}
+    outputs = {name: answer.as_numpy(name).reshape(-1) for name in names}
     rows = columns(folder, [str(path) for path in some], outputs, metadata)
     if start == 0:
         table.writerow(rows)

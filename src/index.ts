@@ -153,6 +153,7 @@ export {
   guardRun,
 } from './pipeline/guard/guard.ts';
 export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/guard/monitor.ts';
+export { type Question, type QuestionReport, questions } from './pipeline/guard/question-guard.ts';
 export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/guard/score.ts';
 export { type Aggregation, aggregations } from './pipeline/guard/scorer.ts';
 export { writeScores } from './pipeline/guard/write-scores.ts';

@@ -88,6 +88,7 @@ const names = [
   'printable',
   'programVersion',
   'pruneUnused',
+  'questions',
   'readCheckpoint',
   'readModel',
   'recipeOf',

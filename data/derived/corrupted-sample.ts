@@ -1,45 +1,44 @@
 import { sha256 } from '../../src/common/files.ts';
-import type { ImageSet } from '../image-set.ts';
+import type { ImageSet, ImageSize } from '../image-set.ts';
 import { randomNumbers, subset } from '../subset.ts';
-import { type Derivation, derivedSet, parseDerivation } from './derived-set.ts';
+import { conditionsOf, unchanged } from './conditions.ts';
+import { derivedSet } from './derived-set.ts';
+
+/** Images where nothing else is asked for. Nothing is asked of each change but a mean. */
+export const SAMPLE_SIZE = 200;
+
+/** What the images of a sample are changed by, in its order: first not at all. */
+export function sampleChanges(size: ImageSize): string[] {
+  return ['none', ...conditionsOf(size).map(({ name }) => name)];
+}
 
 /**
- * Of `derivations`: ways in which a camera's images go wrong (focus, exposure, colour, sensor, resolution, compression), not
- * so much that they could not be recognised.
+ * Images of a set, drawn at random: first as they are, then the same ones changed by each of the conditions.
+ *
+ * @param size that they will be read in
  */
-export const probedCorruptions: readonly string[] = [
-  'gaussian_blur-3',
-  'contrast-2',
-  'brightness-3',
-  'saturate-3',
-  'gaussian_noise-2',
-  'pixelate-4',
-  'jpeg_compression-1',
-];
-
-/** Images at most. Nothing is asked of each corruption but their mean. */
-const SAMPLE = 1000;
-
-/**
- * Images of a set, drawn at random, by each of `probedCorruptions`: first all of them by one, then the same images by the
- * next.
- */
-export function corruptedSample(source: ImageSet, name: string): ImageSet {
-  const count = Math.min(source.length, SAMPLE);
+export function corruptedSample(
+  source: ImageSet,
+  name: string,
+  size: ImageSize,
+  images = SAMPLE_SIZE,
+): ImageSet {
+  const count = Math.min(source.length, images);
   const drawn = subset(source, randomNumbers(source.length, count, 0).sort());
-  // Every corruption asks for it, and a folder answers by looking at all of its files.
+  // Every change asks for it, and a folder answers by looking at all of its files.
   let fingerprint: Promise<string> | undefined;
   const some: ImageSet = { ...drawn, fingerprint: () => (fingerprint ??= drawn.fingerprint()) };
-  const sets = probedCorruptions.map((corruption) =>
-    derivedSet(some, parseDerivation(`${corruption}:${source.name}`) as Derivation, { name }),
+  const names = sampleChanges(size);
+  const changes = [unchanged, ...conditionsOf(size).map(({ change }) => change)];
+  const sets = changes.map((change, c) =>
+    derivedSet(some, { by: names[c], change, source: source.name }, { name }),
   );
   const setOf = (index: number) => sets[Math.floor(index / count)];
   return {
     name,
     length: sets.length * count,
     label: () => undefined,
-    imageName: (index) =>
-      `${some.imageName(index % count)} (${probedCorruptions[Math.floor(index / count)]})`,
+    imageName: (index) => `${some.imageName(index % count)} (${names[Math.floor(index / count)]})`,
     async fingerprint() {
       const each = await Promise.all(sets.map((set) => set.fingerprint()));
       return sha256(Buffer.from(each.join('\n')));

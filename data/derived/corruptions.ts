@@ -21,28 +21,16 @@ type Parameters<T> = readonly [T, T, T, T, T];
  */
 export const corruptions: Readonly<Record<string, Corruption>> = {
   /** Normal noise, by its standard deviation as a share of the range. */
-  gaussian_noise: byStrength(
-    [0.04, 0.06, 0.08, 0.09, 0.1],
-    [0.08, 0.12, 0.18, 0.26, 0.38],
-    ({ pixels }, strength, random) => clamped(pixels, (sample) => sample + 255 * strength * random.normal()),
-  ),
+  gaussian_noise: byStrength([0.04, 0.06, 0.08, 0.09, 0.1], [0.08, 0.12, 0.18, 0.26, 0.38], withNoise),
   /** Poisson noise, by the photons that make white. */
   shot_noise: byStrength([500, 250, 100, 75, 50], [60, 25, 12, 5, 3], ({ pixels }, photons, random) => {
     const quantile = poissonQuantiles(photons);
     return clamped(pixels, (sample) => (255 * quantile(sample, random.random())) / photons);
   }),
   /** By the standard deviation in pixels. */
-  gaussian_blur: byStrength([0.4, 0.6, 0.7, 0.8, 1], [1, 2, 3, 4, 6], ({ pixels, height, width }, sigma) => {
-    const values = Float64Array.from(pixels);
-    gaussianFilter(values, [height, width, 3], sigma, [0, 1]);
-    return clamped(values, (value) => value);
-  }),
+  gaussian_blur: byStrength([0.4, 0.6, 0.7, 0.8, 1], [1, 2, 3, 4, 6], blurred),
   /** Towards each colour's mean, by the share of the contrast that stays. */
-  contrast: byStrength([0.75, 0.5, 0.4, 0.3, 0.15], [0.4, 0.3, 0.2, 0.1, 0.05], ({ pixels }, share) => {
-    const means = [0, 0, 0];
-    for (let i = 0; i < pixels.length; i++) means[i % 3] += (3 * pixels[i]) / pixels.length;
-    return clamped(pixels, (sample, i) => means[i % 3] + (sample - means[i % 3]) * share);
-  }),
+  contrast: byStrength([0.75, 0.5, 0.4, 0.3, 0.15], [0.4, 0.3, 0.2, 0.1, 0.05], withContrast),
   /** Adds a share of the range to the value of each pixel (its largest sample); hue and saturation stay. */
   brightness: byStrength([0.05, 0.1, 0.15, 0.2, 0.3], [0.1, 0.2, 0.3, 0.4, 0.5], ({ pixels }, share) => {
     const largest = (i: number) => Math.max(pixels[i], pixels[i + 1], pixels[i + 2]);
@@ -92,14 +80,50 @@ export const corruptions: Readonly<Record<string, Corruption>> = {
     return resize({ ...small, pixels }, { height: image.height, width: image.width, filter: 'box' });
   }),
   /** Saved as JPEG, by its quality, with colours at half the resolution. */
-  jpeg_compression: byStrength([80, 65, 58, 50, 40], [25, 18, 15, 10, 7], async (image, quality) => {
-    const { height, width, pixels } = image;
-    const file = await sharp(pixels, { raw: { height, width, channels: 3 } })
-      .jpeg({ quality, chromaSubsampling: '4:2:0' })
-      .toBuffer();
-    return (await decodeImage(file, 'a corrupted image')).pixels;
-  }),
+  jpeg_compression: byStrength([80, 65, 58, 50, 40], [25, 18, 15, 10, 7], savedAsJpeg),
 };
+
+/** Normal noise. @param deviation as a share of the range */
+export function withNoise({ pixels }: Image, deviation: number, random: RandomState): Uint8Array {
+  return clamped(pixels, (sample) => sample + 255 * deviation * random.normal());
+}
+
+/** @param sigma in pixels */
+export function blurred({ pixels, height, width }: Image, sigma: number): Uint8Array {
+  const values = Float64Array.from(pixels);
+  gaussianFilter(values, [height, width, 3], sigma, [0, 1]);
+  return clamped(values, (value) => value);
+}
+
+/** Towards each colour's mean. @param share of the contrast that stays */
+export function withContrast({ pixels }: Image, share: number): Uint8Array {
+  const means = [0, 0, 0];
+  for (let i = 0; i < pixels.length; i++) means[i % 3] += (3 * pixels[i]) / pixels.length;
+  return clamped(pixels, (sample, i) => means[i % 3] + (sample - means[i % 3]) * share);
+}
+
+/** Every sample brighter or darker. @param more of the range, a share of it */
+export function withBrightness({ pixels }: Image, more: number): Uint8Array {
+  return clamped(pixels, (sample) => sample + 255 * more);
+}
+
+/** Towards the grey of the same luma (ITU-R BT.601). @param share of the colour that stays */
+export function withSaturation({ pixels }: Image, share: number): Uint8Array {
+  const luma = (red: number) => 0.299 * pixels[red] + 0.587 * pixels[red + 1] + 0.114 * pixels[red + 2];
+  return clamped(pixels, (sample, i) => {
+    const grey = luma(i - (i % 3));
+    return grey + share * (sample - grey);
+  });
+}
+
+/** Saved as JPEG, with colours at half the resolution, and read again. */
+export async function savedAsJpeg(image: Image, quality: number): Promise<Uint8Array> {
+  const { height, width, pixels } = image;
+  const file = await sharp(pixels, { raw: { height, width, channels: 3 } })
+    .jpeg({ quality, chromaSubsampling: '4:2:0' })
+    .toBuffer();
+  return (await decodeImage(file, 'a corrupted image')).pixels;
+}
 
 const largestSmall = 64;
 

@@ -34,6 +34,7 @@ export function describeResidual(size: ResidualSize, rules: ResidualRules): stri
         ]
       : []),
     ...(size.lastNorm && rules.lastActivation === false ? ['no activation before the average pool'] : []),
+    ...(rules.innerActivation ? [`activation ${rules.innerActivation} within blocks`] : []),
     epsilon,
   ];
 }

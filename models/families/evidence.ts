@@ -5,8 +5,8 @@ export interface Evidence {
   readonly wrapper?: string;
   /** What every key began with: `module.`. */
   readonly prefix?: string;
-  /** Whether the file holds the mean and the standard deviation of its images. */
-  readonly normalises?: boolean;
+  /** The keys of the mean and the standard deviation of images, where the file holds them. */
+  readonly normalisation?: readonly string[];
   /** The `config.json` beside it. */
   readonly configuration?: Configuration;
   /** The modules by their paths, where the file holds the network itself and not its weights alone. */

@@ -38,9 +38,7 @@ const preactivation = residualFamily({
       ? { preactivation: true, stemStride: 1, shortcutInput: () => 'activated', fixedPool: 4 }
       : undefined,
   architecture: (size) => `PreActResNet${residualDepth(size)}`,
-  comesAs: (evidence) =>
-    isSavedByMain(evidence) ||
-    evidence.modules?.get('')?.type.endsWith('preact_resnet.PreActResNet') === true,
+  comesAs: isSavedByMain,
   input,
 });
 

@@ -23,6 +23,8 @@ export const transformers = [
     },
     rules: ({ stem: [{ kernel }] }, { configuration }) => ({
       stemStride: 2,
+      // hidden_act is that of the stem and of the ends of blocks alone.
+      innerActivation: 'relu',
       stemPool: 'max',
       stemPadding: Math.floor(kernel / 2),
       ...(configuration?.downsampleInFirstStage && { firstStageStride: 2 }),

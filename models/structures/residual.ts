@@ -1,4 +1,4 @@
-import type { ConvolutionOptions, Network, Value } from '../network.ts';
+import type { Activation, ConvolutionOptions, Network, Value } from '../network.ts';
 import {
   type ConvolutionSize,
   convolutionAt,
@@ -62,6 +62,8 @@ export interface ResidualRules {
   readonly lastActivation?: false;
   /** The side of an average pool of a fixed size. */
   readonly fixedPool?: number;
+  /** The activation within a block, where it is not the network's. */
+  readonly innerActivation?: Activation;
   /** Whether there are networks whose head has no bias: elsewhere one is missed. */
   readonly headWithoutBias?: boolean;
 }
@@ -170,7 +172,7 @@ function postactivationBlock(
     const options = halves && !rules.downsampling ? { stride } : {};
     y = convolve(network, `${path}.${names.convolution(i + 1)}`, y, size, options);
     y = network.batchNorm(`${path}.${names.norm(i + 1)}`, y);
-    if (i + 1 < block.convolutions.length) y = network.activation(y);
+    if (i + 1 < block.convolutions.length) y = network.activation(y, undefined, rules.innerActivation);
     if (halves && rules.downsampling === 'average') y = network.averagePool(`${path}.aa`, y, 2);
     if (halves && rules.downsampling === 'blur') y = network.blur(`${path}.aa`, y);
   }

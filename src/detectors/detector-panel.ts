@@ -1,7 +1,7 @@
 import type { LayerDetectors } from './layer-detectors.ts';
 
 /** Kinds of detectors: the paper's one-class SVMs, and those that a guard fits by itself. */
-export const detectorKinds = ['gaussian', 'ocsvm', 'probe', 'mahalanobis', 'knn'] as const;
+export const detectorKinds = ['gaussian', 'ocsvm', 'mahalanobis', 'knn'] as const;
 export type DetectorKind = (typeof detectorKinds)[number];
 
 /** Detectors of one kind or of several, side by side. */

@@ -21,8 +21,6 @@ export interface Voice {
   readonly hears: 'mean' | 'largest';
   /** Weight of the energy of the logits. */
   readonly doubt: number;
-  /** What is taken off it, in deviations. */
-  readonly handicap: number;
 }
 
 /** A voice, and what is usual for it among InD samples. */
@@ -34,29 +32,19 @@ export interface VoiceScale extends Voice {
 }
 
 /** All detectors of the first kind, and the classifier's own doubt: near-OOD images are heard best by both. */
-const FIRST_KIND = { hears: 'mean', doubt: 1.3, handicap: 0 } as const;
+const FIRST_KIND = { hears: 'mean', doubt: 1.3 } as const;
 
 /** The largest scores of another kind. One that is much too large says more than it does to the mean of all. */
-const OTHER_KIND = { hears: 'largest', doubt: 0.4, handicap: 0 } as const;
-
-/**
- * A probe by itself. A classifier is as sure of what probes look for as of InD images, so its doubt does not count. And
- * an InD sample is loud in one of several voices more often than in one: without the handicap, their noise would cost
- * what the other voices hear.
- */
-const PROBE = { hears: 'mean', doubt: 0, handicap: 1.25 } as const;
+const OTHER_KIND = { hears: 'largest', doubt: 0.4 } as const;
 
 /** So many scores are the largest: with one alone, a single detector's noise would be heard. */
 const LARGEST = 3;
 
-/** The voices of detectors: all of the first kind, the largest scores of each other kind, and each probe. */
+/** The voices of detectors: all of the first kind, and the largest scores of each other kind. */
 export function voicesOf(kinds: readonly DetectorKind[]): Voice[] {
   const ofKind = (kind: DetectorKind) => [...kinds.keys()].filter((d) => kinds[d] === kind);
-  const others = [...new Set(kinds)].filter((kind) => kind !== 'probe').map(ofKind);
-  return [
-    ...others.map((detectors, at) => ({ detectors, ...(at === 0 ? FIRST_KIND : OTHER_KIND) })),
-    ...ofKind('probe').map((probe) => ({ detectors: [probe], ...PROBE })),
-  ];
+  const byKind = [...new Set(kinds)].map(ofKind);
+  return byKind.map((detectors, at) => ({ detectors, ...(at === 0 ? FIRST_KIND : OTHER_KIND) }));
 }
 
 /**
@@ -82,14 +70,14 @@ export function fitVoices(
 }
 
 /**
- * How alarmed the voices are about a sample: log Σ exp of what they say, standardised, less their handicaps. It is the
+ * How alarmed the voices are about a sample: log Σ exp of what they say, standardised. It is the
  * largest where one is louder than the others, and more than that where they agree. Voices fail in different places: a mean
  * would drown the one that hears something in those that do not.
  */
 export function alarmOf(sample: Heard, voices: readonly VoiceScale[]): number {
   const loud = voices.map((voice) => {
     const value = say(voice, voice.heard, hear(voice, sample), sample);
-    return (value - voice.said.mean) / voice.said.deviation - voice.handicap;
+    return (value - voice.said.mean) / voice.said.deviation;
   });
   const loudest = Math.max(...loud);
   return loudest + Math.log(loud.reduce((sum, value) => sum + Math.exp(value - loudest), 0));
@@ -145,10 +133,7 @@ export function addAlarm(
   });
   const together = heard.length > 1 ? node('Concat', heard, 'heard', { axis: 1 }) : heard[0];
   const slope = ofVoices('slope', (v) => 1 / (v.heard.deviation * v.said.deviation));
-  const usual = ofVoices(
-    'usual',
-    (v) => (v.heard.mean / v.heard.deviation + v.said.mean) / v.said.deviation + v.handicap,
-  );
+  const usual = ofVoices('usual', (v) => (v.heard.mean / v.heard.deviation + v.said.mean) / v.said.deviation);
   const said = node('Sub', [node('Mul', [together, slope], 'scaled'), usual], 'said');
   const doubt = () => ofVoices('doubt', (v) => v.doubt / v.said.deviation);
   const loud = energy ? node('Add', [said, node('Mul', [energy, doubt()], 'doubts')], 'loud') : said;

@@ -27,13 +27,7 @@ export interface Calibration {
  */
 export function calibrate(scores: ArrayLike<number>, rate: number, confidence = 0.95): Calibration {
   const count = scores.length;
-  const alarms = Math.floor(rate * (count + 1) + 1e-9);
-  if (alarms < 1)
-    throw new UsageError(
-      `false-alarm rate ${rate}`,
-      `cannot be promised from ${count} calibration images`,
-      `take at least ${Math.ceil(1 / rate) - 1} images, or a rate from ${(1 / (count + 1)).toPrecision(2)} on`,
-    );
+  const alarms = alarmsOf(count, rate);
   const sorted = Float64Array.from(scores).sort();
   return {
     threshold: sorted[count - alarms],
@@ -42,6 +36,21 @@ export function calibrate(scores: ArrayLike<number>, rate: number, confidence = 
     confidence,
     count,
   };
+}
+
+/**
+ * How many calibration images are called OOD themselves, at most.
+ *
+ * @throws UsageError where n images cannot support the rate: it is below 1 / (n + 1)
+ */
+export function alarmsOf(count: number, rate: number): number {
+  const alarms = Math.floor(rate * (count + 1) + 1e-9);
+  if (alarms >= 1) return alarms;
+  throw new UsageError(
+    `false-alarm rate ${rate}`,
+    `cannot be promised from ${count} calibration images`,
+    `take at least ${Math.ceil(1 / rate) - 1} images, or a rate from ${(1 / (count + 1)).toPrecision(2)} on`,
+  );
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Calibration } from '../evaluation/conformal.ts';
+import { reasonOf } from '../evaluation/reason.ts';
 import { byId, definitions, element } from './elements.ts';
 import { type Entry, isSmall, verdict } from './gallery.ts';
 import type { GuardFacts } from './guard-facts.ts';
@@ -44,14 +45,20 @@ function parts(
         'div',
         {},
         element('p', { class: `decision ${decision.toLowerCase()}` }, decision),
-        element('p', { class: 'sentence' }, ...sentence(outputs, facts, decision === 'OOD')),
+        element('p', { class: 'sentence' }, ...sentence(outputs, facts, calibration, decision === 'OOD')),
         rows(scored, facts, runtime),
         ...(note ? [element('p', { class: 'note' }, note)] : []),
       ),
     ),
     element('h3', {}, `Its score among those of ${plural(facts.scores.length, 'known image')}`),
     scoreChart(facts, calibration, outputs.score),
-    element('h3', {}, 'Layer profile: how surprised each place in the network is'),
+    element(
+      'h3',
+      {},
+      facts.questions
+        ? 'What the score is made of'
+        : 'Layer profile: how unusual each place in the network is',
+    ),
     layerChart(facts, outputs),
   ];
 }
@@ -81,15 +88,38 @@ function pictures({ url }: Entry, { pixels, stored }: Scored, { size }: GuardFac
   );
 }
 
-function sentence({ label, logits }: Outputs, facts: GuardFacts, isOod: boolean): (Node | string)[] {
+function sentence(
+  outputs: Outputs,
+  facts: GuardFacts,
+  { rate }: Calibration,
+  isOod: boolean,
+): (Node | string)[] {
+  const { label, logits } = outputs;
   if (label < 0) return ['It left the network early, as soon as it was seen to be OOD; it has no class.'];
   const named = [
     element('strong', {}, className(label, facts)),
     `, softmax ${percent(softmax(logits)[label])}`,
   ];
   return isOod
-    ? ['Unlike what the classifier was made for. It would say ', ...named, '.']
+    ? [`${reason(outputs, facts, rate)}. The classifier would say `, ...named, '.']
     : ['Nothing unusual. The classifier says ', ...named, '.'];
+}
+
+/** Why an image is OOD: which question it failed, where the guard answers two. */
+function reason(outputs: Outputs, { questions, conditions }: GuardFacts, rate: number): string {
+  if (!questions) return 'Unlike what the classifier was made for';
+  const { pValue, contentPValue, conditionsPValue, condition = -1 } = outputs;
+  const alone = (question: string) => (questions.join() === question ? pValue : undefined);
+  const why = reasonOf(
+    {
+      isOod: true,
+      contentPValue: contentPValue ?? alone('content'),
+      conditionsPValue: conditionsPValue ?? alone('conditions'),
+      condition: conditions?.[condition],
+    },
+    rate,
+  );
+  return why[0].toUpperCase() + why.slice(1);
 }
 
 function rows(
@@ -97,12 +127,18 @@ function rows(
   facts: GuardFacts,
   runtime: RuntimeReport,
 ): HTMLElement {
-  const { label, pValue, layer, stage } = outputs;
+  const { label, pValue, contentPValue, conditionsPValue, largest, stage } = outputs;
   return definitions([
     ['Class', element('data', { value: label }, label < 0 ? '–' : className(label, facts))],
     ['Score', element('data', { value: outputs.score }, score(outputs.score))],
     ['p-value', element('data', { value: pValue }, `${pValue.toFixed(4)}: ${likeIt(facts, outputs.score)}`)],
-    ['Most surprised', facts.layers[layer]],
+    ...(contentPValue === undefined || conditionsPValue === undefined
+      ? []
+      : ([
+          ['Content', `p-value ${contentPValue.toFixed(4)}`],
+          ['Conditions', `p-value ${conditionsPValue.toFixed(4)}`],
+        ] as const)),
+    ...(facts.questions ? [] : ([['Most unusual', facts.parts[largest]]] as const)),
     ...(stage === undefined || !facts.stages
       ? []
       : ([['Left after', `stage ${stage + 1} of ${facts.stages.length}`]] as const)),

@@ -14,10 +14,15 @@ export interface GuardFacts {
   readonly architecture?: string;
   readonly classCount: number;
   readonly classNames?: readonly string[];
-  /** What watches the layers, and how their scores become one. */
-  readonly detector: string;
-  readonly aggregation: string;
-  readonly layers: readonly string[];
+  /** What makes its score, in words. */
+  readonly method: string;
+  /** Whether the scores of its parts are standardised by what is usual. */
+  readonly isStandardised: boolean;
+  /** The questions that it answers, and what conditions are called; absent of a guard by layers. */
+  readonly questions?: readonly string[];
+  readonly conditions?: readonly string[];
+  /** What its score is made of: layers, or the parts of the two answers. */
+  readonly parts: readonly string[];
   /** What images are brought to. */
   readonly size: Geometry;
   /** The model's output of logits. */

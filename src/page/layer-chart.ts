@@ -6,11 +6,10 @@ import { score } from './text.ts';
 /** Standardised scores of InD images mostly lie within so many deviations. */
 const USUAL = 2;
 
-/** How surprised each layer is, from the first to the last: a bar each, and a table. */
+/** What the score is made of, layer by layer or part by part: a bar each, and a table. */
 export function layerChart(facts: GuardFacts, outputs: Outputs): HTMLElement {
-  const { layers } = facts;
-  const { layerScores, layer } = outputs;
-  const isStandardised = facts.aggregation === 'evidence';
+  const { parts: layers, isStandardised } = facts;
+  const { parts: layerScores, largest: layer } = outputs;
   const known = layerScores.filter((value) => !Number.isNaN(value));
   const low = Math.min(isStandardised ? -USUAL - 0.5 : 0, ...known);
   const high = Math.max(isStandardised ? USUAL + 1.5 : 0, ...known);
@@ -37,7 +36,7 @@ export function layerChart(facts: GuardFacts, outputs: Outputs): HTMLElement {
     plot.append(band);
   }
   plot.append(zero, element('div', { class: 'columns' }, ...columns));
-  const told = `Layer profile. Most surprised: ${layers[layer]}, ${score(layerScores[layer])}. The table below has all ${layers.length}.`;
+  const told = `${facts.questions ? 'Parts of the score' : 'Layer profile'}. Largest: ${layers[layer]}, ${score(layerScores[layer])}. The table below has all ${layers.length}.`;
   return element(
     'div',
     {},
@@ -48,7 +47,7 @@ export function layerChart(facts: GuardFacts, outputs: Outputs): HTMLElement {
         'p',
         { class: 'key' },
         element('b', {}, layers[layer]),
-        ` is the most surprised.${isStandardised ? ' Shaded: what is usual.' : ''}`,
+        ` is the largest.${isStandardised ? ' Shaded: what is usual.' : ''}`,
       ),
       plot,
       ends(layers),
@@ -78,7 +77,10 @@ function ends(layers: readonly string[]): HTMLElement {
   );
 }
 
-function table({ layers }: GuardFacts, { layerScores, layer }: Outputs): HTMLElement {
+function table(
+  { parts: layers, questions }: GuardFacts,
+  { parts: layerScores, largest: layer }: Outputs,
+): HTMLElement {
   const rows = layers.map((name, i) =>
     element(
       'tr',
@@ -88,14 +90,14 @@ function table({ layers }: GuardFacts, { layerScores, layer }: Outputs): HTMLEle
         'td',
         {},
         element('data', { value: layerScores[i] }, reached(layerScores[i])),
-        ...(i === layer ? [' (most surprised)'] : []),
+        ...(i === layer ? [' (largest)'] : []),
       ),
     ),
   );
   const head = element(
     'tr',
     {},
-    element('th', { scope: 'col' }, 'Layer, first to last'),
+    element('th', { scope: 'col' }, questions ? 'Part' : 'Layer, first to last'),
     element('th', { scope: 'col' }, 'Score'),
   );
   return element(

@@ -5,7 +5,8 @@ import { megabytes, milliseconds, percent, plural } from './text.ts';
 
 /** What the model says of itself. */
 export function showModel(facts: GuardFacts): void {
-  const { name, bytes, architecture, classCount, classNames, size, layers, calibration, stages } = facts;
+  const { name, bytes, architecture, classCount, classNames, size, parts, questions, calibration, stages } =
+    facts;
   byId('name').textContent = name;
   document.title = `${name} · la-ood`;
   const { height, width, filter = 'lanczos', shorterSide } = size;
@@ -16,8 +17,8 @@ export function showModel(facts: GuardFacts): void {
       ...(architecture ? ([['Network', architecture]] as const) : []),
       ['Classes', classNames ? listed(classNames) : String(classCount)],
       ['Input', `${width} × ${height} RGB, ${resized}, ${filter}`],
-      ['Detectors', listed(layers, 'detector')],
-      ['Method', `${facts.detector}, ${facts.aggregation}`],
+      [questions ? 'Made of' : 'Detectors', listed(parts, questions ? 'part' : 'detector')],
+      [questions ? 'Answers' : 'Method', facts.method],
       ...(stages ? ([['Stages', stages.map(percent).join(', ')]] as const) : []),
       ['Calibrated on', plural(calibration.count, 'image')],
       ['False alarms', `at most ${percent(calibration.rate)} on average`],
@@ -35,7 +36,7 @@ export function showRuntime({ name, threads, milliseconds: time, difference, not
     element(
       'p',
       {},
-      `Checked: made-up images give the numbers that they give in Node, to ${difference.toExponential(0)} of the largest.`,
+      `Checked: made-up images give the p-values that they give in Node, to ${difference.pValue.toFixed(4)}, and the logits to ${difference.logits.toExponential(0)} of the largest.`,
     ),
     ...notes.map((note) => element('p', {}, note)),
     ...(name === 'wasm' && threads === 1

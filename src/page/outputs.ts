@@ -6,10 +6,15 @@ export interface Outputs {
   readonly score: number;
   /** The share of InD images that are at least as suspicious, (0, 1]. */
   readonly pValue: number;
-  /** Which layer is farthest from what is usual. */
-  readonly layer: number;
-  /** NaN where the image left before the layer. */
-  readonly layerScores: readonly number[];
+  /** Of a guard of two questions. */
+  readonly contentPValue?: number;
+  readonly conditionsPValue?: number;
+  /** The number of what the conditions are called; −1 where they are usual. */
+  readonly condition?: number;
+  /** Which part of the score is farthest from what is usual. */
+  readonly largest: number;
+  /** What the score is made of; NaN where the image left before a layer. */
+  readonly parts: readonly number[];
   /** NaN where there are none. */
   readonly logits: readonly number[];
   /** The stage after which it left, from 0, of a model that images can leave early. */
@@ -23,26 +28,42 @@ type Tensors = Readonly<Record<string, { readonly data: ArrayLike<unknown> }>>;
 export function outputsOf(tensors: Tensors, logits: string): Outputs {
   const number = (name: string) => Number(tensors[name].data[0]);
   const numbers = (name: string) => Array.from(tensors[name].data, Number);
+  const parts = numbers(tensors.layer_scores ? 'layer_scores' : 'component_scores');
   return {
     label: number('label'),
     score: number('ood_score'),
     pValue: number('p_value'),
-    layer: number('ood_layer'),
-    layerScores: numbers('layer_scores'),
+    ...(tensors.content_p_value && {
+      contentPValue: number('content_p_value'),
+      conditionsPValue: number('conditions_p_value'),
+    }),
+    ...(tensors.condition && { condition: number('condition') }),
+    largest: tensors.ood_layer ? number('ood_layer') : parts.indexOf(Math.max(...parts)),
+    parts,
     logits: numbers(logits),
     ...(tensors.stage && { stage: number('stage') }),
   };
 }
 
-/** The largest difference between two outputs, each as a share of the largest of its values, at least 1. */
-export function difference(found: Outputs, expected: Outputs): number {
-  return Math.max(
-    found.label === expected.label ? 0 : Number.POSITIVE_INFINITY,
-    relative([found.score], [expected.score]),
-    relative([found.pValue], [expected.pValue]),
-    relative(found.layerScores, expected.layerScores),
-    relative(found.logits, expected.logits),
-  );
+/** How far two runtimes are apart on an image. */
+export interface Difference {
+  /** The largest difference of a p-value; infinite where the classes differ. */
+  readonly pValue: number;
+  /** That of the logits, as a share of the largest of them, at least 1. */
+  readonly logits: number;
+}
+
+/** What counts are p-values, which decide: raw numbers differ from runtime to runtime by more than that matters. */
+export function difference(found: Outputs, expected: Outputs): Difference {
+  const pValues = [
+    Math.abs(found.pValue - expected.pValue),
+    Math.abs((found.contentPValue ?? 0) - (expected.contentPValue ?? 0)),
+    Math.abs((found.conditionsPValue ?? 0) - (expected.conditionsPValue ?? 0)),
+  ];
+  return {
+    pValue: found.label === expected.label ? Math.max(...pValues) : Number.POSITIVE_INFINITY,
+    logits: relative(found.logits, expected.logits),
+  };
 }
 
 /** NaN, which no tolerance takes, where one of them is a number and the other is none. */

@@ -5,13 +5,15 @@ import type { Tensor } from '../common/tensor.ts';
 import { endWorker, startWorker } from '../common/workers.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 import { encodeModel } from '../graph/write.ts';
-import type { Device, DeviceName } from './device.ts';
+import type { Device, DeviceName, Optimisation } from './device.ts';
 import type { FromSession, SessionSetup, ToSession } from './graph-session.worker.ts';
 
 export interface SessionOptions {
   readonly device?: DeviceName;
   /** onnxruntime threads; as many as there are cores where absent. */
   readonly threads?: number;
+  /** What onnxruntime does to the graph; all where absent. */
+  readonly optimisation?: Optimisation;
   /** For a single run: weights are not arranged for speed, which would take their memory once more. */
   readonly single?: boolean;
 }
@@ -49,6 +51,7 @@ export class GraphSession {
       model: typeof model === 'string' ? model : encodeModel(model),
       device: options.device ?? 'auto',
       threads: options.threads,
+      optimisation: options.optimisation,
       single: options.single,
     };
     const worker = startWorker(import.meta.url, './graph-session.worker', setup);

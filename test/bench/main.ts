@@ -14,7 +14,6 @@ import { importing } from './import.ts';
 import { machineFacts } from './machine.ts';
 import { methods } from './methods.ts';
 import { methodsSpeed } from './methods-speed.ts';
-import { score } from './score.ts';
 import { scoring } from './scoring.ts';
 import { training } from './training.ts';
 
@@ -29,7 +28,6 @@ const benches: Readonly<Record<string, Bench>> = {
   scoring,
   guard,
   'methods-speed': methodsSpeed,
-  score,
   methods,
   training,
   'fine-tuning': fineTuning,

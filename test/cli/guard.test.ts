@@ -20,20 +20,23 @@ interface Scores {
   readonly rows: readonly ScoredImage[];
 }
 
+type QuestionGuard = Extract<GuardReport, { kind: 'questions' }>;
+type LayerGuard = Extract<GuardReport, { kind: 'layers' }>;
+
 describe('la-ood guard and score', () => {
   const at = temporaryFolder();
   const guarded = () => at('run', 'guarded.onnx');
-  let report: GuardReport;
+  let report: QuestionGuard;
 
   before(async () => {
     await copyOfRun('guarded', at('run'));
     for (const set of ['train', 'test', 'noise'] as const) await symlink(await imagesOf(set), at(set));
-    report = await json('guard', '--run', at('run'), '--false-alarms', '.1');
+    report = await json<QuestionGuard>('guard', '--run', at('run'), '--false-alarms', '.1');
   });
 
   it('needs detectors, and says how to make them', async () => {
     await copyOfRun('features', at('early'));
-    const early = await laOod('guard', '--run', at('early'));
+    const early = await laOod('guard', '--run', at('early'), '--aggregation', 'max');
     expect(early.exitCode).to.equal(1);
     expect(early.stderr).to.match(
       /detectors\.onnx: is missing; run la-ood fit --run .* first, or take --detector gaussian\n$/,
@@ -41,18 +44,19 @@ describe('la-ood guard and score', () => {
   });
 
   it('says at which rate, from how many images, and how the OOD sets fare', () => {
-    const { calibration, sets, detectors, aggregation } = report;
-    expect([detectors, aggregation]).to.deep.equal([['gaussian', 'ocsvm', 'probe'], 'evidence']);
-    expect(calibration).to.include({ rate: 0.1, confidence: 0.95, count: 250 });
+    const { calibration, sets, questions, components, labels } = report;
+    // The folders are flat: classes are those that the classifier predicts.
+    expect([questions, labels]).to.deep.equal([['content', 'conditions'], 'predicted classes']);
+    expect(calibration).to.include({ rate: 0.1, confidence: 0.95, count: 500 });
     expect(calibration.upperBound).to.be.within(0.1, 0.15);
-    const probes = [
-      ...['gaussian_blur-3', 'contrast-2', 'brightness-3', 'saturate-3', 'gaussian_noise-2'],
-      ...['pixelate-4', 'jpeg_compression-1'],
-    ];
-    expect(report.layers.slice(-7)).to.deep.equal(probes.map((name) => `${name} (probe)`));
+    expect(components).to.deep.equal([
+      ...['gen', 'mahalanobis++', 'noise .06', 'blur 1 px', 'JPEG 30', 'contrast × .6'],
+      ...['brightness + .15', 'brightness − .15', 'saturation × .5'],
+    ]);
     expect(sets.map(({ name }) => name)).to.deep.equal(['noise']);
     expect(sets[0].auroc).to.be.greaterThan(0.95);
     expect(sets[0].found).to.be.greaterThan(0.8);
+    for (const question of questions) expect(sets[0].byQuestion[question]!.auroc).to.be.greaterThan(0.9);
   });
 
   it('writes one file that does everything, in whatever onnxruntime', async () => {
@@ -72,7 +76,15 @@ describe('la-ood guard and score', () => {
     for (const [i, score] of scores.entries())
       if (Math.abs(score - report.calibration.threshold) > 1e-3)
         expect(score > report.calibration.threshold).to.equal(pValues[i] <= 0.1);
-    expect(outputs.layer_scores.dims).to.deep.equal([40, report.layers.length]);
+    expect(outputs.component_scores.dims).to.deep.equal([40, report.components.length]);
+    for (const question of report.questions) {
+      const own = outputs[`${question}_score`].data as Float32Array;
+      const p = outputs[`${question}_p_value`].data as Float32Array;
+      for (let i = 1; i < 40; i++) if (own[i] > own[i - 1]) expect(p[i]).to.be.at.most(p[i - 1]);
+    }
+    const unusual = outputs.conditions_p_value.data as Float32Array;
+    for (const [i, condition] of (outputs.condition.data as BigInt64Array).entries())
+      expect(condition >= 0n, `condition ${i}`).to.equal(unusual[i] <= 0.1);
     await session.release();
   });
 
@@ -92,7 +104,9 @@ describe('la-ood guard and score', () => {
 
   it('says in the file what it is', async () => {
     const metadata = getMetadata(await readModel(guarded()));
-    expect(JSON.parse(metadata['la_ood.layers'])).to.deep.equal(report.layers);
+    expect(JSON.parse(metadata['la_ood.questions'])).to.deep.equal(report.questions);
+    expect(JSON.parse(metadata['la_ood.components'])).to.deep.equal(report.components);
+    expect(JSON.parse(metadata['la_ood.conditions'])).to.deep.equal(report.conditions);
     expect(JSON.parse(metadata['la_ood.calibration'])).to.deep.equal(report.calibration);
     expect(metadata['la_ood.backbone_sha256']).to.match(/^[0-9a-f]{64}$/);
   });
@@ -131,14 +145,13 @@ describe('la-ood guard and score', () => {
   });
 
   it('gives held-out images p-values that are uniform, up to their number', async () => {
-    // The calibration images themselves have p-values of 1/251 to 251/251; with the half that scaled the scores
-    // beside them, the mean is that of a uniform number.
+    // The calibration images themselves have p-values of 2/501 to 501/501.
     await json('score', guarded(), at('test'), '--output', at('test.jsonl'));
     const lines = (await readFile(at('test.jsonl'), 'utf8')).trim().split('\n');
     const rows = lines.map((line): ScoredImage => JSON.parse(line));
     expect(rows).to.have.length(500);
     const mean = rows.reduce((sum, { pValue }) => sum + pValue, 0) / 500;
-    expect(mean).to.be.closeTo(0.5, 4 * Math.sqrt(1 / 12 / 250));
+    expect(mean).to.be.closeTo(0.5, 0.01);
     const scores = rows.map(({ score }) => score);
     const own = rows.map(({ pValue }) => pValue);
     // Scores and p-values are in opposite order.
@@ -150,7 +163,9 @@ describe('la-ood guard and score', () => {
     expect(exitCode).to.equal(0);
     expect(stdout).to.match(/40 images, \d+ called OOD\.\nWrote .*noise\.csv\./);
     const lines = (await readFile(at('noise.csv'), 'utf8')).trim().split(/\r?\n/);
-    expect(lines[0]).to.equal('set,image,label,class,score,p_value,is_ood,layer');
+    expect(lines[0]).to.equal(
+      'set,image,label,class,score,p_value,is_ood,content_p_value,conditions_p_value,condition,reason',
+    );
     expect(lines).to.have.length(41);
   });
 
@@ -166,13 +181,13 @@ describe('la-ood guard and score', () => {
     expect(spans.at(-1)!.meanPValue).to.be.lessThan(0.1);
     expect(alarms.map(({ set }) => set)).not.to.include(at('test'));
     expect(alarms[0].at).to.be.within(501, 520);
-    expect(report.layers).to.include(alarms[0].drifting);
+    expect(['content', ...report.conditions]).to.include(alarms[0].drifting);
     const { stdout } = await laOod('monitor', guarded(), at('noise'));
     expect(stdout).to.match(/40 images, \d+ alarms?; of false ones there is one in 10,000 images at most/);
   });
 
   it('lets images leave early, at the same false-alarm rate', async () => {
-    const { earlyExit } = await json<GuardReport>(
+    const { earlyExit } = await json<LayerGuard>(
       ...(['guard', '--run', at('run'), '--false-alarms', '.1', '--early-exit'] as const),
     );
     const { shares, calibration, computed, sets } = earlyExit!;
@@ -227,7 +242,7 @@ describe('la-ood guard and score', () => {
 
   it('guards by the paper’s maximum too', async () => {
     const paper = ['--aggregation', 'max'];
-    const { layers, detectors } = await json<GuardReport>('guard', '--run', at('run'), ...paper);
+    const { layers, detectors } = await json<LayerGuard>('guard', '--run', at('run'), ...paper);
     expect(detectors).to.deep.equal(['ocsvm']);
     const both = await laOod('guard', '--run', at('run'), ...paper, '--detector', 'gaussian', 'ocsvm');
     expect(both.exitCode).to.equal(2);
@@ -246,35 +261,66 @@ describe('la-ood guard and score', () => {
     await session.release();
   });
 
-  it('knows what happened to images that were changed', async () => {
-    await json('guard', '--run', at('run'));
-    const changes = ['gaussian_blur-5', 'contrast-4', 'gaussian_noise-3'];
-    for (const [i, probe] of ['gaussian_blur-3', 'contrast-2', 'gaussian_noise-2'].entries()) {
-      const { rows } = await json<Scores>('score', guarded(), `${changes[i]}:${at('test')}`);
-      const named = rows.filter(({ layer }) => layer === `${probe} (probe)`).length;
-      const other = rows.filter(({ layer }) => layer.endsWith('(probe)')).length - named;
-      expect(named, probe).to.be.greaterThan(other);
-      expect(rows.filter(({ isOod }) => isOod).length, probe).to.be.greaterThan(100);
+  it('says which question an image failed, and how its conditions are', async () => {
+    await json('guard', '--run', at('run'), '--false-alarms', '.1');
+    const changes = {
+      'gaussian_blur-5': 'blurrier',
+      'contrast-4': 'of less contrast',
+      'gaussian_noise-3': 'noisier',
+    };
+    for (const [change, named] of Object.entries(changes)) {
+      const { rows } = await json<Scores>('score', guarded(), `${change}:${at('test')}`);
+      const found = rows.filter(({ condition }) => condition !== undefined);
+      const right = found.filter(({ condition }) => condition === named);
+      expect(right.length / found.length, named).to.be.greaterThan(0.75);
+      expect(rows.filter(({ isOod }) => isOod).length, named).to.be.greaterThan(100);
+      const { reason, conditionsPValue } = rows.find(({ isOod, condition }) => isOod && condition === named)!;
+      expect(reason).to.include(`${named} than its training images`);
+      expect(conditionsPValue).to.be.at.most(0.1);
     }
+    const { rows } = await json<Scores>('score', guarded(), 'demo:shapes:100');
+    const ood = rows.filter(({ isOod }) => isOod);
+    expect(ood.filter(({ reason }) => reason === 'unlike what it was taught').length).to.be.greaterThan(
+      ood.length / 2,
+    );
+    for (const { isOod, reason } of rows) expect(reason !== '').to.equal(isOod);
   });
 
-  it('needs corrupted training images for probes, and says how to make them', async () => {
+  it('answers one question alone', async () => {
+    for (const [watch, other] of [
+      ['content', 'conditions'],
+      ['conditions', 'content'],
+    ]) {
+      const alone = await json<QuestionGuard>('guard', '--run', at('run'), '--watch', watch);
+      expect(alone.questions).to.deep.equal([watch]);
+      const { graph } = await readModel(guarded());
+      const outputs = graph.output.map(({ name }) => name);
+      expect(outputs.filter((name) => name.startsWith(other))).to.deep.equal([]);
+      expect(outputs.includes('condition')).to.equal(watch === 'conditions');
+      const { rows } = await json<Scores>('score', guarded(), at('noise'));
+      expect(rows.filter(({ isOod }) => isOod).length).to.be.greaterThan(30);
+      expect(rows[0][watch === 'content' ? 'contentPValue' : 'conditionsPValue']).to.equal(rows[0].pValue);
+    }
+    const mixed = await laOod('guard', '--run', at('run'), '--watch', 'content', '--detector', 'gaussian');
+    expect(mixed.exitCode).to.equal(2);
+    expect(mixed.stderr).to.match(/--watch: chooses questions, which detectors of layers do not answer/);
+  });
+
+  it('needs changed training images for conditions, and says how to make them', async () => {
     const file = at('run', 'features', 'demo_corrupted.hdf5');
     await rename(file, `${file}.away`);
     const without = await laOod('guard', '--run', at('run'));
     expect(without.exitCode).to.equal(1);
     expect(without.stderr).to.match(
-      /demo_corrupted\.hdf5: is missing; run la-ood features --run .* --train SET once more, or take --detector gaussian ocsvm\n$/,
+      /demo_corrupted\.hdf5: is missing; run la-ood features --run .* --train SET once more, or take --watch content\n$/,
     );
-    const two = ['--detector', 'gaussian', 'ocsvm'];
-    const { layers } = await json<GuardReport>('guard', '--run', at('run'), ...two);
-    expect(layers.filter((layer) => layer.endsWith('(probe)'))).to.deep.equal([]);
+    expect((await laOod('guard', '--run', at('run'), '--watch', 'content')).exitCode).to.equal(0);
     await rename(`${file}.away`, file);
     await copyFile(at('run', 'features', 'demo_train.hdf5'), file);
     const other = await laOod('guard', '--run', at('run'));
     expect(other.exitCode).to.equal(1);
     expect(other.stderr).to.match(
-      /demo_corrupted\.hdf5: does not say what its images are corrupted by; run la-ood features --train once more\n$/,
+      /demo_corrupted\.hdf5: was made by another version of la-ood; run la-ood features --train SET once more\n$/,
     );
     await json('features', '--run', at('run'), '--ind', 'demo', '--train', at('train'));
     expect((await laOod('guard', '--run', at('run'))).exitCode).to.equal(0);
@@ -283,12 +329,12 @@ describe('la-ood guard and score', () => {
   it('refuses what it cannot promise, and files that are not its own', async () => {
     const rare = await laOod('guard', '--run', at('run'), '--false-alarms', '.001');
     expect(rare.exitCode).to.equal(2);
-    expect(rare.stderr).to.match(/cannot be promised from 250 calibration images; take at least 999 images/);
+    expect(rare.stderr).to.match(/cannot be promised from 500 calibration images; take at least 999 images/);
     const bare = await laOod('score', at('run', 'backbone.onnx'), at('noise'));
     expect(bare.exitCode).to.equal(1);
     expect(bare.stderr).to.match(/is no guarded model; la-ood guard makes one of a run\n$/);
     await json('fit', '--run', at('run'), '--layers', '19');
-    const unwatched = await laOod('guard', '--run', at('run'));
+    const unwatched = await laOod('guard', '--run', at('run'), '--detector', 'gaussian', 'ocsvm');
     expect(unwatched.exitCode).to.equal(1);
     expect(unwatched.stderr).to.match(
       /detectors\.onnx: watches none of the layers that the guard does; run la-ood fit without --layers\n$/,

@@ -54,9 +54,12 @@ describe('la-ood features, fit and evaluate', () => {
     const path = at('run', 'features', 'known_test.hdf5');
     const found = (await inspectFile(path)) as FeaturesInspection;
     expect(found).to.include({ kind: 'features', images: 60 });
-    expect(found.layers.slice(-2)).to.deep.equal([
+    // Behind the taps lie what goes into the last layer, and what tells of conditions.
+    expect(found.layers.slice(19, 23)).to.deep.equal([
       { index: 19, tap: 'logits', width: 10, hasDetector: true },
       { index: 20, tap: 'head_input', width: 64, hasDetector: false },
+      { index: 21, tap: 'bn1', width: 16, hasDetector: false },
+      { index: 22, tap: 'bn1[deviation]', width: 16, hasDetector: false },
     ]);
   });
 

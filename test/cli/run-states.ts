@@ -31,7 +31,7 @@ const states = {
     await RunFolder.use(run, (folder) => fitDetectors(folder, { nu: 0.02 }));
   },
 
-  /** And a guard of a false-alarm rate of 0.1, calibrated by half of the 500 test images. */
+  /** And a guard of a false-alarm rate of 0.1, calibrated by the 500 test images. */
   async guarded(run: string): Promise<void> {
     await copyOfRun('fitted', run);
     await RunFolder.use(run, (folder) => guardRun(folder, { rate: 0.1 }));

@@ -43,8 +43,8 @@ describe('la-ood serve', () => {
       logits: 'logits',
       bytes: model.length,
     });
-    expect(facts.calibration).to.include({ rate: 0.1, count: 250 });
-    expect(facts.scores).to.have.length(250);
+    expect(facts.calibration).to.include({ rate: 0.1, count: 500 });
+    expect(facts.scores).to.have.length(500);
     expect(facts.expected).to.have.length(4);
   });
 

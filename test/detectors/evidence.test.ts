@@ -15,10 +15,8 @@ import {
 } from '../../src/detectors/layer-detectors.ts';
 import { fitMahalanobis } from '../../src/detectors/mahalanobis.ts';
 import { moments } from '../../src/detectors/moments.ts';
-import { fitProbes, type ProbedGroup } from '../../src/detectors/probe.ts';
 import { fitStandardScaler, standardise } from '../../src/detectors/standard-scaler.ts';
 import { alarmOf, fitVoices, voicesOf } from '../../src/detectors/voices.ts';
-import { auroc } from '../../src/evaluation/metrics.ts';
 import { joinModels } from '../../src/graph/join.ts';
 import { conformalPValues, DetectorError, encodeModel, GraphError } from '../../src/index.ts';
 import { evidenceOf } from '../../src/pipeline/guard/gather-evidence.ts';
@@ -85,18 +83,6 @@ async function* trainingGroups(values: Record<string, Float32Array>): AsyncGener
   for (const taps of groups) {
     const features = sideBySide(values, taps, count);
     yield { taps, features, width: features.length / count, labels, classes };
-  }
-}
-
-/** The same, beside corrupted samples. */
-async function* trainingProbes(
-  values: Record<string, Float32Array>,
-  corrupted: readonly Record<string, Float32Array>[],
-): AsyncGenerator<ProbedGroup> {
-  for await (const group of trainingGroups(values)) {
-    const of = (made: Record<string, Float32Array>) =>
-      sideBySide(made, group.taps, made.logits.length / classes);
-    yield { ...group, corrupted: corrupted.map(of) };
   }
 }
 
@@ -221,56 +207,6 @@ describe('detectors of groups of layers', () => {
     }
   });
 
-  it('probes in the direction of corrupted samples, in units of the covariance', async () => {
-    const corrupted = [samples(300, 5, 0.7), samples(200, 6)];
-    // The second kind is nothing but brighter, and in some channels only.
-    for (const tap of widths.keys())
-      corrupted[1][tap] = corrupted[1][tap].map((value, at) => value + (at % 5 === 0 ? 0.4 : 0));
-    const probes = await fitProbes(trainingProbes(train, corrupted), ['duller', 'brighter'], 1);
-    const every = [...widths.keys()];
-    expect(probes.groups).to.deep.equal([every, every]);
-    const panel = alone('probe', probes);
-    expect(panel.names).to.deep.equal(['duller', 'brighter']);
-    const scoresOf = async (values: Record<string, Float32Array>) =>
-      (await run(evidenceModel(panel, inputs), values)).layer_scores.data as Float32Array;
-    const scores = await scoresOf(held);
-
-    const expected = asked.map(() => [0, 0]);
-    for (let g = 0; g < 3; g++) {
-      const { fitted, asked: rows, width } = standardisedRows(train, held, g);
-      const covariance = covarianceOf(fitted, () => new Float64Array(width));
-      corrupted.forEach((made, kind) => {
-        const own = standardisedRows(train, made, g).asked;
-        const difference = new Float64Array(width).map(
-          (_, j) => own.reduce((sum, row) => sum + row[j], 0) / own.length,
-        );
-        const towards = solved(covariance, difference);
-        const dot = (x: Float64Array) => x.reduce((sum, value, j) => sum + value * towards[j], 0);
-        asked.forEach((i, at) => {
-          expected[at][kind] += dot(rows[i]) / Math.sqrt(dot(difference));
-        });
-      });
-    }
-    asked.forEach((i, at) => {
-      for (const kind of [0, 1])
-        expect(scores[2 * i + kind]).to.be.closeTo(
-          Math.abs(expected[at][kind]),
-          2e-3,
-          `sample ${i}, kind ${kind}`,
-        );
-    });
-
-    const brighter = (all: Float32Array) => all.filter((_, at) => at % 2 === 1);
-    const known = brighter(await scoresOf(samples(300, 7)));
-    expect(auroc(known, brighter(await scoresOf(corrupted[1])))).to.be.greaterThan(0.95);
-  });
-
-  it('has a probe that gives zeros where corrupted samples are as InD ones are', async () => {
-    const probes = await fitProbes(trainingProbes(train, [train]), ['nothing'], 1);
-    const { layer_scores } = await run(evidenceModel(alone('probe', probes), inputs), held);
-    for (const score of layer_scores.data as Float32Array) expect(score).to.equal(0);
-  });
-
   it('refuses features that are no numbers', async () => {
     const broken = { ...train, c: train.c.map((value, at) => (at === 7 ? Number.NaN : value)) };
     for (const fitKind of [fitGaussians, fitMahalanobis, fitKnn]) {
@@ -278,9 +214,6 @@ describe('detectors of groups of layers', () => {
       expect(error).to.be.instanceOf(DetectorError);
       expect(error.message).to.equal('layer c: a feature is not a finite number');
     }
-    const error = await caught(() => fitProbes(trainingProbes(train, [broken]), ['broken'], 1));
-    expect(error).to.be.instanceOf(DetectorError);
-    expect(error.message).to.equal('layer c: a feature of a corrupted image is not a finite number');
   });
 });
 
@@ -289,10 +222,6 @@ describe('evidence', () => {
   const fitters: Partial<Record<DetectorKind, () => Promise<LayerDetectors>>> = {
     gaussian: () => fitGaussians(trainingGroups(train), 1),
     knn: () => fitKnn(trainingGroups(train), 1),
-    probe: () => {
-      const corrupted = [samples(300, 5, 0.7), samples(300, 6, 1.5)];
-      return fitProbes(trainingProbes(train, corrupted), ['duller', 'louder'], 1);
-    },
   };
 
   async function panel(...kinds: DetectorKind[]) {
@@ -311,7 +240,7 @@ describe('evidence', () => {
     return { held, evidence, scale, model: evidenceModel(detectors, inputs, scale) };
   }
 
-  for (const kinds of [['gaussian'], ['gaussian', 'knn'], ['knn', 'gaussian', 'probe']] as const)
+  for (const kinds of [['gaussian'], ['gaussian', 'knn'], ['knn', 'gaussian']] as const)
     it(`is scored in the graph as the formula says (${kinds.join(', ')})`, async () => {
       const detectors = await panel(...kinds);
       const { held, evidence, scale, model } = await scaled(detectors);
@@ -323,38 +252,41 @@ describe('evidence', () => {
       expect(Math.min(...far)).to.be.greaterThan(Math.max(...expected));
     });
 
-  it('says what its detectors watch or look for', async () => {
-    const { names } = await panel('gaussian', 'probe');
-    expect(names).to.deep.equal([
-      ...['a … b (gaussian)', 'c (gaussian)', 'd (gaussian)', 'duller (probe)', 'louder (probe)'],
-    ]);
+  it('says what its detectors watch', async () => {
+    const { names } = await panel('gaussian', 'knn');
+    const groups = ['a … b', 'c', 'd'];
+    expect(names).to.deep.equal(
+      ['gaussian', 'knn'].flatMap((kind) => groups.map((group) => `${group} (${kind})`)),
+    );
   });
 
-  it('is log Σ exp of what voices say, each with its part of the energy and its handicap', async () => {
-    const { evidence, scale } = await scaled(await panel('gaussian', 'knn', 'probe'));
+  it('is log Σ exp of what voices say, each with its part of the energy', async () => {
+    const { evidence, scale } = await scaled(await panel('gaussian', 'knn'));
     const { layers, energy, voices } = scale;
-    // Three Gaussians, three of the second kind and two probes; what the voices hear of a row, and its energy.
+    // Three Gaussians, and three of the second kind; what the voices hear of a row, and its energy.
     const heard = (row: number) => {
       const label = evidence.labels[row];
-      const own = (which: 'mean' | 'deviation', d: number) => layers[which][label * 8 + d];
-      const raw = Array.from(evidence.layerScores.subarray(row * 8, row * 8 + 8));
+      const own = (which: 'mean' | 'deviation', d: number) => layers[which][label * 6 + d];
+      const raw = Array.from(evidence.layerScores.subarray(row * 6, row * 6 + 6));
       const z = raw.map((score, d) => (score - own('mean', d)) / own('deviation', d));
       const mean = (of: number[]) => of.reduce((a, b) => a + b, 0) / of.length;
       return {
-        values: [mean(z.slice(0, 3)), mean(raw.slice(3, 6)), z[6], z[7]],
+        values: [mean(z.slice(0, 3)), mean(raw.slice(3, 6))],
         doubt: (evidence.energy[row] - energy.mean[label]) / energy.deviation[label],
       };
     };
-    expect(voices.map(({ detectors }) => detectors)).to.deep.equal([[0, 1, 2], [3, 4, 5], [6], [7]]);
+    expect(voices.map(({ detectors }) => detectors)).to.deep.equal([
+      [0, 1, 2],
+      [3, 4, 5],
+    ]);
     const scaledOn = Array.from({ length: 200 }, (_, i) => heard(2 * i));
-    const doubts = [1.3, 0.4, 0, 0];
-    const handicaps = [0, 0, 1.25, 1.25];
+    const doubts = [1.3, 0.4];
     const said = doubts.map((weight, v) => {
       const own = moments(scaledOn.map(({ values }) => values[v]));
       const add = ({ values, doubt }: ReturnType<typeof heard>) =>
         (values[v] - own.mean) / own.deviation + weight * doubt;
       const all = moments(scaledOn.map(add));
-      return (row: number) => (add(heard(row)) - all.mean) / all.deviation - handicaps[v];
+      return (row: number) => (add(heard(row)) - all.mean) / all.deviation;
     });
     const scores = evidenceScores(evidence, scale);
     for (const row of [0, 13, 399]) {

@@ -51,4 +51,41 @@ describe('DriftDetector', () => {
       expect(taken, `${shift}`).to.be.at.most(within);
     }
   });
+
+  it('draws a p-value from the ranks that a score may have among the others', () => {
+    for (let seed = 0; seed < 50; seed++) {
+      const p = (score: number) =>
+        new DriftDetector([1, 2, 2, 3], 1e9, new RandomState(seed)).take(score).pValue;
+      expect(p(4)).to.be.within(0, 1 / 5);
+      expect(p(2)).to.be.within(1 / 5, 4 / 5);
+      expect(p(0)).to.be.within(4 / 5, 1);
+    }
+  });
+
+  it('weighs p-values as Shiryaev and Roberts do, and begins anew after an alarm', () => {
+    const random = new RandomState(2);
+    const every = 50;
+    const drift = new DriftDetector(normal(random, 100), every, random);
+    let pValues: number[] = [];
+    let alarms = 0;
+    for (let i = 0; i < 400; i++) {
+      const { pValue, evidence, alarm } = drift.take(random.normal() + (i % 100) / 40);
+      pValues.push(pValue);
+      // Each start of a change that there may have been: the product of the bets since.
+      const statistics = [0.1, 0.25, 0.5, 0.75, 0.9].flatMap((exponent) =>
+        [(p: number) => p, (p: number) => 1 - p].map((side) => {
+          let [sum, product] = [0, 1];
+          for (const p of pValues.toReversed()) sum += product *= exponent * side(p) ** (exponent - 1);
+          return sum;
+        }),
+      );
+      const expected = statistics.reduce((a, b) => a + b, 0) / 10 / every;
+      expect(evidence / expected).to.be.closeTo(1, 1e-9);
+      expect(alarm).to.equal(evidence >= 1);
+      if (!alarm) continue;
+      alarms++;
+      pValues = [];
+    }
+    expect(alarms).to.be.greaterThan(1);
+  });
 });

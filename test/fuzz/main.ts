@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,6 +45,7 @@ for (const name of names) {
   );
 }
 console.log(`${all} cases through ${names.length} readers by seed ${values.seed}: ${bad} findings`);
+rmSync(process.env.LA_OOD_TEST_FOLDER!, { recursive: true, force: true });
 process.exit(bad > 0 ? 1 : 0);
 
 async function fuzz(reader: string, ms: number) {

@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync, gzipSync } from 'node:zlib';
@@ -22,8 +23,8 @@ import { readManifest } from '../../src/pipeline/run-folder.ts';
 import { idx, lmdb, mat, npy, parquet, png, tar, zip } from '../data/files.ts';
 import { convolutionalNet, transformer } from '../graph/classifier/networks.ts';
 
-// Fixtures of tests register hooks of mocha, of which there is none here.
-Object.assign(globalThis, { before() {}, after() {} });
+// Where fixtures of tests write too; the processes that `main` starts inherit it.
+process.env.LA_OOD_TEST_FOLDER ??= mkdtempSync(join(tmpdir(), 'la-ood-fuzz-'));
 const { legacyCheckpoint, soundCheckpoint, stateDictPickle } = await import(
   '../converters/pytorch/fixtures.ts'
 );
@@ -292,7 +293,7 @@ function bitmap(bits: number, data: Uint8Array, compression = 0, colors = 0): Bu
 }
 
 async function scratch(): Promise<string> {
-  return mkdtemp(join(tmpdir(), 'la-ood-fuzz-'));
+  return mkdtemp(join(process.env.LA_OOD_TEST_FOLDER!, 'seeds-'));
 }
 
 /** The size of an image may be refused where its pixels are not, and the other way round. */
@@ -302,6 +303,10 @@ function ignoreRefusal(error: Error): void {
 
 /** Gives a reader's `read` what it asks for. */
 export async function readBytes({ read, inMemory }: Reader, path: string, bytes: Uint8Array): Promise<void> {
-  if (!inMemory) await writeFile(path, bytes);
+  if (!inMemory) {
+    // A new file: HDF5 takes one that lies at the same place on the disk for the one that it has read before.
+    await rm(path, { force: true });
+    await writeFile(path, bytes);
+  }
   await read(path, bytes);
 }

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LaOodError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
@@ -29,8 +28,8 @@ export type Told =
 process.once('message', async ({ reader: name, seed, from }: Task) => {
   const reader = readers[name];
   const seeds = await reader.seeds();
-  const folder = await mkdtemp(join(tmpdir(), 'la-ood-fuzz-'));
-  process.on('disconnect', () => rm(folder, { recursive: true, force: true }).then(() => process.exit()));
+  const folder = await mkdtemp(join(process.env.LA_OOD_TEST_FOLDER!, 'cases-'));
+  process.on('disconnect', () => process.exit());
   const path = join(folder, reader.name ?? 'file');
   // Valid files are read: else nothing would be shown.
   if (from === 0) for (const bytes of seeds) await readBytes(reader, path, bytes);

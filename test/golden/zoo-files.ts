@@ -111,7 +111,7 @@ function writeBeside(out: PickleAssembler, kind: string): void {
 
 function writeTensor(out: PickleAssembler, { dtype, shape }: Tensor, name: string, isLegacy: boolean): void {
   const count = shape.reduce((product, size) => product * size, 1);
-  out.global('torch._utils', isLegacy ? '_rebuild_tensor_v2' : '_rebuild_tensor_v2').emit('MARK', 'MARK');
+  out.global('torch._utils', '_rebuild_tensor_v2').emit('MARK', 'MARK');
   out.string('storage').global('torch', storages[dtype]!).string(name).string('cpu').int(count);
   if (isLegacy) out.emit('NONE');
   out.emit('TUPLE', 'BINPERSID').int(0).ints(shape).ints(strides(shape)).emit('NEWFALSE');
@@ -129,7 +129,7 @@ function strides(shape: readonly number[]): number[] {
 /** As PyTorch of 2017 under Python 2: byte strings, classes with their sources, a back end in every module. */
 function writeModule(
   out: PickleAssembler,
-  { module_tree = [], wrapper }: ZooNetwork,
+  { module_tree = [] }: ZooNetwork,
   weights: StateDict,
   names: Map<Tensor, string>,
 ): void {
@@ -148,7 +148,7 @@ function writeModule(
     out.emit('MARK');
     text('module').global(module, name);
     text(`${module}.py`);
-    text('class …: pass'.replace('…', 'Net')).emit('TUPLE', 'BINPERSID');
+    text('class Net: pass').emit('TUPLE', 'BINPERSID');
     out.emit('EMPTY_TUPLE', 'NEWOBJ', 'EMPTY_DICT', 'MARK');
     text('_backend')
       .global('torch.nn.backends.thnn', '_get_thnn_function_backend')
@@ -181,7 +181,6 @@ function writeModule(
     emptyOrdered(text('_backward_hooks'));
     text('training').emit('NEWFALSE').emit('SETITEMS', 'BUILD');
   };
-  void wrapper;
   write('');
 }
 

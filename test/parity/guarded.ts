@@ -34,7 +34,7 @@ const COUNT = 20;
  */
 export async function expectSameInPython(
   run: RunFolder,
-  { calibration: { threshold } }: GuardReport,
+  { calibration: { threshold }, ...report }: GuardReport,
   set: string,
   tolerance = 1e-4,
 ): Promise<void> {
@@ -55,8 +55,19 @@ export async function expectSameInPython(
 
   const theirs = await inPython(file, pixels, size, Math.max(...scored.map(({ score }) => score)) + 1);
   expect(theirs.domains).to.deep.equal(['']);
+  const answers = ['content', 'conditions'].flatMap((name) => [`${name}_score`, `${name}_p_value`]);
+  const [explained, ofParts] =
+    report.kind === 'questions'
+      ? [[...answers, 'condition'], 'component_scores']
+      : [['ood_layer'], 'layer_scores'];
   expect(theirs.names).to.deep.equal([
-    ...[logits, 'label', 'ood_score', 'p_value', 'is_ood', 'ood_layer', 'layer_scores'],
+    logits,
+    'label',
+    'ood_score',
+    'p_value',
+    'is_ood',
+    ...explained,
+    ofParts,
   ]);
   expect(theirs.stricter).not.to.include(1);
 
@@ -64,7 +75,7 @@ export async function expectSameInPython(
   const parts = Array.from({ length: COUNT / batch }, (_, i) => pixels.slice(i * bytes, (i + 1) * bytes));
   const outputs = await runOnPixels(await readModel(file), file, size, parts);
   const largest = (values: readonly number[]) => Math.max(1, ...values.map(Math.abs));
-  for (const name of [logits, 'ood_score', 'layer_scores']) {
+  for (const name of [logits, 'ood_score', ofParts]) {
     const ours = outputs.flatMap((output) => [...toFloat32(output[name])]);
     expect(ours).to.have.length(theirs.outputs[name].length);
     const difference = Math.max(...ours.map((value, i) => Math.abs(value - theirs.outputs[name][i])));

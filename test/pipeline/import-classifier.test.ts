@@ -58,8 +58,9 @@ describe('importClassifier', () => {
     expect(backboneMetadata(backbone)).to.deep.equal({ classCount: 5, taps, detectorTaps, ...preprocessing });
     const graph = featureGraph(backbone, 'backbone.onnx');
     expect(graph).to.deep.include({
-      taps: [...taps, 'head_input'],
-      ...{ logits: 'logits', headInput: 'head_input', widths: [4, 4, 4, 4, 4, 5, 4] },
+      taps: [...taps, 'head_input', 'stem[deviation]'],
+      conditionTaps: ['stem', 'stem[deviation]'],
+      ...{ logits: 'logits', headInput: 'head_input', widths: [4, 4, 4, 4, 4, 5, 4, 4] },
     });
     expect(graph.size).to.include({ height: 8, width: 8 });
     const pixels = { data: new Uint8Array(3 * 8 * 8 * 3).fill(7), dims: [3, 8, 8, 3] };
@@ -200,14 +201,15 @@ describe('importClassifier', () => {
       taps: ['sum?', 'sum?[class]'],
     });
     expect(taps).to.deep.equal(['sum0', 'sum0[class]', 'sum1', 'sum1[class]', 'logits']);
-    expect(featureGraph(backbone, 'backbone.onnx').widths).to.deep.equal([6, 6, 6, 6, 5, 6]);
+    // The embedding of patches is a map, which tells of conditions.
+    expect(featureGraph(backbone, 'backbone.onnx').widths).to.deep.equal([6, 6, 6, 6, 5, 6, 6, 6]);
   });
 
   it('takes networks of bytes, which are not normalised', async () => {
     const bytes = convolutionalNet({ dtype: 'uint8' });
     const { preprocessing: none, backbone } = await imported(bytes, {});
     expect(none).to.equal(undefined);
-    expect(featureGraph(backbone, 'backbone.onnx').widths).to.have.length(7);
+    expect(featureGraph(backbone, 'backbone.onnx').widths).to.have.length(8);
     const error = await rejection(imported(bytes), GraphError);
     expect(error.message).to.match(/takes bytes, which it normalises itself; leave out --mean/);
   });

@@ -44,6 +44,13 @@ export const featuresCommand = command({
       array: true,
       describe: "taps whose standard deviation over positions is stored beside the mean; 'all' of them",
     },
+    corrupted: {
+      type: 'number',
+      describe:
+        'training images that are changed in each of several ways, for what a guard says of conditions; 200 where not given, 0 for none',
+      check: (count: number) =>
+        Number.isInteger(count) && count >= 0 ? undefined : 'must be a whole number',
+    },
     device,
     seed: { type: 'number', describe: 'seed of generated sets', default: 0, check: seed },
     compat,
@@ -51,7 +58,7 @@ export const featuresCommand = command({
     ...classifierOptions,
   },
   async run(options, onProgress, onLeftOut) {
-    const { ind, train, test, ood = [], deviations, device, batch, seed, compat } = options;
+    const { ind, train, test, ood = [], corrupted, deviations, device, batch, seed, compat } = options;
     const { exifOrientation, skipDamaged } = options;
     const { path, adopt } = classifierRun('features', options);
     if (!train && !test && ood.length === 0)
@@ -65,7 +72,7 @@ export const featuresCommand = command({
       await adopt(run);
       return extractFeatures(run, {
         ...sets,
-        ...given({ batch, compat, skipDamaged, orient: exifOrientation }),
+        ...given({ batch, compat, corrupted, skipDamaged, orient: exifOrientation }),
         ...given({ deviations: deviations?.includes('all') ? ('all' as const) : deviations }),
         device,
         seed,

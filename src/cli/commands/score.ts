@@ -9,7 +9,7 @@ const PRINTED = 1000;
 export const scoreCommand = command({
   name: 'score',
   summary:
-    'Runs a guarded model on images: class, score, p-value, decision, and which layer is most surprised.',
+    'Runs a guarded model on images: class, score, p-value, decision, and which question an image failed.',
   examples: [
     ['score runs/mine/guarded.onnx photo.jpg', 'one image'],
     ['score guarded.onnx camera1/ camera2/ --output scores.csv', 'two folders, into a table'],
@@ -55,15 +55,16 @@ export const scoreCommand = command({
 });
 
 function table(rows: readonly ScoredImage[]): string {
+  const byLayers = rows.some(({ layer }) => layer !== undefined);
   return columns(
-    ['image', 'label', 'score', 'p-value', 'decision', 'layer'],
-    rows.map(({ image, label, className, score, pValue, isOod, layer }) => [
+    ['image', 'label', 'score', 'p-value', 'decision', byLayers ? 'layer' : 'why'],
+    rows.map(({ image, label, className, score, pValue, isOod, layer, reason }) => [
       image,
       className ?? (label < 0 ? '–' : label),
       score.toFixed(3),
       pValue.toFixed(4),
       isOod ? 'OOD' : 'InD',
-      layer,
+      layer ?? reason ?? '',
     ]),
   );
 }

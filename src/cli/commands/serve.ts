@@ -7,7 +7,7 @@ import { plural } from '../text.ts';
 export const serveCommand = command({
   name: 'serve',
   summary:
-    'Runs a guarded model in the browser: drop an image, see class, decision and which layer is surprised.',
+    'Runs a guarded model in the browser: drop an image, see class, decision and which question it failed.',
   examples: [
     ['serve runs/demo/guarded.onnx --open', 'on this machine, until Ctrl-C'],
     ['serve runs/demo/guarded.onnx --output page/', 'a folder for any web server'],

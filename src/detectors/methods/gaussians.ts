@@ -35,6 +35,8 @@ const MOST_INFLATION = 100;
 export interface GaussianOptions {
   readonly normalised: boolean;
   readonly about: 'class means' | 'mean';
+  /** Whether the covariance is shrunk where it has an inverse, too. */
+  readonly shrunk?: boolean;
 }
 
 /**
@@ -43,8 +45,8 @@ export interface GaussianOptions {
  * @throws DetectorError where no feature varies
  */
 export function fitHeadGaussians(training: Training, options: GaussianOptions): Promise<Gaussians> {
-  const { normalised, about } = options;
-  return training.shared(`gaussians ${normalised} ${about}`, () => compute(training, options));
+  const { normalised, about, shrunk = false } = options;
+  return training.shared(`gaussians ${normalised} ${about} ${shrunk}`, () => compute(training, options));
 }
 
 /** In float32 where that is enough: the more features depend on each other, the more of a distance is rounding. */
@@ -60,7 +62,7 @@ async function compute(training: Training, options: GaussianOptions): Promise<Ga
 async function fitIn(
   precision: Precision,
   training: Training,
-  { normalised, about }: GaussianOptions,
+  { normalised, about, shrunk }: GaussianOptions,
 ): Promise<(Gaussians & { inflation: number }) | undefined> {
   const means = headMeans(training, { normalised });
   const { width, count, mean, classMeans, classCounts } = means;
@@ -76,7 +78,7 @@ async function fitIn(
 
   const notes: string[] = [];
   const isSingular = count - Math.max(1, present.length) <= kept;
-  if (isSingular) {
+  if (shrunk || isSingular) {
     const share = shrinkage(training, means, covariance, { normalised, about });
     shrink(covariance, width, share, kept);
     notes.push(

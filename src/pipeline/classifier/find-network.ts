@@ -50,7 +50,7 @@ export async function findNetwork(
       format,
       wrapper,
       prefix: prefix || undefined,
-      normalises: pair !== undefined,
+      normalisation: pair?.keys,
       configuration,
       modules,
     },

@@ -9,7 +9,8 @@ import { readModel } from '../../graph/read.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
 import { featureLayers, setName } from '../features/feature-files.ts';
 import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
-import { GUARD_FILE, type GuardReport, halves } from '../guard/guard.ts';
+import { GUARD_FILE, type GuardReport } from '../guard/guard.ts';
+import { halves } from '../guard/halves.ts';
 import type { RunFolder } from '../run-folder.ts';
 
 /**
@@ -32,16 +33,21 @@ export async function guardScores(
     (await stat(path).catch(() => undefined)) &&
     record?.outputs[GUARD_FILE] === (await sha256File(path));
   if (!record || !isIntact) return undefined;
-  const { detectors, aggregation, calibration } = record.results as unknown as GuardReport;
+  const report = record.results as unknown as GuardReport;
   const model = await readModel(path);
   const known = await scoresOf(model, path, ind, onProgress);
+  // A guard of questions calibrates on all held-out images, one by layers on those that did not scale its scores.
   const [, calibrationRows] = halves(Number(record.settings.seed));
-  const indRows = calibrationRows(known.length);
+  const indRows =
+    report.kind === 'questions' ? Uint32Array.from(known, (_, row) => row) : calibrationRows(known.length);
   const ood = new Map<string, Float32Array>();
   for (const file of oods) ood.set(setName(file), await scoresOf(model, path, file, onProgress));
   return {
-    method: `${detectors.join(' + ')}, ${aggregation}`,
-    calibration,
+    method:
+      report.kind === 'questions'
+        ? report.questions.join(' and ')
+        : `${report.detectors.join(' + ')}, ${report.aggregation}`,
+    calibration: report.calibration,
     ind: Float32Array.from(indRows, (row) => known[row]),
     indRows,
     ood,

@@ -8,9 +8,10 @@ import { deviationOf } from '../../graph/pooling.ts';
 import { type Preprocessing, prependPreprocessing } from '../../graph/preprocessing.ts';
 import { exposeTaps, pruneUnused } from '../../graph/rewrite.ts';
 import { inferShapes } from '../../graph/shapes.ts';
+import { conditionTaps } from './condition-taps.ts';
 
 /** A backbone rewritten to go from pixels (`pixels`, uint8 N×H×W×3) to the pooled value of every tap, float32 N×C: those
- * that its metadata name, the logits among them, and what goes into its last layer. */
+ * that its metadata name, the logits among them, what goes into its last layer, and what tells of the conditions of images. */
 export interface FeatureGraph {
   readonly model: ModelProto;
   /** Names of the outputs, in the order of the layers. */
@@ -24,6 +25,8 @@ export interface FeatureGraph {
   /** The tap that goes into the last layer, where that is linear. */
   readonly headInput?: string;
   readonly head?: LinearHead;
+  /** The taps that tell of conditions: mean and deviation over positions of each of `conditionTaps`' values. */
+  readonly conditionTaps: readonly string[];
   /** Whether classes do not exclude each other. */
   readonly isMultiLabel: boolean;
   /** The images that it takes, and how others are brought to their size. */
@@ -56,7 +59,10 @@ export function featureGraph(
   const normalised = dtype === 'uint8' ? undefined : preprocessing;
   const named = head && nameHeadInput(backbone, head);
   const deviating = deviations === 'all' ? withPositions(backbone, own) : deviations;
-  const taps = [...own, ...deviating.map(deviationOf), ...(named ? [named.name] : [])];
+  const ofConditions = conditionTaps(backbone).flatMap((value) => [value, deviationOf(value)]);
+  const taps = [
+    ...new Set([...own, ...deviating.map(deviationOf), ...(named ? [named.name] : []), ...ofConditions]),
+  ];
   const exposed = exposeTaps(named?.model ?? backbone, taps, where);
   const model = pruneUnused(prependPreprocessing(exposed, normalised));
   const shapes = inferShapes(model);
@@ -73,6 +79,7 @@ export function featureGraph(
     logits: backbone.graph.output[0].name,
     headInput: named?.name,
     head,
+    conditionTaps: ofConditions,
     isMultiLabel,
     size: { height, width, filter, shorterSide },
     batch,

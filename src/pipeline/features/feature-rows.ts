@@ -66,8 +66,8 @@ export function layersOf(
   if (own && backbone && own !== backbone)
     throw new RunError(
       path,
-      `was made by the backbone ${String(own).slice(0, 12)}…, and the detectors by ${backbone.slice(0, 12)}…`,
-      'run la-ood features and la-ood fit again, with one backbone',
+      'was made by another backbone than the detectors were fitted on',
+      `run la-ood features and la-ood fit again, with one backbone: SHA-256 ${String(own).slice(0, 12)} made it, and ${backbone.slice(0, 12)} the detectors`,
     );
   const layers = featureLayers(features);
   return taps.map((tap) => {

@@ -1,8 +1,8 @@
 import { writeFeatures } from '../../../converters/hdf5/write-features.ts';
 import { asStored } from '../../../data/as-stored.ts';
 import { batches } from '../../../data/batches.ts';
-import { corruptedSample, probedCorruptions } from '../../../data/derived/corrupted-sample.ts';
-import type { ImageSet } from '../../../data/image-set.ts';
+import { corruptedSample, sampleChanges } from '../../../data/derived/corrupted-sample.ts';
+import type { ImageSet, ImageSize } from '../../../data/image-set.ts';
 import { RunError, UsageError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { SetKind } from '../../evaluation/method-table.ts';
@@ -31,6 +31,8 @@ export interface FeatureOptions {
   readonly device?: DeviceName;
   /** Images a run; the fastest number on this machine where absent. */
   readonly batch?: number;
+  /** Training images that are changed in each of several ways, for what a guard says of conditions; 200 where absent, 0 for none. */
+  readonly corrupted?: number;
   /** Taps whose standard deviation over positions is wanted beside the mean, in layers without a detector; or `all`. */
   readonly deviations?: readonly string[] | 'all';
   /** Seed of generated sets. */
@@ -45,7 +47,7 @@ export interface FeatureOptions {
   readonly onLeftOut?: OnLeftOut;
 }
 
-/** What a set is for; `corrupted` are training images that something was done to, for the probes of a guard. */
+/** What a set is for; `corrupted` are training images that something was done to, for the directions of a guard. */
 export type Role = 'train' | 'test' | 'ood' | 'corrupted';
 
 export interface FeatureReport {
@@ -61,12 +63,15 @@ export interface FeatureReport {
   readonly done: 'now' | 'before';
 }
 
-/** Attribute of a file of corrupted images: by what they are, a JSON list; each has as many images as the others. */
+/** Attribute of a file of corrupted images: what was done to them, a JSON list; as many images by each. */
 export const CORRUPTIONS = 'corruptions';
 
 /** Attributes that name the layers of what goes into the last linear layer, and of the class labels. */
 export const HEAD_INPUT_LAYER = 'head_input';
 export const LABELS_LAYER = 'labels';
+
+/** Attribute: the layers that tell of conditions, a JSON list. */
+export const CONDITION_TAPS = 'condition_taps';
 
 /** Attribute of features of a classifier whose classes do not exclude each other. */
 export const MULTI_LABEL = 'multi_label';
@@ -97,7 +102,9 @@ export async function extractFeatures(run: RunFolder, options: FeatureOptions): 
       const opened = await open(set, role, options);
       refuseOtherClasses(run, opened);
       reports.push(await extractSet(run, backbone, opened, options));
-      if (role === 'train') reports.push(await extractSet(run, backbone, corruptedSet(opened), options));
+      if (role !== 'train' || options.corrupted === 0 || backbone.graph.conditionTaps.length === 0) continue;
+      const changed = corruptedSet(opened, backbone.graph.size, options.corrupted);
+      reports.push(await extractSet(run, backbone, changed, options));
     }
     return reports;
   } finally {
@@ -169,9 +176,9 @@ async function open(
   return { ...opened, images, role, named };
 }
 
-function corruptedSet({ images, named }: OpenSet): OpenSet {
+function corruptedSet({ images, named }: OpenSet, size: ImageSize, count?: number): OpenSet {
   const role = 'corrupted';
-  return { images: corruptedSample(images, fileName(named.name, role)), role, named };
+  return { images: corruptedSample(images, fileName(named.name, role), size, count), role, named };
 }
 
 async function extractSet(
@@ -181,7 +188,7 @@ async function extractSet(
   { compat, seed = 0, orient, onProgress }: FeatureOptions,
 ): Promise<FeatureReport> {
   const set = fileName(name, role);
-  const { taps, detectorTaps, widths, logits, headInput, isMultiLabel } = backbone.graph;
+  const { taps, detectorTaps, widths, logits, headInput, conditionTaps, isMultiLabel } = backbone.graph;
   const logitsLayer = taps.indexOf(logits);
   // An OOD set's classes are others, be they as many.
   const labels = role === 'ood' ? undefined : classLabels(images, widths[logitsLayer]);
@@ -191,11 +198,12 @@ async function extractSet(
     detector_taps: JSON.stringify(detectorTaps),
     logits,
     ...(headInput && { [HEAD_INPUT_LAYER]: headInput }),
+    [CONDITION_TAPS]: JSON.stringify(conditionTaps),
     ...(labels && { [LABELS_LAYER]: LABELS }),
     ...(isMultiLabel && { [MULTI_LABEL]: 'true' }),
     backbone_sha256: backbone.sha256,
     dataset: set,
-    ...(role === 'corrupted' && { [CORRUPTIONS]: JSON.stringify(probedCorruptions) }),
+    ...(role === 'corrupted' && { [CORRUPTIONS]: JSON.stringify(sampleChanges(backbone.graph.size)) }),
   };
   const { record, done } = await run.do({
     name: `features/${set}`,

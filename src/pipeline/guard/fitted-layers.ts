@@ -9,11 +9,10 @@ import { fitKnn } from '../../detectors/knn.ts';
 import type { FitLayerDetectors, LayerDetectors } from '../../detectors/layer-detectors.ts';
 import { fitMahalanobis } from '../../detectors/mahalanobis.ts';
 import { oneClassSvms } from '../../detectors/one-class-svms.ts';
-import { fitProbes } from '../../detectors/probe.ts';
 import { readDetectors } from '../detectors/read-detectors.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
-import { corruptionsOf, probedGroups, tapGroups } from './tap-groups.ts';
-import { earlySvms, multiplicationsOf, PROBE_DEPTH, watchedTaps } from './watched-taps.ts';
+import { tapGroups } from './tap-groups.ts';
+import { earlySvms, multiplicationsOf, watchedTaps } from './watched-taps.ts';
 
 /** Detectors of a network's layers, and the inputs of their graphs. */
 export interface FittedLayers {
@@ -25,8 +24,6 @@ export interface FittedLayers {
 export interface DetectorSources {
   /** Features of the images that the backbone was trained on; all kinds but `ocsvm` are fitted on them. */
   readonly features?: string;
-  /** Features of training images that were corrupted, for probes. */
-  readonly corrupted?: string;
   /** One-class SVMs, that `fitDetectors` wrote. */
   readonly svms?: string;
 }
@@ -56,14 +53,6 @@ export async function fitLayers(
     gaussian: () => onGroups('gaussian', fitGaussians),
     mahalanobis: () => onGroups('mahalanobis', fitMahalanobis),
     knn: () => onGroups('knn', fitKnn),
-    probe: () =>
-      withFeatures([sources.features!, sources.corrupted!], ([features, corrupted]) =>
-        fitProbes(
-          probedGroups(features, corrupted, source('probe'), PROBE_DEPTH),
-          corruptionsOf(corrupted),
-          threads,
-        ),
-      ),
     async ocsvm() {
       const all = await readDetectors(sources.svms!, backbone, 'that of the run');
       const own = kinds.length > 1 ? earlySvms(all, watched, multiplications) : all;

@@ -2,20 +2,26 @@ import type { Geometry } from '../../../data/image-set.ts';
 import { backboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { CALIBRATION } from '../../detectors/decision-model.ts';
-import type { DetectorKind } from '../../detectors/detector-panel.ts';
 import type { Calibration } from '../../evaluation/conformal.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { getMetadata } from '../../graph/rewrite.ts';
 import { tensorFromProto } from '../../graph/tensor.ts';
 import { programVersion } from '../versions.ts';
-import type { Aggregation } from './scorer.ts';
+import type { LayerReport } from './layer-guard.ts';
+import type { Question, QuestionReport } from './question-guard.ts';
 
 /** Metadata key of the names of the classes, a JSON list. */
 const CLASSES_KEY = 'la_ood.classes';
 
 /** What a guarded model says of itself. */
 export interface Guard {
-  readonly layers: string[];
+  /** The questions that it answers, what its components are, and what its conditions are called; of a guard of questions. */
+  readonly questions?: readonly Question[];
+  readonly components?: readonly string[];
+  readonly conditions?: readonly string[];
+  /** What its detectors watch; of a guard by layers, as all of version 0.1.0 are. */
+  readonly layers?: readonly string[];
+  readonly calibration: Calibration;
   readonly classNames?: string[];
   /** What images are brought to. */
   readonly size: Geometry;
@@ -24,12 +30,12 @@ export interface Guard {
 }
 
 /** What a guarded model is: how it scores, and where it decides. */
-export interface GuardMethod {
-  readonly detectors: readonly DetectorKind[];
-  readonly aggregation: Aggregation;
-  readonly layers: readonly string[];
-  readonly calibration: Calibration;
-}
+export type GuardMethod =
+  | ({ readonly kind: 'questions' } & Pick<
+      QuestionReport,
+      'questions' | 'components' | 'conditions' | 'calibration'
+    >)
+  | ({ readonly kind: 'layers' } & Pick<LayerReport, 'detectors' | 'aggregation' | 'layers' | 'calibration'>);
 
 /**
  * The metadata of a guarded model.
@@ -37,19 +43,27 @@ export interface GuardMethod {
  * @param inputs SHA-256 of the backbone and of what the guard was fitted and calibrated on
  */
 export function guardMetadata(
-  { detectors, aggregation, layers, calibration }: GuardMethod,
+  method: GuardMethod,
   classNames: readonly string[] | undefined,
   inputs: Readonly<Record<string, string>>,
 ): Record<string, string> {
   return {
     'la_ood.guard': programVersion,
-    'la_ood.detector': detectors.join(' + '),
-    'la_ood.aggregation': aggregation,
-    'la_ood.layers': JSON.stringify(layers),
-    'la_ood.calibration': JSON.stringify(calibration),
+    ...(method.kind === 'questions'
+      ? {
+          'la_ood.questions': JSON.stringify(method.questions),
+          'la_ood.components': JSON.stringify(method.components),
+          'la_ood.conditions': JSON.stringify(method.conditions),
+        }
+      : {
+          'la_ood.detector': method.detectors.join(' + '),
+          'la_ood.aggregation': method.aggregation,
+          'la_ood.layers': JSON.stringify(method.layers),
+        }),
+    'la_ood.calibration': JSON.stringify(method.calibration),
     ...(classNames && { [CLASSES_KEY]: JSON.stringify(classNames) }),
     'la_ood.backbone_sha256': inputs.backbone,
-    ...(inputs.features && { 'la_ood.fitted_on_sha256': inputs.features }),
+    ...((inputs.train ?? inputs.features) && { 'la_ood.fitted_on_sha256': inputs.train ?? inputs.features }),
     ...(inputs.svms && { 'la_ood.detectors_sha256': inputs.svms }),
     'la_ood.calibrated_on_sha256': inputs.heldOut,
   };
@@ -66,9 +80,14 @@ export function guardOf(model: ModelProto, where: string): Guard {
     dimValue === undefined ? undefined : Number(dimValue),
   );
   if (!height || !width) throw new GraphError(where, 'its input does not say the size of its images');
+  const said = (key: string) => (metadata[key] === undefined ? undefined : JSON.parse(metadata[key]));
   return {
-    layers: JSON.parse(metadata['la_ood.layers']),
-    classNames: metadata[CLASSES_KEY] === undefined ? undefined : JSON.parse(metadata[CLASSES_KEY]),
+    questions: said('la_ood.questions'),
+    components: said('la_ood.components'),
+    conditions: said('la_ood.conditions'),
+    layers: said('la_ood.layers'),
+    calibration: said('la_ood.calibration'),
+    classNames: said(CLASSES_KEY),
     size: { height, width, filter, shorterSide },
     batch,
   };

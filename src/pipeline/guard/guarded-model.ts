@@ -14,8 +14,11 @@ import type { Scorer } from './scorer.ts';
 /** Largest difference to the separate pieces, as a share of the largest value. */
 const TOLERANCE = 1e-4;
 
-/** What a guarded model yields, in this order. */
-const OUTPUTS = ['label', 'ood_score', 'p_value', 'is_ood', 'ood_layer', 'layer_scores'];
+/** What a guarded model yields behind the logits, in this order. */
+function outputsOf({ outputs }: Scorer): string[] {
+  const [score, ...others] = outputs;
+  return ['label', score, 'p_value', 'is_ood', ...others];
+}
 
 /** Network, scorer and decision in one model. */
 export function guardedModel(
@@ -28,7 +31,7 @@ export function guardedModel(
   const widths = new Map(features.taps.map((tap, at) => [tap, features.widths[at]]));
   const network = flattenTogether(features.model, widths);
   const whole = joinModels(joinModels(network, scorer.model, where), decision, where);
-  const outputs = [features.logits, ...OUTPUTS].map(
+  const outputs = [features.logits, ...outputsOf(scorer)].map(
     (name) => whole.graph.output.find((output) => output.name === name)!,
   );
   return setMetadata({ ...whole, graph: { ...whole.graph, output: outputs } }, metadata);
@@ -50,7 +53,7 @@ export async function verifyGuarded(
   const pooled = await runOnce(features.model, { pixels }, [...new Set([...scorer.taps, features.logits])]);
   const taps = Object.fromEntries(scorer.taps.map((tap) => [tap, pooled[tap]]));
   const { ood_score } = await runOnce(scorer.model, taps, ['ood_score']);
-  const guarded = await runOnce(await readModel(path), { pixels }, [features.logits, ...OUTPUTS]);
+  const guarded = await runOnce(await readModel(path), { pixels }, [features.logits, ...outputsOf(scorer)]);
   const expected: Record<string, Float32Array> = {
     [features.logits]: pooled[features.logits].data as Float32Array,
     ood_score: ood_score.data as Float32Array,

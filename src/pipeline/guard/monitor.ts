@@ -40,7 +40,7 @@ export async function* monitorImages(
   const drift = new DriftDetector(scores, every, new RandomState(seed));
   const latest: string[] = [];
   for await (const { pValue: _, isOod: __, ...image } of scoreImages(path, sources, options)) {
-    if (latest.push(image.layer) > LATEST) latest.shift();
+    if (latest.push(image.layer ?? image.condition ?? 'content') > LATEST) latest.shift();
     const taken = drift.take(image.score);
     yield { ...image, ...taken, ...(taken.alarm && { drifting: mostFrequent(latest) }) };
   }

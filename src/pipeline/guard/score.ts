@@ -1,11 +1,13 @@
 import { batches } from '../../../data/batches.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { withThreshold } from '../../detectors/decision-model.ts';
+import { reasonOf } from '../../evaluation/reason.ts';
 import { readModel } from '../../graph/read.ts';
 import type { DeviceName } from '../../runtime/device.ts';
+import type { Tensors } from '../../runtime/graph-session.ts';
 import { SessionPool } from '../../runtime/session-pool.ts';
 import { type OnLeftOut, openImages } from '../open-images.ts';
-import { guardOf } from './guarded-file.ts';
+import { type Guard, guardOf } from './guarded-file.ts';
 
 export interface ScoreOptions {
   readonly device?: DeviceName;
@@ -34,8 +36,14 @@ export interface ScoredImage {
   /** The share of InD images that are at least as suspicious, (0, 1]. */
   readonly pValue: number;
   readonly isOod: boolean;
-  /** The layers that are farthest from what is usual. */
-  readonly layer: string;
+  /** Of a guard of two questions: the p-value of each, and what the conditions are where they are unusual, in words. */
+  readonly contentPValue?: number;
+  readonly conditionsPValue?: number;
+  readonly condition?: string;
+  /** Of a guard of questions: why the image is called OOD, in a plain sentence; empty where it is not. */
+  readonly reason?: string;
+  /** Of a guard by layers: those that are farthest from what is usual. */
+  readonly layer?: string;
 }
 
 /** Images that are read and scored before results are given out. */
@@ -55,7 +63,9 @@ export async function* scoreImages(
 ): AsyncGenerator<ScoredImage, void, undefined> {
   const { device, threshold, orient, skipDamaged, onProgress, onLeftOut } = options;
   const model = await readModel(path);
-  const { layers, classNames, size, batch: only } = guardOf(model, path);
+  const guard = guardOf(model, path);
+  const { classNames, size, batch: only } = guard;
+  const wanted = outputsOf(guard);
   const batch = only ?? options.batch ?? DEFAULT_BATCH;
   const guarded = threshold === undefined ? model : withThreshold(model, threshold);
   const pool = await SessionPool.open(guarded, device);
@@ -64,13 +74,14 @@ export async function* scoreImages(
       const { images } = await openImages(source, { orient, skipDamaged, onProgress, onLeftOut });
       const score = async (pixels: Uint8Array, count: number) => {
         const shape = [count, size.height, size.width, 3];
-        return pool.run({ pixels: { dtype: 'uint8', shape, data: pixels } }, OUTPUTS);
+        return pool.run({ pixels: { dtype: 'uint8', shape, data: pixels } }, wanted);
       };
       // As many runs at once as there are sessions; results are given out in order.
       const running: { start: number; count: number; outputs: ReturnType<typeof score> }[] = [];
       const next = async function* () {
         const { start, count, outputs } = running.shift()!;
-        const { label, ood_score, p_value, is_ood, ood_layer } = await outputs;
+        const tensors = await outputs;
+        const { label, ood_score, p_value, is_ood } = tensors;
         for (let i = 0; i < count; i++)
           yield {
             set: source,
@@ -82,7 +93,7 @@ export async function* scoreImages(
             score: Number(ood_score.data[i]),
             pValue: Number(p_value.data[i]),
             isOod: is_ood.data[i] === 1,
-            layer: layers[Number(ood_layer.data[i])],
+            ...explanationOf(guard, tensors, i),
           };
         onProgress?.({
           task: `score ${images.name}`,
@@ -105,4 +116,28 @@ export async function* scoreImages(
   }
 }
 
-const OUTPUTS = ['label', 'ood_score', 'p_value', 'is_ood', 'ood_layer'];
+/** The outputs that are read of a guarded model. */
+function outputsOf({ questions = [], layers }: Guard): string[] {
+  return [
+    ...['label', 'ood_score', 'p_value', 'is_ood'],
+    ...(questions.length > 1 ? ['content_p_value', 'conditions_p_value'] : []),
+    ...(questions.includes('conditions') ? ['condition'] : []),
+    ...(layers ? ['ood_layer'] : []),
+  ];
+}
+
+/** What explains the decision on the i-th image of a run. */
+function explanationOf({ questions, conditions, layers, calibration }: Guard, tensors: Tensors, i: number) {
+  if (layers) return { layer: layers[Number(tensors.ood_layer.data[i])] };
+  const number = (name: string) => Number(tensors[name].data[i]);
+  const pValue = (name: string, alone: string) =>
+    tensors[name] ? number(name) : questions?.join() === alone ? number('p_value') : undefined;
+  const condition = tensors.condition && conditions?.[number('condition')];
+  const answered = {
+    contentPValue: pValue('content_p_value', 'content'),
+    conditionsPValue: pValue('conditions_p_value', 'conditions'),
+    ...(condition !== undefined && { condition }),
+  };
+  const isOod = tensors.is_ood.data[i] === 1;
+  return { ...answered, reason: reasonOf({ ...answered, isOod }, calibration.rate) };
+}

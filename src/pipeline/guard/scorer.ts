@@ -8,14 +8,22 @@ import type { FittedLayers } from './fitted-layers.ts';
 export const aggregations = ['evidence', 'max'] as const;
 export type Aggregation = (typeof aggregations)[number];
 
-/** A graph from pooled features to `layer_scores`, `ood_score` and `ood_layer`. */
+/** A graph from pooled features to `ood_score` and what explains it. */
 export interface Scorer {
   readonly model: ModelProto;
   /** Its inputs. */
   readonly taps: readonly string[];
+  /** Its outputs, `ood_score` first. */
+  readonly outputs: readonly string[];
+}
+
+/** A scorer by detectors of layers: it yields `layer_scores` and `ood_layer`. */
+export interface LayerScorer extends Scorer {
   /** What each column of `layer_scores` watches. */
   readonly layers: readonly string[];
 }
+
+const LAYER_OUTPUTS = ['ood_score', 'ood_layer', 'layer_scores'];
 
 /**
  * The scorer of detectors under an aggregation.
@@ -28,10 +36,11 @@ export function scorerOf(
   { detectors, inputs }: FittedLayers,
   heldOut: Evidence,
   rows: Uint32Array,
-): Scorer {
+): LayerScorer {
   const { widths, logits, classes } = inputs;
   const taps = [...widths.keys()];
-  if (aggregation === 'max') return { model: maximumModel(detectors, widths), taps, layers: detectors.names };
+  const common = { outputs: LAYER_OUTPUTS, layers: detectors.names };
+  if (aggregation === 'max') return { ...common, model: maximumModel(detectors, widths), taps };
   const model = evidenceModel(detectors, inputs, fitEvidenceScale(heldOut, classes, rows));
-  return { model, taps: [...new Set([...taps, logits])], layers: detectors.names };
+  return { ...common, model, taps: [...new Set([...taps, logits])] };
 }

@@ -15,9 +15,6 @@ const FEW_TAPS = 20;
 /** Beside another kind, one-class SVMs watch this share of the watched taps, from the input on. */
 const SVM_DEPTH = 1 / 2;
 
-/** Probes watch this share of the groups of taps, from the input on: what they look for is lost later on. */
-export const PROBE_DEPTH = 1 / 3;
-
 /**
  * What they multiply for an image, at most, as a share of what the network does. Of one image each number of a support
  * vector is read from memory to be multiplied once, where a convolution's weights are used hundreds of times, so it takes

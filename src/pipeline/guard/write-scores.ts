@@ -3,7 +3,11 @@ import { toCsv } from '../../common/csv.ts';
 import { writeAtomically } from '../../common/files.ts';
 import type { ScoredImage } from './score.ts';
 
-const HEAD = ['set', 'image', 'label', 'class', 'score', 'p_value', 'is_ood', 'layer'];
+const HEAD = ['set', 'image', 'label', 'class', 'score', 'p_value', 'is_ood'];
+
+/** What explains the decision: of a guard of questions, and of a guard by layers. */
+const QUESTIONS_HEAD = ['content_p_value', 'conditions_p_value', 'condition', 'reason'];
+const LAYER_HEAD = ['layer'];
 
 /** Rows that are written at once. */
 const ROWS = 1024;
@@ -31,8 +35,9 @@ export async function writeScores(
         );
         rows = [];
       };
-      if (isTable) await file.write(toCsv([HEAD]));
       for await (const row of scored) {
+        if (isTable && images === 0)
+          await file.write(toCsv([[...HEAD, ...(row.layer === undefined ? QUESTIONS_HEAD : LAYER_HEAD)]]));
         images++;
         if (row.isOod) ood++;
         if (rows.push(row) === ROWS) await write();
@@ -53,7 +58,13 @@ function cells({
   score,
   pValue,
   isOod,
+  contentPValue,
+  conditionsPValue,
+  condition,
+  reason,
   layer,
 }: ScoredImage): (string | number)[] {
-  return [set, image, label, className ?? '', score, pValue, String(isOod), layer];
+  const common = [set, image, label, className ?? '', score, pValue, String(isOod)];
+  if (layer !== undefined) return [...common, layer];
+  return [...common, contentPValue ?? '', conditionsPValue ?? '', condition ?? '', reason ?? ''];
 }

@@ -19,7 +19,7 @@ import { calibrationScores, guardOf } from '../guard/guarded-file.ts';
  */
 export async function guardFacts(path: string, name: string): Promise<GuardFacts> {
   const model = await readModel(path);
-  const { layers, classNames, size } = guardOf(model, path);
+  const { questions, components, conditions, layers, classNames, size } = guardOf(model, path);
   const metadata = getMetadata(model);
   const stages = metadata['la_ood.stages'];
   // The logits are the first output of every guarded model, under the name that they had in the backbone.
@@ -32,9 +32,13 @@ export async function guardFacts(path: string, name: string): Promise<GuardFacts
     architecture: backboneMetadata(model, path).architecture,
     classCount: expected[0].logits.length,
     classNames,
-    detector: metadata['la_ood.detector'],
-    aggregation: metadata['la_ood.aggregation'],
-    layers,
+    method: questions
+      ? questions.join(' and ')
+      : `${metadata['la_ood.detector']}, ${metadata['la_ood.aggregation']}`,
+    isStandardised: metadata['la_ood.aggregation'] === 'evidence',
+    questions,
+    conditions,
+    parts: components ?? layers ?? [],
     size,
     logits: logits.name,
     calibration: JSON.parse(metadata['la_ood.calibration']),

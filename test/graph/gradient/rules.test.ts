@@ -245,7 +245,7 @@ describe('the gradient of every operator', () => {
         }),
         { numRuns: RUNS },
       );
-    }).timeout(20_000);
+    });
 });
 
 /** Compares gradients along random directions with differences of Σ r y. */

@@ -1,0 +1,157 @@
+import type { NodeScope } from '../../graph/node-scope.ts';
+import { ElementType } from '../../graph/onnx.ts';
+import { addPValue, pValueOf } from './p-value.ts';
+
+/** What a guard's parts say of images: content parts as they are, and projections on directions. */
+export interface Components {
+  readonly count: number;
+  /** Of each content method, n scores. */
+  readonly content: readonly Float32Array[];
+  /** Of each direction, n projections. */
+  readonly directions: readonly Float32Array[];
+}
+
+/** What is usual of some scores. */
+export interface Usual {
+  readonly mean: number;
+  readonly deviation: number;
+}
+
+/** How components become scores: all that calibration images set, and nothing that is fitted on training images. */
+export interface Combination {
+  /** Of each content method, the scores of the calibration images, ascending. */
+  readonly content: readonly Float32Array[];
+  /** Of each direction. */
+  readonly directions: readonly Usual[];
+  /** Of the content score and of the conditions score, where both are asked for. */
+  readonly decision?: { readonly content: Usual; readonly conditions: Usual };
+}
+
+/** What a guard says of images. */
+export interface Answers {
+  readonly content?: Float32Array;
+  readonly conditions?: Float32Array;
+  /** The direction along which each image is farthest from what is usual, twice its number; one more on the far side. */
+  readonly condition?: Uint32Array;
+  readonly ood: Float32Array;
+}
+
+/** Conditions count in the decision from this many deviations above their mean on. */
+const CONDITIONS_FROM = 1;
+
+/** Scales what calibration images say. They fitted neither methods nor directions. */
+export function fitCombination(components: Components): Combination {
+  const content = components.content.map((scores) => Float32Array.from(scores).sort());
+  const directions = components.directions.map(usualOf);
+  if (content.length === 0 || directions.length === 0) return { content, directions };
+  const answers = answersOf(components, { content, directions });
+  const usual = { content: usualOf(answers.content!), conditions: usualOf(answers.conditions!) };
+  return { content, directions, decision: usual };
+}
+
+/**
+ * - content: Fisher's sum −Σ log p of the content methods' p-values by rank among calibration images (Fisher, "Statistical methods
+ *   for research workers", 1925);
+ * - conditions: the largest |z| of the projections on the directions;
+ * - decision: z(content) + max(0, z(conditions) − 1); with one question alone, its score.
+ */
+export function answersOf({ count, ...components }: Components, combination: Combination): Answers {
+  const { content: ranked, directions: usual, decision } = combination;
+  const content = ranked.length > 0 ? new Float32Array(count) : undefined;
+  components.content.forEach((scores, part) => {
+    for (let i = 0; i < count; i++) content![i] -= Math.log(pValueOf(ranked[part], scores[i]));
+  });
+  const conditions = usual.length > 0 ? new Float32Array(count) : undefined;
+  const condition = conditions && new Uint32Array(count);
+  components.directions.forEach((projections, d) => {
+    for (let i = 0; i < count; i++) {
+      const z = (projections[i] - usual[d].mean) / usual[d].deviation;
+      if (Math.abs(z) <= conditions![i]) continue;
+      conditions![i] = Math.abs(z);
+      condition![i] = 2 * d + (z < 0 ? 1 : 0);
+    }
+  });
+  const z = (value: number, { mean, deviation }: Usual) => (value - mean) / deviation;
+  const ood = decision
+    ? content!.map(
+        (own, i) =>
+          z(own, decision.content) + Math.max(0, z(conditions![i], decision.conditions) - CONDITIONS_FROM),
+      )
+    : (content ?? conditions!);
+  return { content, conditions, condition, ood };
+}
+
+/** The values of a graph that a combination takes: `[batch, 1]` of each content method, `[batch, directions]`. */
+export interface ComponentValues {
+  readonly content: readonly string[];
+  readonly projections?: string;
+}
+
+/** The values that it yields, `[batch, 1]`; `condition` int64. */
+export interface AnswerValues {
+  readonly content?: string;
+  readonly conditions?: string;
+  readonly condition?: string;
+  readonly ood: string;
+  /** What the decision is made of, `[batch, parts]`: −log p of the content methods, and |z| along each direction. */
+  readonly components: string;
+}
+
+/** Adds `answersOf` to a graph. Its constants are named after what they are, so that another calibration can take their place. */
+export function addCombination(
+  nodes: NodeScope,
+  { content: methods, projections }: ComponentValues,
+  { content: ranked, directions, decision }: Combination,
+): AnswerValues {
+  const evidence = methods.map((score, part) => {
+    const p = addPValue(nodes, score, ranked[part], `content_${part}`);
+    return nodes.node('Neg', [nodes.node('Log', [p], `log_${part}`)], `evidence_${part}`);
+  });
+  const content = evidence.length > 1 ? nodes.node('Sum', evidence, 'content') : evidence[0];
+  const column = (word: string, of: (usual: Usual) => number) =>
+    nodes.floats(word, [1, directions.length], directions.map(of));
+  let sizes: string | undefined;
+  let conditions: string | undefined;
+  let condition: string | undefined;
+  if (projections !== undefined) {
+    const centred = nodes.node('Sub', [projections, column('usual', ({ mean }) => mean)], 'from_usual');
+    const z = nodes.node('Div', [centred, column('deviation', ({ deviation }) => deviation)], 'z');
+    sizes = nodes.node('Abs', [z], 'sizes');
+    conditions = nodes.reduce('ReduceMax', sizes, 1, 'conditions');
+    const direction = nodes.node('ArgMax', [sizes], 'direction', { axis: 1, keepdims: 1 });
+    const along = nodes.node('GatherElements', [z, direction], 'along', { axis: 1 });
+    const isOpposite = nodes.node('Less', [along, nodes.float('zero', 0)], 'is_opposite');
+    const side = nodes.node('Cast', [isOpposite], 'side', { to: ElementType.int64 });
+    condition = nodes.node('Add', [nodes.node('Add', [direction, direction], 'twice'), side], 'condition');
+  }
+  const z = (value: string, { mean, deviation }: Usual, word: string) => {
+    const centred = nodes.node('Sub', [value, nodes.float(`${word}_mean`, mean)], `${word}_centred`);
+    return nodes.node('Div', [centred, nodes.float(`${word}_deviation`, deviation)], `${word}_z`);
+  };
+  const joined = () => {
+    const beyond = nodes.node(
+      'Sub',
+      [z(conditions!, decision!.conditions, 'conditions'), nodes.float('from', CONDITIONS_FROM)],
+      'beyond',
+    );
+    return nodes.node(
+      'Add',
+      [z(content, decision!.content, 'content'), nodes.node('Relu', [beyond], 'counted')],
+      'decision',
+    );
+  };
+  const parts = [...evidence, ...(sizes ? [sizes] : [])];
+  return {
+    content,
+    conditions,
+    condition,
+    ood: decision ? joined() : (content ?? conditions!),
+    components: parts.length > 1 ? nodes.node('Concat', parts, 'components', { axis: 1 }) : parts[0],
+  };
+}
+
+function usualOf(values: Float32Array): Usual {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
+  return { mean, deviation: Math.sqrt(variance) || 1 };
+}

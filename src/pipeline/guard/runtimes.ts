@@ -1,0 +1,129 @@
+import type { Geometry } from '../../../data/image-set.ts';
+import { GraphError } from '../../common/errors.ts';
+import { toFloat32 } from '../../common/tensor.ts';
+import type { ModelProto } from '../../graph/onnx.ts';
+import { readModel } from '../../graph/read.ts';
+import type { Optimisation } from '../../runtime/device.ts';
+import { GraphSession } from '../../runtime/graph-session.ts';
+import type { FeatureGraph } from '../features/feature-graph.ts';
+
+/** Images that a guard is tried on: count × height × width × 3. */
+export interface TrialImages {
+  readonly pixels: Uint8Array;
+  readonly count: number;
+  readonly size: Geometry;
+  /** The number that the graph takes at once; absent where it takes any. */
+  readonly batch?: number;
+}
+
+/** What a guard says of images at no and at full optimisation, single and batched. */
+export interface RuntimeComparison {
+  readonly images: number;
+  /** The largest difference of a p-value. */
+  readonly pValue: number;
+  /** Images on which decisions differ; all have p-values next to the rate. */
+  readonly flips: number;
+}
+
+/** Images of a batched run. */
+const BATCHED = 8;
+
+/** A decision may differ where the p-value is as near to the rate, or one rank where that is more. */
+const NEAR = 0.005;
+
+/**
+ * Runs a written guard on images at ORT_DISABLE_ALL and at full optimisation, one image at a time and eight.
+ *
+ * @throws GraphError where a decision differs on an image whose p-value is not next to the rate
+ */
+export async function compareRuntimes(
+  file: string,
+  images: TrialImages,
+  { rate, count }: { readonly rate: number; readonly count: number },
+): Promise<RuntimeComparison> {
+  const model = await readModel(file);
+  const names = model.graph.output.map(({ name }) => name).filter((name) => name.endsWith('p_value'));
+  const runs = await everyWay(model, images, [...names, 'is_ood']);
+  const [first] = runs;
+  let [pValue, flips] = [0, 0];
+  for (let i = 0; i < images.count; i++) {
+    for (const run of runs)
+      for (const name of names) pValue = Math.max(pValue, Math.abs(run[name][i] - first[name][i]));
+    if (runs.every(({ is_ood }) => is_ood[i] === first.is_ood[i])) continue;
+    flips++;
+    const away = Math.max(...runs.map(({ p_value }) => Math.abs(p_value[i] - rate)));
+    if (away > Math.max(NEAR, (1 + 1e-6) / (count + 1)))
+      throw new GraphError(
+        file,
+        `decides otherwise at another optimisation level or batch size, on image ${i} of ${images.count}, by a p-value of ${first.p_value[i].toPrecision(2)}`,
+        'do not use it, and report this',
+      );
+  }
+  return { images: images.count, pValue, flips };
+}
+
+/** The float error of each feature of conditions: its largest difference between ways to run the graph. */
+export async function floatErrors(graph: FeatureGraph, images: TrialImages): Promise<Float64Array> {
+  const { taps, widths, conditionTaps } = graph;
+  const own = conditionTaps.map((tap) => widths[taps.indexOf(tap)]);
+  const runs = await everyWay(graph.model, images, conditionTaps);
+  return Float64Array.from(
+    conditionTaps.flatMap((tap, t) =>
+      Array.from({ length: own[t] }, (_, j) => {
+        let largest = 0;
+        for (const run of runs)
+          for (let at = j; at < run[tap].length; at += own[t])
+            largest = Math.max(largest, Math.abs(run[tap][at] - runs[0][tap][at]));
+        return largest;
+      }),
+    ),
+  );
+}
+
+/** The outputs of a graph of pixels in each way to run it. */
+async function everyWay(
+  model: ModelProto,
+  images: TrialImages,
+  outputs: readonly string[],
+): Promise<Record<string, Float32Array>[]> {
+  const batches = images.batch ? [images.batch] : [1, BATCHED];
+  const runs: Record<string, Float32Array>[] = [];
+  for (const optimisation of ['all', 'disabled'] as const)
+    for (const batch of batches) runs.push(await runAll(model, images, outputs, optimisation, batch));
+  return runs;
+}
+
+async function runAll(
+  model: ModelProto,
+  { pixels, count, size: { height, width } }: TrialImages,
+  outputs: readonly string[],
+  optimisation: Optimisation,
+  batch: number,
+): Promise<Record<string, Float32Array>> {
+  const stride = height * width * 3;
+  const parts = new Map(outputs.map((name) => [name, [] as Float32Array[]]));
+  const session = await GraphSession.open(model, { device: 'cpu', optimisation });
+  try {
+    for (let start = 0; start + batch <= count; start += batch) {
+      const data = pixels.slice(start * stride, (start + batch) * stride);
+      const results = await session.run(
+        { pixels: { dtype: 'uint8', shape: [batch, height, width, 3], data } },
+        outputs,
+      );
+      for (const [name, own] of parts) own.push(toFloat32(results[name]));
+    }
+  } finally {
+    await session.close();
+  }
+  return Object.fromEntries([...parts].map(([name, own]) => [name, joined(own)]));
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

@@ -1,0 +1,119 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import * as ort from 'onnxruntime-node';
+import { RandomState } from '../../../src/common/random.ts';
+import {
+  addCombination,
+  answersOf,
+  type Components,
+  fitCombination,
+} from '../../../src/detectors/guard/combination.ts';
+import { pValueOf } from '../../../src/detectors/guard/p-value.ts';
+import { conformalPValues } from '../../../src/evaluation/conformal.ts';
+import { GraphBuilder } from '../../../src/graph/builder.ts';
+import { NodeScope } from '../../../src/graph/node-scope.ts';
+import { ElementType } from '../../../src/graph/onnx.ts';
+import { encodeModel } from '../../../src/graph/write.ts';
+
+const random = new RandomState(3);
+const normal = (count: number, mean = 0) =>
+  Float32Array.from({ length: count }, () => mean + random.normal());
+
+function components(count: number, shift = 0): Components {
+  return {
+    count,
+    content: [normal(count, shift), normal(count, shift)],
+    directions: [normal(count, 5), normal(count, -shift), normal(count)],
+  };
+}
+
+describe('The combination of a guard', () => {
+  const calibration = components(200);
+  const combination = fitCombination(calibration);
+
+  it('is Fisher’s sum of ranks, the largest deviation, and both joined', () => {
+    const { content, conditions, condition, ood } = answersOf(calibration, combination);
+    const mean = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
+    const standardised = (values: Float32Array) => {
+      const own = mean(values);
+      const deviation = Math.sqrt(mean(Array.from(values, (value) => (value - own) ** 2)));
+      return Array.from(values, (value) => (value - own) / deviation);
+    };
+    const ranks = calibration.content.map((scores) => conformalPValues(scores, scores));
+    const z = calibration.directions.map(standardised);
+    const expected = Array.from({ length: 200 }, (_, i) => ({
+      content: -ranks.reduce((sum, p) => sum + Math.log(p[i]), 0),
+      conditions: Math.max(...z.map((own) => Math.abs(own[i]))),
+    }));
+    for (const [i, own] of expected.entries()) {
+      expect(content![i]).to.be.closeTo(own.content, 1e-4);
+      expect(conditions![i]).to.be.closeTo(own.conditions, 1e-4);
+      const largest = z.findIndex((values) => Math.abs(values[i]) === own.conditions);
+      expect(condition![i]).to.equal(2 * largest + (z[largest][i] < 0 ? 1 : 0));
+    }
+    const [ofContent, ofConditions] = [content!, conditions!].map(standardised);
+    for (let i = 0; i < 200; i++)
+      expect(ood[i]).to.be.closeTo(ofContent[i] + Math.max(0, ofConditions[i] - 1), 1e-3);
+  });
+
+  it('is one question’s score where only that is asked', () => {
+    const content = { ...calibration, directions: [] };
+    const alone = answersOf(content, fitCombination(content));
+    expect(alone.ood).to.equal(alone.content);
+    expect(alone.conditions).to.equal(undefined);
+    const conditions = { ...calibration, content: [] };
+    const other = answersOf(conditions, fitCombination(conditions));
+    expect(other.ood).to.equal(other.conditions);
+    expect(other.content).to.equal(undefined);
+  });
+
+  it('is the same in the graph, of numbers that are none too', async () => {
+    const graph = new GraphBuilder('combination');
+    const nodes = new NodeScope(graph, 'combination');
+    const content = ['a', 'b'].map((name) => graph.input(name, ElementType.float, ['batch', 1]));
+    const projections = graph.input('projections', ElementType.float, ['batch', 3]);
+    const values = addCombination(nodes, { content, projections }, combination);
+    const outputs = { content: values.content!, conditions: values.conditions!, ood: values.ood };
+    for (const [name, value] of Object.entries(outputs)) {
+      graph.node('Identity', [value], { name });
+      graph.output(name, ElementType.float, ['batch', 1]);
+    }
+    graph.node('Identity', [values.condition!], { name: 'condition' });
+    graph.output('condition', ElementType.int64, ['batch', 1]);
+    graph.node('Identity', [values.components], { name: 'components' });
+    graph.output('components', ElementType.float, ['batch', 5]);
+    const session = await ort.InferenceSession.create(encodeModel(graph.build()));
+
+    const own = components(50, 1);
+    own.content[0][7] = Number.NaN;
+    const column = (data: Float32Array) => new ort.Tensor('float32', data, [50, 1]);
+    const along = Float32Array.from({ length: 150 }, (_, at) => own.directions[at % 3][Math.floor(at / 3)]);
+    const found = await session.run({
+      a: column(own.content[0]),
+      b: column(own.content[1]),
+      projections: new ort.Tensor('float32', along, [50, 3]),
+    });
+    const expected = answersOf(own, combination);
+    for (let i = 0; i < 50; i++) {
+      for (const name of ['content', 'conditions', 'ood'] as const)
+        expect(found[name].data[i], `${name} ${i}`).to.be.closeTo(expected[name]![i], 1e-3);
+      expect(Number(found.condition.data[i])).to.equal(expected.condition![i]);
+    }
+    // What is no number is the most suspicious.
+    expect(Number(found.components.data[5 * 7])).to.be.closeTo(Math.log(201), 1e-4);
+    await session.release();
+  });
+});
+
+describe('p-values by rank', () => {
+  it('are those of split conformal prediction', () => {
+    const scores = fc.array(fc.integer({ min: -5, max: 5 }), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(scores, fc.integer({ min: -6, max: 6 }), (known, score) => {
+        const sorted = Float32Array.from(known).sort();
+        expect(pValueOf(sorted, score)).to.equal(conformalPValues(known, Float64Array.of(score))[0]);
+      }),
+    );
+    expect(pValueOf(Float32Array.of(1, 2, 3), Number.NaN)).to.equal(1 / 4);
+  });
+});
