@@ -1,6 +1,6 @@
 """Scores of methods as pytorch-ood computes them, or NumPy from the formula, and as onnxruntime does from methods.onnx.
 
-methods.py DIR METHOD...: reads DIR/{train,known,unknown,head}.hdf5 and DIR/methods.onnx, and writes DIR/expected.json: for each
+methods.py DIR METHOD...: reads DIR/{train,known,unknown,head}.hdf5, DIR/svms.json and DIR/methods.onnx, and writes DIR/expected.json: for each
 method its scores as `reference` and as `onnxruntime`, known images first. Prints by method where the reference is from.
 """
 
@@ -13,6 +13,7 @@ import numpy as np
 import onnxruntime
 import torch
 from scipy.special import log_softmax, softmax
+from sklearn.metrics.pairwise import rbf_kernel
 
 # pytorch-ood imports torchvision, of which it needs no operator here: one that was built for another torch does.
 register_fake = torch.library.register_fake
@@ -75,6 +76,16 @@ def fit_and_predict(detector, features, queries):
     return detector.fit_features(tensor(features), labels).predict_features(tensor(queries))
 
 
+def in_float64(compute):
+    """What a method brings to float32 stays as it is: ViM's own rounding there is as large as what its AUROC may differ by."""
+    to_float = torch.Tensor.float
+    torch.Tensor.float = torch.Tensor.double
+    try:
+        return compute()
+    finally:
+        torch.Tensor.float = to_float
+
+
 def pytorch_ood():
     """Its faults: Mahalanobis and RMD do not divide the scatter by the number of images (the former halves besides): their scores
     are brought to the covariance's measure here. What takes float() computes in float32."""
@@ -88,9 +99,9 @@ def pytorch_ood():
         "mahalanobis": lambda: 2 * count * fitted_features(ood.Mahalanobis(None)),
         "mahalanobis++": lambda: 2 * count * fitted_features(ood.Mahalanobis(None), unit(x), unit(bx)),
         "relative-mahalanobis": lambda: count * fitted_features(ood.RMD(None)),
-        "vim": lambda: ood.ViM(None, principal(), single.weight, single.bias)
-        .fit_features(single_precision[0], labels)
-        .predict_features(single_precision[1]),
+        "vim": lambda: in_float64(
+            lambda: ood.ViM(None, principal(), head.weight, head.bias).fit_features(tensor(x), labels).predict_features(tensor(bx))
+        ),
         "react": lambda: ood.ReAct(None, of_maps, percentile=0.9)
         .fit_feature_maps(maps(x), labels)
         .predict_feature_maps(maps(bx)),
@@ -196,7 +207,18 @@ def neighbours(features, chosen):
     )
 
 
+def svm(tap, gamma, rho, mean, scale, supportVectors, alpha):
+    points = (both[tap].astype(np.float64) - mean) / scale
+    kernel = rbf_kernel(points, np.reshape(supportVectors, (len(alpha), -1)), gamma=gamma)
+    return rho - kernel @ np.array(alpha)
+
+
+def layer_svms():
+    return np.max([svm(**given) for given in json.loads((folder / "svms.json").read_text())], axis=0)
+
+
 numpy = {
+    "layer-svms": layer_svms,
     "gen": gen,
     "entropy": entropy,
     "temperature-scaling": temperature_scaling,

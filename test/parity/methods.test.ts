@@ -1,9 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { openFeatures } from '../../converters/hdf5/features.ts';
 import { writeFeatures } from '../../converters/hdf5/write-features.ts';
+import { defaultFitOptions, type LayerDetector, LayerFitter } from '../../src/detectors/fit-layer.ts';
 import { fitMethods } from '../../src/detectors/methods/fit-methods.ts';
 import { methodsModel } from '../../src/detectors/methods/methods-model.ts';
 import { methods } from '../../src/detectors/methods/table.ts';
@@ -23,8 +24,8 @@ const CLASSES = 10;
 const WIDTH = 64;
 const TAPS = [24, 100, 40];
 
-/** What needs the one-class SVMs of a run is compared in `detectors.test.ts`. */
-const compared = methods.filter(({ needs }) => !needs.includes('one-class SVMs'));
+/** Images that the one-class SVMs are fitted on. */
+const SVM_IMAGES = 1500;
 
 interface Expected {
   readonly reference: number[];
@@ -41,7 +42,10 @@ describe('methods beside pytorch-ood and NumPy', () => {
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'la-ood-parity-'));
     const file = (name: string) => join(folder, `${name}.hdf5`);
-    await write(file('train'), network.make(counts.train, 2));
+    const train = network.make(counts.train, 2);
+    await write(file('train'), train);
+    const svms = await fitSvms(train);
+    await writeSvms(join(folder, 'svms.json'), svms);
     await write(file('known'), network.make(counts.known, 3));
     await write(file('unknown'), network.make(counts.unknown, 4, false));
     const { weight, bias } = network;
@@ -52,8 +56,8 @@ describe('methods beside pytorch-ood and NumPy', () => {
     const features = await openFeatures(file('train'));
     const head = { input: 'head_input', classes: CLASSES, width: WIDTH, weight, bias };
     const { fitted, refused } = await fitMethods(
-      compared,
-      new Training(trainingFeatures(features, { head })),
+      methods,
+      new Training(trainingFeatures(features, { head, svms })),
     );
     features.close();
     expect(refused).to.deep.equal([]);
@@ -66,14 +70,14 @@ describe('methods beside pytorch-ood and NumPy', () => {
     const scorer = await MethodScorer.open(model);
     const [known, unknown] = [await scorer.score(file('known')), await scorer.score(file('unknown'))];
     await scorer.close();
-    for (const { name } of compared)
+    for (const { name } of methods)
       scores.set(name, Float32Array.from([...known.get(name)!, ...unknown.get(name)!]));
-    await python('methods.py', folder, ...compared.map(({ name }) => name));
+    await python('methods.py', folder, ...methods.map(({ name }) => name));
     expected = JSON.parse(await readFile(join(folder, 'expected.json'), 'utf8'));
   });
   after(() => rm(folder, { recursive: true }));
 
-  for (const { name, title } of compared)
+  for (const { name, title } of methods)
     it(title, () => {
       const own = scores.get(name)!;
       const { reference, onnxruntime } = expected[name];
@@ -93,6 +97,25 @@ describe('methods beside pytorch-ood and NumPy', () => {
     return auroc(values.subarray(0, counts.known), values.subarray(counts.known));
   }
 });
+
+async function fitSvms({ taps }: MadeFeatures): Promise<LayerDetector[]> {
+  const fitter = await LayerFitter.open();
+  const svms: LayerDetector[] = [];
+  for (const [t, [tap, features]] of [...taps].entries()) {
+    const some = features.subarray(0, SVM_IMAGES * TAPS[t]);
+    svms.push(await fitter.fit(tap, some, TAPS[t], { ...defaultFitOptions, nu: 0.05 }));
+  }
+  return svms;
+}
+
+/** For scikit-learn's kernel: what was solved is given, which `detectors.test.ts` compares with its OneClassSVM. */
+function writeSvms(path: string, svms: readonly LayerDetector[]): Promise<void> {
+  const plain = svms.map(({ tap, scaler, gamma, supportVectors, alpha, rho }) => ({
+    ...{ tap, gamma, rho, mean: [...scaler.mean], scale: [...scaler.scale] },
+    ...{ supportVectors: [...supportVectors], alpha: [...alpha] },
+  }));
+  return writeFile(path, JSON.stringify(plain));
+}
 
 /** From the 5th to the 95th percent: some scores have tails that are as long as one likes. */
 function spread(values: readonly number[]): number {

@@ -12,7 +12,7 @@ export interface Tridiagonal {
 
 /**
  * Householder's reduction of a symmetric matrix (Golub and Van Loan, "Matrix Computations", 8.3), along rows, as they lie in
- * memory.
+ * memory. A step's change, A − v wᵀ − w vᵀ, is made while the next step multiplies by A: the matrix is read once for both.
  *
  * @param a size × size, row-major; its lower triangle is read, and overwritten
  */
@@ -20,23 +20,41 @@ export function tridiagonalise(a: Float64Array, size: number): Tridiagonal {
   const diagonal = new Float64Array(size);
   const beside = new Float64Array(size);
   const reflectors: Float64Array[] = [];
+  let v = new Float64Array(size);
+  let w = new Float64Array(size);
   for (let k = 0; k < size; k++) {
+    for (let i = k; i < size; i++) a[i * size + k] -= v[i] * w[k] + w[i] * v[k];
     diagonal[k] = a[k * size + k];
-    const length = size - k - 1;
-    if (length === 0) break;
-    const v = Float64Array.from({ length }, (_, i) => a[(k + 1 + i) * size + k]);
-    const norm = lengthOf(v);
-    const first = v[0];
-    const target = first > 0 ? -norm : norm;
-    beside[k] = target;
-    v[0] -= target;
-    // |v|² = 2 norm (norm + |first|)
-    const scale = norm > 0 ? 1 / Math.sqrt(norm * (norm + Math.abs(first))) : 0;
-    for (let i = 0; i < length; i++) v[i] *= scale;
-    reflectors.push(v);
-    if (scale > 0) updateRest(a, size, k + 1, v);
+    if (k === size - 1) break;
+    const nextV = new Float64Array(size);
+    for (let i = k + 1; i < size; i++) nextV[i] = a[i * size + k];
+    beside[k] = toReflector(nextV.subarray(k + 1));
+    reflectors.push(nextV.subarray(k + 1));
+    const nextW = new Float64Array(size);
+    changeAndMultiply(a, size, k + 1, v, w, nextV, nextW);
+    // w = A v − ½ (vᵀ A v) v
+    let product = 0;
+    for (let i = k + 1; i < size; i++) product += nextV[i] * nextW[i];
+    for (let i = k + 1; i < size; i++) nextW[i] -= (product / 2) * nextV[i];
+    [v, w] = [nextV, nextW];
   }
   return { diagonal, beside, reflectors };
+}
+
+/**
+ * Makes of a vector x the v of the reflection I − v vᵀ that turns it to its first axis; zeros of zeros.
+ *
+ * @returns the first element of the reflected x
+ */
+function toReflector(x: Float64Array): number {
+  const norm = lengthOf(x);
+  const first = x[0];
+  const target = first > 0 ? -norm : norm;
+  x[0] -= target;
+  // |x|² = 2 norm (norm + |first|)
+  const scale = norm > 0 ? 1 / Math.sqrt(norm * (norm + Math.abs(first))) : 0;
+  for (let i = 0; i < x.length; i++) x[i] *= scale;
+  return target;
 }
 
 /** Safe from overflow and underflow. */
@@ -49,30 +67,55 @@ function lengthOf(v: Float64Array): number {
   return largest * Math.sqrt(sum);
 }
 
-/** A ← (I − v vᵀ) A (I − v vᵀ) of the lower triangle from a row on: A − v wᵀ − w vᵀ, w = A v − ½ (vᵀ A v) v. */
-function updateRest(a: Float64Array, size: number, from: number, v: Float64Array): void {
-  const length = v.length;
-  const w = new Float64Array(length);
-  for (let i = 0; i < length; i++) {
-    const row = (from + i) * size + from;
-    const vi = v[i];
-    let sum = a[row + i] * vi;
-    for (let j = 0; j < i; j++) {
-      const value = a[row + j];
-      sum += value * v[j];
-      w[j] += value * vi;
+/** A ← A − v wᵀ − w vᵀ of the lower triangle from a row and column on, and product ← A x of what it then is; two rows at once. */
+function changeAndMultiply(
+  a: Float64Array,
+  size: number,
+  from: number,
+  v: Float64Array,
+  w: Float64Array,
+  x: Float64Array,
+  product: Float64Array,
+): void {
+  let i = from;
+  for (; i + 1 < size; i += 2) {
+    const upper = i * size;
+    const lower = upper + size;
+    const [v0, w0, x0] = [v[i], w[i], x[i]];
+    const [v1, w1, x1] = [v[i + 1], w[i + 1], x[i + 1]];
+    let sum0 = 0;
+    let sum1 = 0;
+    for (let j = from; j < i; j++) {
+      const vj = v[j];
+      const wj = w[j];
+      const value0 = a[upper + j] - (v0 * wj + w0 * vj);
+      const value1 = a[lower + j] - (v1 * wj + w1 * vj);
+      a[upper + j] = value0;
+      a[lower + j] = value1;
+      sum0 += value0 * x[j];
+      sum1 += value1 * x[j];
+      product[j] += value0 * x0 + value1 * x1;
     }
-    w[i] += sum;
+    const corner = a[upper + i] - 2 * v0 * w0;
+    const between = a[lower + i] - (v1 * w0 + w1 * v0);
+    const last = a[lower + i + 1] - 2 * v1 * w1;
+    a[upper + i] = corner;
+    a[lower + i] = between;
+    a[lower + i + 1] = last;
+    product[i] += sum0 + corner * x0 + between * x1;
+    product[i + 1] += sum1 + between * x0 + last * x1;
   }
-  let product = 0;
-  for (let i = 0; i < length; i++) product += v[i] * w[i];
-  for (let i = 0; i < length; i++) w[i] -= (product / 2) * v[i];
-  for (let i = 0; i < length; i++) {
-    const row = (from + i) * size + from;
-    const vi = v[i];
-    const wi = w[i];
-    for (let j = 0; j <= i; j++) a[row + j] -= vi * w[j] + wi * v[j];
+  if (i === size) return;
+  const row = i * size;
+  let sum = 0;
+  for (let j = from; j < i; j++) {
+    const value = a[row + j] - (v[i] * w[j] + w[i] * v[j]);
+    a[row + j] = value;
+    sum += value * x[j];
+    product[j] += value * x[i];
   }
+  a[row + i] -= 2 * v[i] * w[i];
+  product[i] += sum + a[row + i] * x[i];
 }
 
 /**

@@ -1,8 +1,8 @@
 import { DetectorError } from '../../common/errors.ts';
 import type { NodeScope } from '../../graph/node-scope.ts';
 import { inverseCholeskyOfLarge } from '../algebra/inverse-cholesky.ts';
-import { type HeadMeans, headMeans, headScatter, matrices, scatterBetween } from './moments.ts';
-import { normalise } from './operators.ts';
+import type { Precision } from '../algebra/scatter.ts';
+import { type HeadMeans, headMeans, headRows, matrices, scatterBetween, scatterWithin } from './moments.ts';
 import type { Training } from './training.ts';
 
 /**
@@ -28,6 +28,9 @@ export interface Gaussians {
 /** Added to every variance, as a share of the mean variance. */
 const RIDGE = 1e-9;
 
+/** Sums in float32 are off by some 1e-7, and distances by as much times the variance inflation. */
+const MOST_INFLATION = 100;
+
 /** Whether the Gaussians are about class means or about the mean of all images, and of what. */
 export interface GaussianOptions {
   readonly normalised: boolean;
@@ -46,20 +49,30 @@ export function fitHeadGaussians(training: Training, options: GaussianOptions): 
   return training.shared(`gaussians ${normalised} ${about} ${shrunk}`, () => compute(training, options));
 }
 
-async function compute(
+/** In float32 where that is enough: the more features depend on each other, the more of a distance is rounding. */
+async function compute(training: Training, options: GaussianOptions): Promise<Gaussians> {
+  const single = await fitIn('float32', training, options);
+  const gaussians =
+    single && single.inflation <= MOST_INFLATION ? single : await fitIn('float64', training, options);
+  if (!gaussians) throw new DetectorError('head input', 'its covariance cannot be inverted');
+  return gaussians;
+}
+
+/** @returns undefined where the covariance has no inverse in this precision */
+async function fitIn(
+  precision: Precision,
   training: Training,
   { normalised, about, shrunk }: GaussianOptions,
-): Promise<Gaussians> {
+): Promise<(Gaussians & { inflation: number }) | undefined> {
   const means = headMeans(training, { normalised });
   const { width, count, mean, classMeans, classCounts } = means;
-  const scatter = await headScatter(training, { normalised });
+  const within = await scatterWithin(training, { normalised }, precision);
+  const between = await scatterBetween(training, { normalised });
   const present = about === 'mean' ? [] : [...classCounts.keys()].filter((k) => classCounts[k] > 0);
-  const covariance = scatter.map((sum) => sum / count);
-  if (about === 'class means') {
-    const between = await scatterBetween(training, { normalised });
-    for (let i = 0; i < covariance.length; i++) covariance[i] -= between[i] / count;
-  }
-  const varying = Array.from(mean, (value, j) => isVarying(scatter[j * width + j] / count, value));
+  const covariance = within.map((sum, at) => (about === 'mean' ? sum + between[at] : sum) / count);
+  const varying = Array.from(mean, (value, j) =>
+    isVarying((within[j * width + j] + between[j * width + j]) / count, value),
+  );
   const kept = varying.filter(Boolean).length;
   if (kept === 0) throw new DetectorError('head input', 'is the same in all training images');
 
@@ -81,7 +94,7 @@ async function compute(
       else if (i === j) covariance[i * width + j] += (RIDGE * trace) / kept;
     }
   const whitening = await inverseCholeskyOfLarge(matrices(training), covariance, width);
-  if (!whitening) throw new DetectorError('head input', 'its covariance cannot be inverted');
+  if (!whitening) return undefined;
   // What does not vary gets no part in any distance.
   for (let i = 0; i < width; i++)
     for (let j = 0; j < width; j++) if (!varying[i] || !varying[j]) whitening[i * width + j] = 0;
@@ -91,7 +104,15 @@ async function compute(
     for (let j = 0; j < width; j++) deviations[row * width + j] = classMeans[k * width + j] - mean[j];
   });
   const whitened = await matrices(training).timesTransposed(deviations, whitening, width);
-  return { width, centre: mean, whitening, means: whitened, notes };
+  const inflation = largestInflation(covariance, whitening, width);
+  return { width, centre: mean, whitening, means: whitened, notes, inflation };
+}
+
+/** The largest variance inflation: a feature's variance over what is left of it when all others are known. */
+function largestInflation(covariance: Float64Array, whitening: Float64Array, width: number): number {
+  const precisions = new Float64Array(width);
+  for (let i = 0; i < width; i++) for (let j = 0; j <= i; j++) precisions[j] += whitening[i * width + j] ** 2;
+  return precisions.reduce((most, own, j) => Math.max(most, own * covariance[j * width + j]), 0);
 }
 
 /** Whether a feature of this variance varies by more than rounding, in float32. */
@@ -108,16 +129,14 @@ function shrinkage(
 ): number {
   const { labels, count } = training;
   let fourth = 0;
-  for (const block of training.headInputs()) {
-    const values = normalised ? normalise(block.values, width) : block.values;
-    for (let row = 0; row < block.count; row++) {
+  for (const { start, count: rows, values } of headRows(training, { normalised }))
+    for (let row = 0; row < rows; row++) {
       const [centres, at] =
-        about === 'mean' ? [mean, 0] : ([classMeans, labels[block.start + row] * width] as const);
+        about === 'mean' ? [mean, 0] : ([classMeans, labels[start + row] * width] as const);
       let square = 0;
       for (let j = 0; j < width; j++) square += (values[row * width + j] - centres[at + j]) ** 2;
       fourth += square * square;
     }
-  }
   let trace = 0;
   for (let j = 0; j < width; j++) trace += covariance[j * width + j];
   const norm = covariance.reduce((sum, value) => sum + value * value, 0);

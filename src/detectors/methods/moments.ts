@@ -1,6 +1,7 @@
 import { Matrices } from '../algebra/matrices.ts';
+import { type Precision, ScatterSum } from '../algebra/scatter.ts';
 import { normalise } from './operators.ts';
-import type { Training } from './training.ts';
+import type { Rows, Training } from './training.ts';
 
 /** Means of the training images' head inputs, in float64. */
 export interface HeadMeans {
@@ -18,47 +19,84 @@ export interface HeadOptions {
 }
 
 /** The means of head inputs, of all and by class. */
-export function headMeans(training: Training, { normalised }: HeadOptions): HeadMeans {
-  return training.shared(`means ${normalised}`, () => {
+export function headMeans(training: Training, options: HeadOptions): HeadMeans {
+  return training.shared(`means ${options.normalised}`, () => {
     const { width, classes, labels, count } = training;
-    const sums = new Float64Array(classes * width);
-    const classCounts = new Float64Array(classes);
-    for (const block of training.headInputs()) {
-      const values = normalised ? normalise(block.values, width) : block.values;
-      for (let row = 0; row < block.count; row++) {
-        const label = labels[block.start + row];
-        classCounts[label]++;
-        const [from, to] = [row * width, label * width];
-        for (let j = 0; j < width; j++) sums[to + j] += values[from + j];
-      }
-    }
+    const { sums, counts } = groupSums(training, options, labels, classes);
     const mean = new Float64Array(width);
     sums.forEach((sum, at) => {
       mean[at % width] += sum / count;
     });
-    const classMeans = sums.map((sum, at) => sum / Math.max(1, classCounts[Math.floor(at / width)]));
-    return { count, width, mean, classMeans, classCounts };
+    const classMeans = sums.map((sum, at) => sum / Math.max(1, counts[Math.floor(at / width)]));
+    return { count, width, mean, classMeans, classCounts: counts };
   });
 }
 
+/** Rows that are added in one pass: the sum is read and written once for them. */
+const TOGETHER = 4;
+
 /**
- * Σ (x − m)(x − m)ᵀ of head inputs x, m their mean: width × width, in float64. Subtracting it first loses nothing where it is
- * large against the spread.
+ * The sums of head inputs by group, in float64: groups × width.
+ *
+ * @param groupOf the group of each image; those of none, `groups` or more, are left out
  */
-export function headScatter(training: Training, options: HeadOptions): Promise<Float64Array> {
-  const { normalised } = options;
-  return training.shared(`scatter ${normalised}`, async () => {
-    const { width, mean } = headMeans(training, options);
-    const scatter = new Float64Array(width * width);
-    for (const block of training.headInputs()) {
-      const values = normalised ? normalise(block.values, width) : block.values;
-      const centred = new Float64Array(values.length);
-      for (let row = 0; row < values.length; row += width)
-        for (let j = 0; j < width; j++) centred[row + j] = values[row + j] - mean[j];
-      const products = await matrices(training).scatter(centred, width);
-      for (let i = 0; i < scatter.length; i++) scatter[i] += products[i];
+export function groupSums(
+  training: Training,
+  options: HeadOptions,
+  groupOf: Uint32Array,
+  groups: number,
+): { sums: Float64Array; counts: Float64Array } {
+  const { width } = training;
+  const sums = new Float64Array(groups * width);
+  const counts = new Float64Array(groups);
+  // The first values of rows that wait to be added, by group.
+  const waiting = Array.from({ length: groups }, (): number[] => []);
+  for (const { start, count, values } of headRows(training, options)) {
+    for (let row = 0; row < count; row++) {
+      const group = groupOf[start + row];
+      if (group >= groups) continue;
+      counts[group]++;
+      const rows = waiting[group];
+      if (rows.push(row * width) < TOGETHER) continue;
+      const [a, b, c, d] = rows;
+      const to = group * width;
+      for (let j = 0; j < width; j++)
+        sums[to + j] += values[a + j] + values[b + j] + (values[c + j] + values[d + j]);
+      rows.length = 0;
     }
-    return scatter;
+    waiting.forEach((rows, group) => {
+      const to = group * width;
+      for (const from of rows) for (let j = 0; j < width; j++) sums[to + j] += values[from + j];
+      rows.length = 0;
+    });
+  }
+  return { sums, counts };
+}
+
+/** Σ (x − m)(x − m)ᵀ of head inputs x, m the mean of their class: width × width. */
+export function scatterWithin(
+  training: Training,
+  options: HeadOptions,
+  precision: Precision,
+): Promise<Float64Array> {
+  return training.shared(`scatter within ${options.normalised} ${precision}`, async () => {
+    const { labels, width } = training;
+    const { classMeans } = headMeans(training, options);
+    const scatter = await ScatterSum.open(width, precision);
+    for (const { start, values } of headRows(training, options))
+      await scatter.add(values, classMeans, (row) => labels[start + row]);
+    return scatter.end();
+  });
+}
+
+/** Σ over classes of count · (class mean − mean)(class mean − mean)ᵀ: what of the scatter lies between classes. */
+export function scatterBetween(training: Training, options: HeadOptions): Promise<Float64Array> {
+  return training.shared(`scatter between ${options.normalised}`, () => {
+    const { width, mean, classMeans, classCounts } = headMeans(training, options);
+    const rows = classMeans.map(
+      (value, at) => Math.sqrt(classCounts[Math.floor(at / width)]) * (value - mean[at % width]),
+    );
+    return matrices(training).scatter(rows, width);
   });
 }
 
@@ -67,14 +105,8 @@ export function matrices(training: Training): Matrices {
   return training.shared('matrices', () => new Matrices());
 }
 
-/** Σ over classes of count · (class mean − mean)(class mean − mean)ᵀ: what of the scatter lies between classes. */
-export function scatterBetween(training: Training, options: HeadOptions): Promise<Float64Array> {
-  const { width, mean, classMeans, classCounts } = headMeans(training, options);
-  const rows = Float64Array.from(
-    classMeans,
-    (value, at) => Math.sqrt(classCounts[Math.floor(at / width)]) * (value - mean[at % width]),
-  );
-  for (let k = 0; k < classCounts.length; k++)
-    if (classCounts[k] === 0) rows.fill(0, k * width, (k + 1) * width);
-  return matrices(training).scatter(rows, width);
+/** The head inputs, block by block, of length 1 where that is wanted. */
+export function* headRows(training: Training, { normalised }: HeadOptions): Generator<Rows> {
+  for (const block of training.headInputs())
+    yield normalised ? { ...block, values: normalise(block.values, training.width) } : block;
 }

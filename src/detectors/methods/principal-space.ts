@@ -1,7 +1,8 @@
 import type { NodeScope } from '../../graph/node-scope.ts';
 import { inverseCholeskyOfLarge } from '../algebra/inverse-cholesky.ts';
+import type { Precision } from '../algebra/scatter.ts';
 import { symmetricEigen } from '../algebra/symmetric-eigen.ts';
-import { headMeans, headScatter, matrices } from './moments.ts';
+import { headMeans, matrices, scatterBetween, scatterWithin } from './moments.ts';
 import type { Training } from './training.ts';
 
 /** What is left of head inputs outside the principal space of the training images', about the origin where all logits are 0. */
@@ -22,21 +23,40 @@ export function principalDimension(width: number): number {
   return width >= 768 ? 512 : Math.floor(width / 2);
 }
 
+/** Sums in float32 are off by some 1e-7 of a variance: what is left of smaller ones than this share of it would be rounding. */
+const LEAST_SHARE = 1e-3;
+
 /** Fits the space that is left beside that of the largest second moments about the origin. */
 export function fitResidual(training: Training): Promise<Residual> {
   return training.shared('residual', async () => {
-    const { width } = training;
-    const { mean, count } = headMeans(training, { normalised: false });
-    const scatter = await headScatter(training, { normalised: false });
     const origin = await originOf(training);
-    const second = new Float64Array(width * width);
-    for (let i = 0; i < width; i++)
-      for (let j = 0; j < width; j++)
-        second[i * width + j] =
-          scatter[i * width + j] / count + (mean[i] - origin[i]) * (mean[j] - origin[j]);
-    const { vectors } = await symmetricEigen(matrices(training), second, width);
-    return { width, origin, basis: vectors.slice(0, (width - principalDimension(width)) * width) };
+    const single = await fitIn('float32', training, origin);
+    return single.isExact ? single : fitIn('float64', training, origin);
   });
+}
+
+/** @returns and whether this precision is enough */
+async function fitIn(
+  precision: Precision,
+  training: Training,
+  origin: Float64Array,
+): Promise<Residual & { isExact: boolean }> {
+  const { mean, count, width } = headMeans(training, { normalised: false });
+  const within = await scatterWithin(training, { normalised: false }, precision);
+  const between = await scatterBetween(training, { normalised: false });
+  const second = new Float64Array(width * width);
+  let variance = 0;
+  for (let i = 0; i < width; i++) {
+    variance = Math.max(variance, within[i * width + i] / count);
+    for (let j = 0; j < width; j++) {
+      const at = i * width + j;
+      second[at] = (within[at] + between[at]) / count + (mean[i] - origin[i]) * (mean[j] - origin[j]);
+    }
+  }
+  const { values, vectors } = await symmetricEigen(matrices(training), second, width);
+  const left = width - principalDimension(width);
+  const isExact = values[left - 1] >= LEAST_SHARE * variance;
+  return { width, origin, basis: vectors.slice(0, left * width), isExact };
 }
 
 /** −W⁺ b = −Wᵀ (W Wᵀ)⁻¹ b, or −(Wᵀ W)⁻¹ Wᵀ b where there are more classes than features. */

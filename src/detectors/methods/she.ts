@@ -1,4 +1,5 @@
 import type { Method } from './method.ts';
+import { groupSums } from './moments.ts';
 
 /**
  * Simplified Hopfield energy: −x·S_ŷ, S_k the mean head input of the training images of class k that are classified rightly;
@@ -15,21 +16,16 @@ export const she: Method = {
   settings: {},
   async fit(training) {
     const { classes, width, labels, predictions } = training;
-    const sums = new Float64Array((classes + 1) * width);
-    const counts = new Float64Array(classes + 1);
-    for (const { start, count, values } of training.headInputs())
-      for (let row = 0; row < count; row++) {
-        const label = labels[start + row];
-        if (predictions[start + row] !== label) continue;
-        // The last row is that of all.
-        for (const k of [label, classes]) {
-          counts[k]++;
-          for (let j = 0; j < width; j++) sums[k * width + j] += values[row * width + j];
-        }
-      }
+    const rightClasses = labels.map((label, image) => (predictions[image] === label ? label : classes));
+    const { sums, counts } = groupSums(training, { normalised: false }, rightClasses, classes);
+    const all = new Float64Array(width);
+    sums.forEach((sum, at) => {
+      all[at % width] += sum;
+    });
+    const right = counts.reduce((sum, count) => sum + count, 0);
     const patterns = Float32Array.from({ length: classes * width }, (_, at) => {
-      const k = counts[Math.floor(at / width)] > 0 ? Math.floor(at / width) : classes;
-      return sums[k * width + (at % width)] / Math.max(1, counts[k]);
+      const count = counts[Math.floor(at / width)];
+      return count > 0 ? sums[at] / count : all[at % width] / Math.max(1, right);
     });
     return {
       addScore(nodes, { logits, headInput }) {
