@@ -77,7 +77,7 @@ def fit_and_predict(detector, features, queries):
 
 
 def in_float64(compute):
-    """What a method brings to float32 stays as it is: ViM's own rounding there is as large as what its AUROC may differ by."""
+    """Keeps float64 where a method would go over to float32: an AUROC may differ by 1e-6 only, which rounding there can exceed."""
     to_float = torch.Tensor.float
     torch.Tensor.float = torch.Tensor.double
     try:
