@@ -52,7 +52,8 @@ function contradicts(
   if (node && transparent.test(type) && known[node.opType]) return `${name}, not ${node.opType}`;
   if (type.startsWith('torch.nn.modules.activation.') && name.toLowerCase() !== activation.replace('_', ''))
     return `${name}, not ${activation}`;
-  if (node?.opType === 'MaxPool' && /\.AvgPool2d$/.test(type)) return `${name}, not a max-pool`;
+  if ((node?.opType === 'MaxPool' || node?.opType === 'Conv') && /\.AvgPool2d$/.test(type))
+    return `${name}, not ${node.opType}`;
   if (/Blur/.test(name) && !node) return `${name}, which the family has not`;
   if (/\.MaxPool2d$/.test(type)) {
     if (node?.opType !== 'MaxPool') return 'a max-pool that the family has not';
