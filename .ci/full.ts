@@ -16,6 +16,7 @@ const sections: Readonly<Record<string, Section>> = {
   parity: { command: 'npm run test:parity', minutes: 30 },
   training: { command: 'npm run test:training', minutes: 30 },
   recipes: { command: 'npm run test:cluster', minutes: 15 },
+  installing: { command: 'bash test/install/all.sh', minutes: 20 },
   kills: { command: 'LA_OOD_KILLS=100 npm run test:kills', minutes: 40 },
   fuzz: { command: 'npm run fuzz -- --minutes 20', minutes: 25 },
   browser: { command: 'npm run test:browser', minutes: 10 },

@@ -34,8 +34,12 @@ onMessage(async (task: DecodeTask) => {
 async function decodeAll({ images, geometry, options }: DecodeTask): Promise<Uint8Array> {
   const stride = 3 * geometry.height * geometry.width;
   const pixels = new Uint8Array(images.length * stride);
+  const { background } = geometry;
   for (const [i, { where, bytes }] of images.entries())
-    pixels.set(resize(await decodeImage(bytes ?? read(where), where, options), geometry), i * stride);
+    pixels.set(
+      resize(await decodeImage(bytes ?? read(where), where, { ...options, background }), geometry),
+      i * stride,
+    );
   return pixels;
 }
 

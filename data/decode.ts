@@ -3,7 +3,7 @@ import { DataError } from '../src/common/errors.ts';
 import { bmpSize, decodeBmp } from './bmp.ts';
 import { decodeGif, gifSize } from './gif.ts';
 import { type ImageKind, imageKind, unreadKind } from './image-kind.ts';
-import type { Image, ImageSize } from './image-set.ts';
+import type { Color, Image, ImageSize } from './image-set.ts';
 import { decodeJpeg } from './jpeg/decode-jpeg.ts';
 import { adobeTransform, jpegFrame } from './jpeg/headers.ts';
 import { orientationOf, turned } from './orientation.ts';
@@ -21,14 +21,16 @@ const cheapPixels = 1 << 23;
 export interface DecodeOptions {
   /** Turns and mirrors it as its EXIF orientation says; else the pixels stay as they are stored. */
   readonly orient?: boolean;
+  /** The colour behind transparent pixels; where absent, alpha is dropped. */
+  readonly background?: Color;
 }
 
 /**
- * Decodes an image file to the pixels that Pillow's `Image.open(path).convert('RGB')` gives: alpha and colour
- * profiles are dropped; grey, palette and CMYK become RGB; of 16-bit colours the upper byte is taken, and 16-bit grey
- * is cut off at 255; an animation, and a file of several pages, is its first; a TIFF lies as it says. AVIF is what libheif
- * decodes, up to some 50 levels from Pillow's libavif at coloured edges. Blocks the thread: `decodeEach` does it in
- * others.
+ * Decodes an image file to the pixels that Pillow's `Image.open(path).convert('RGB')` gives: alpha (unless `background`
+ * is given) and colour profiles are dropped; grey, palette and CMYK become RGB; of 16-bit colours the upper byte is taken,
+ * and 16-bit grey is cut off at 255; an animation, and a file of several pages, is its first; a TIFF lies as it says. AVIF
+ * is what libheif decodes, up to some 50 levels from Pillow's libavif at coloured edges. GIF and BMP have no background.
+ * Blocks the thread: `decodeEach` does it in others.
  *
  * @param where what to call the file in an error
  * @throws DataError where it is damaged, of no kind that is read, or has more than 179 million pixels
@@ -40,7 +42,7 @@ export async function decodeImage(
 ): Promise<Image> {
   try {
     const kind = imageKind(bytes);
-    const image = await decodeKind(bytes, kind);
+    const image = await decodeKind(bytes, kind, options.background);
     if (kind === 'TIFF') return turned(image, tiffOrientation(bytes));
     return options.orient ? turned(image, orientationOf(bytes)) : image;
   } catch (error) {
@@ -72,7 +74,11 @@ async function storedSize(bytes: Uint8Array, kind: ImageKind | undefined): Promi
   return jpegFrame(bytes) ?? (await sharp(bytes, { limitInputPixels: maxPixels }).metadata());
 }
 
-async function decodeKind(bytes: Uint8Array, kind: ImageKind | undefined): Promise<Image> {
+async function decodeKind(
+  bytes: Uint8Array,
+  kind: ImageKind | undefined,
+  background?: Color,
+): Promise<Image> {
   if (kind === 'JPEG') {
     const image = decodeJpeg(bytes);
     if (image) return image;
@@ -84,10 +90,10 @@ async function decodeKind(bytes: Uint8Array, kind: ImageKind | undefined): Promi
     throw new Error(`${width} × ${height} pixels in ${bytes.length} bytes are a decompression bomb`);
   if (kind === 'GIF') return decodeGif(bytes, maxPixels);
   if (kind === 'BMP') return decodeBmp(bytes, maxPixels);
-  return decodeByLibvips(bytes, kind!);
+  return decodeByLibvips(bytes, kind!, background);
 }
 
-async function decodeByLibvips(bytes: Uint8Array, kind: ImageKind): Promise<Image> {
+async function decodeByLibvips(bytes: Uint8Array, kind: ImageKind, background?: Color): Promise<Image> {
   const samples = kind === 'TIFF' ? tiffSamples(bytes) : samplesOf(bytes, kind);
   const decoder = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels });
   if (samples === 'CMYK') decoder.pipelineColourspace('cmyk').toColourspace('cmyk');
@@ -96,7 +102,7 @@ async function decodeByLibvips(bytes: Uint8Array, kind: ImageKind): Promise<Imag
   const { data, info } = await decoder
     .raw(is16Bit ? { depth: 'ushort' } : {})
     .toBuffer({ resolveWithObject: true });
-  return { height: info.height, width: info.width, pixels: toRgb(data, info.channels, samples) };
+  return { height: info.height, width: info.width, pixels: toRgb(data, info.channels, samples, background) };
 }
 
 function undecodable(where: string, { message }: Error): DataError {
@@ -124,16 +130,16 @@ function samplesOf(bytes: Uint8Array, kind: ImageKind): Samples {
 }
 
 /** RGB bytes of pixels as libvips gives them. */
-function toRgb(data: Buffer, channels: number, kind: Samples): Uint8Array {
+function toRgb(data: Buffer, channels: number, kind: Samples, background?: Color): Uint8Array {
   switch (kind) {
     case '8-bit':
-      return pickColors(data, channels, (sample) => sample);
+      return pickColors(data, channels, (sample) => sample, background);
     case 'CMYK':
       return fromCmyk(data);
     case '16-bit grey':
-      return pickColors(samples16(data), channels, (sample) => Math.min(sample, 255));
+      return pickColors(samples16(data), channels, (sample) => Math.min(sample, 255), background);
     case '16-bit colour':
-      return pickColors(samples16(data), channels, (sample) => sample >> 8);
+      return pickColors(samples16(data), channels, (sample) => sample >> 8, background);
   }
 }
 

@@ -12,9 +12,35 @@ export interface Geometry extends ImageSize {
   readonly filter?: FilterName;
   /**
    * Where given, images are not stretched: their shorter side is made this long and the middle is cut out, as
-   * torchvision's `Resize(shorterSide)` and `CenterCrop((height, width))` do.
+   * torchvision's `Resize(shorterSide)` and `CenterCrop((height, width))` do. Short for a framing.
    */
   readonly shorterSide?: number;
+  /** Where given, images are resized and then cut or bordered in another way than `shorterSide` says. */
+  readonly framing?: Framing;
+  /** The colour behind transparent pixels, RGB bytes; where absent, alpha is dropped. */
+  readonly background?: Color;
+}
+
+/** Red, green, blue, 0 … 255. */
+export type Color = readonly [number, number, number];
+
+/** How images are resized, and the result is cut or bordered to the size that is wanted. */
+export interface Framing {
+  /**
+   * `stretch` to exactly the size `to`; else the aspect is kept: `cover` makes the smallest image that covers it,
+   * `contain` the largest that lies within it (letterbox).
+   */
+  readonly fit: 'stretch' | 'cover' | 'contain';
+  readonly to: ImageSize;
+  /** Of a side that follows the other: Python's `int()`, as torchvision and transformers do, or its `round()`, as timm. */
+  readonly rounding: 'truncate' | 'round';
+  /**
+   * What is kept, or where the image lies within its border: the middle, which begins at a half rounded by torchvision's
+   * rule (`middle`) or down (`middle-floor`, transformers), or `start`: the border is on the right and at the bottom.
+   */
+  readonly place: 'middle' | 'middle-floor' | 'start';
+  /** The border's colour, black where absent. */
+  readonly border?: Color;
 }
 
 /** One decoded image: `height × width × 3` RGB bytes, row by row. */

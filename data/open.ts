@@ -12,6 +12,7 @@ import { imageFileSet } from './image-files.ts';
 import type { ImageSet, Part } from './image-set.ts';
 import { openTree } from './layouts/open-tree.ts';
 import { openFile } from './open-file.ts';
+import { randomNumbers, subset } from './subset.ts';
 
 /** What a set's specification does not say. */
 export interface OpenOptions {
@@ -38,6 +39,7 @@ export interface OpenOptions {
  * - a pattern, `camera/*.jpg`, where no shell has expanded it (see `files/pattern.ts`); `stdin:`, on the command line `-`,
  *   for paths on standard input
  * - a path and `:train`, `:test` or `:val`: that part of it
+ * - any of these and `:50`: so many of its images, drawn by the seed, in their order; all where there are no more
  *
  * @throws DataError where there is nothing to open, or it is damaged
  */
@@ -49,6 +51,8 @@ export async function openImageSet(spec: string, options: OpenOptions = {}): Pro
     const source = await openImageSet(derivation.source, { ...options, name: undefined });
     return derivedSet(source, derivation, options);
   }
+  const numbered = await someImages(spec, options);
+  if (numbered) return numbered;
   const [, demo, count] = /^demo:(.*?)(?::([1-9]\d{0,6}))?$/s.exec(spec) ?? [];
   if (demo !== undefined) return demoSet(demo, { ...options, ...(count && { count: Number(count) }) });
   const [, path, part] = /^(.*?)(?::(train|test|val))?$/s.exec(spec) as unknown as [string, string, Part?];
@@ -66,6 +70,20 @@ export async function openImageSet(spec: string, options: OpenOptions = {}): Pro
   return inner?.isDirectory()
     ? openTree(await folderTree(join(path, part!)), { ...request, part: undefined })
     : openTree(await folderTree(path), request);
+}
+
+/** What `SET:50` stands for; undefined where the specification ends otherwise, or is the name of a file. */
+async function someImages(spec: string, options: OpenOptions): Promise<ImageSet | undefined> {
+  const [, source, digits] = /^(.+):([1-9]\d{0,8})$/s.exec(spec) ?? [];
+  // The demo's sets are drawn in whatever number is asked for.
+  if (source === undefined || source.startsWith('demo:')) return undefined;
+  if (await stat(spec).catch(() => undefined)) return undefined;
+  const count = Number(digits);
+  const generated = generatedSet(source, { ...options, count });
+  if (generated) return generated;
+  const whole = await openImageSet(source, options);
+  if (count >= whole.length) return whole;
+  return subset(whole, randomNumbers(whole.length, count, options.seed ?? 0).sort());
 }
 
 /** Endings of archives and arrays, which are no part of a name. */

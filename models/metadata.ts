@@ -3,6 +3,20 @@ import { GraphError } from '../src/common/errors.ts';
 import type { ModelProto } from '../src/graph/onnx.ts';
 import { recordSchema, type StateDictRecord } from './record.ts';
 
+const filters = ['box', 'bilinear', 'hamming', 'bicubic', 'lanczos', 'nearest'] as const;
+
+const level = z.int().min(0).max(255);
+const colorSchema = z.tuple([level, level, level]).readonly();
+
+/** `Framing` of `data/image-set.ts`. */
+const framingSchema = z.strictObject({
+  fit: z.enum(['stretch', 'cover', 'contain']),
+  to: z.strictObject({ height: z.int().positive(), width: z.int().positive() }),
+  rounding: z.enum(['truncate', 'round']),
+  place: z.enum(['middle', 'middle-floor', 'start']),
+  border: colorSchema.optional(),
+});
+
 /** What a backbone's ONNX file says about itself, in `metadata_props`. A foreign classifier has none or part of it. */
 export interface BackboneMetadata {
   /** A name that `architectureNamed` knows, or `family/name` of a published family. */
@@ -21,9 +35,15 @@ export interface BackboneMetadata {
   /** The order of the channels that it is expected in; RGB where absent. */
   readonly channelOrder: 'RGB' | 'BGR';
   /** How images of another size are brought to the network's: the filter, Lanczos where absent. */
-  readonly filter: 'box' | 'bilinear' | 'bicubic' | 'lanczos';
+  readonly filter: (typeof filters)[number];
   /** The length that their shorter side gets before the middle is cut out; they are stretched where absent. */
   readonly shorterSide: number;
+  /** How they are resized and cut or bordered otherwise. */
+  readonly framing: z.infer<typeof framingSchema>;
+  /** The colour behind transparent pixels, which lose their alpha where it is absent. */
+  readonly background: z.infer<typeof colorSchema>;
+  /** The names of the classes, in the order of the logits. */
+  readonly classNames: readonly string[];
   /** BatchNorm's counters by state-dict key: int64 as decimal strings, since JSON numbers end at 2^53. */
   readonly numBatchesTracked: Readonly<Record<string, string>>;
   /** How its weights lay in the checkpoint that it was imported from. */
@@ -45,8 +65,11 @@ const properties: { readonly [F in Field]: { key: string; schema: z.ZodType<Back
   std: { key: 'la_ood.std', schema: z.array(z.number().positive()) },
   scale: { key: 'la_ood.scale', schema: z.number().positive() },
   channelOrder: { key: 'la_ood.channel_order', schema: z.enum(['RGB', 'BGR']) },
-  filter: { key: 'la_ood.filter', schema: z.enum(['box', 'bilinear', 'bicubic', 'lanczos']) },
+  filter: { key: 'la_ood.filter', schema: z.enum(filters) },
   shorterSide: { key: 'la_ood.shorter_side', schema: z.int().positive() },
+  framing: { key: 'la_ood.framing', schema: framingSchema },
+  background: { key: 'la_ood.background', schema: colorSchema },
+  classNames: { key: 'la_ood.classes', schema: z.array(z.string()) },
   numBatchesTracked: {
     key: 'la_ood.num_batches_tracked',
     schema: z.record(z.string(), z.string().regex(/^-?\d{1,19}$/)),

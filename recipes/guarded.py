@@ -62,6 +62,9 @@ load = functools.cache(GuardedModel)
 
 def pixels(path, encoded, size, metadata):
     """The bytes that the model takes of an image, height × width × 3; `size` is height and width."""
+    for key in ("la_ood.framing", "la_ood.background"):
+        if key in metadata:
+            raise ValueError(f"{path}: the model's {key} is not followed here; use la-ood score or la-ood serve")
     try:
         image = Image.open(io.BytesIO(encoded)).convert("RGB")
     except OSError as error:
@@ -93,7 +96,7 @@ def columns(folder, paths, outputs, metadata):
         "image": [name_in(folder, path) for path in paths],
         "label": labels,
         "class": [classes.get(label, "") for label in labels.tolist()],
-        "score": outputs["ood_score"].astype(np.float64),
+        "ood_score": outputs["ood_score"].astype(np.float64),
         "p_value": outputs["p_value"].astype(np.float64),
         "is_ood": outputs["is_ood"],
         **explanation(outputs, metadata),

@@ -3,6 +3,7 @@
 // Foreign files: PyTorch checkpoints, and the original's HDF5 features.
 export { type FeatureFile, openFeatures } from '../converters/hdf5/features.ts';
 export { type AppendRows, type FeatureLayout, writeFeatures } from '../converters/hdf5/write-features.ts';
+export { modelFile } from '../converters/huggingface/model-file.ts';
 export {
   type Checkpoint,
   type ReadCheckpointOptions,
@@ -17,7 +18,7 @@ export type { DownloadOptions, RemoteFile } from '../data/download/download-file
 export { type ManualSource, manualSources, type Source, sources } from '../data/download/sources.ts';
 export { type Hdf5ImageOptions, writeHdf5Images } from '../data/formats/write-hdf5.ts';
 export { generatedNames } from '../data/generated/generated-set.ts';
-export type { Geometry, Image, ImageSet, ImageSize, LeftOut } from '../data/image-set.ts';
+export type { Color, Framing, Geometry, Image, ImageSet, ImageSize, LeftOut } from '../data/image-set.ts';
 export { type OpenOptions, openImageSet } from '../data/open.ts';
 export { filterNames } from '../data/resampling/filters.ts';
 // Backbones.

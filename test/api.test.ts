@@ -76,6 +76,7 @@ const names = [
   'methodNames',
   'misclassification',
   'misclassifiedPanels',
+  'modelFile',
   'monitorImages',
   'nearestName',
   'openFeatures',

@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Configuration } from '../../models/families/evidence.ts';
-import { readJson } from './preprocessing.ts';
+import { readJson } from './json-file.ts';
 
 const schema = z.object({
   architecture: z.string().optional(),

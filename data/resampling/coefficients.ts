@@ -1,4 +1,4 @@
-import { type FilterName, filters } from './filters.ts';
+import { filters } from './filters.ts';
 
 /** What each output of one axis draws on, laid out as kernels.wat reads it. */
 export interface Coefficients {
@@ -19,7 +19,7 @@ const remembered = 64;
 const known = new Map<string, Coefficients>();
 
 /** The weights with which `filter` makes `outSize` pixels of `inSize`. */
-export function coefficients(inSize: number, outSize: number, filter: FilterName): Coefficients {
+export function coefficients(inSize: number, outSize: number, filter: keyof typeof filters): Coefficients {
   const key = `${filter} ${inSize} ${outSize}`;
   const found = known.get(key) ?? compute(inSize, outSize, filter);
   // The last asked for is the last to be forgotten.
@@ -29,7 +29,7 @@ export function coefficients(inSize: number, outSize: number, filter: FilterName
   return found;
 }
 
-function compute(inSize: number, outSize: number, name: FilterName): Coefficients {
+function compute(inSize: number, outSize: number, name: keyof typeof filters): Coefficients {
   const filter = filters[name];
   const scale = inSize / outSize;
   const filterScale = Math.max(scale, 1);

@@ -9,6 +9,15 @@ export const filters = {
   /** The mean of the input pixels that an output pixel covers. */
   box: { support: 0.5, weight: (x) => (-0.5 < x && x <= 0.5 ? 1 : 0) },
   bilinear: { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) },
+  /** A sinc of one lobe, cut off by Hamming's window. */
+  hamming: {
+    support: 1,
+    weight(signed) {
+      const x = Math.abs(signed);
+      if (x === 0) return 1;
+      return x < 1 ? sinc(x) * (0.54 + 0.46 * Math.cos(x * Math.PI)) : 0;
+    },
+  },
   /** Keys' cubic convolution with a = -0.5. */
   bicubic: {
     support: 2,
@@ -22,8 +31,9 @@ export const filters = {
   lanczos: { support: 3, weight: (x) => (-3 <= x && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 } as const satisfies Readonly<Record<string, Filter>>;
 
-export type FilterName = keyof typeof filters;
-export const filterNames = Object.keys(filters) as FilterName[];
+/** `nearest` takes one pixel, and mixes none. */
+export type FilterName = keyof typeof filters | 'nearest';
+export const filterNames = [...Object.keys(filters), 'nearest'] as FilterName[];
 
 function sinc(x: number): number {
   if (x === 0) return 1;

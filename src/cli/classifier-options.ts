@@ -1,6 +1,7 @@
 import { basename, dirname, resolve } from 'node:path';
 import {
   adoptClassifier,
+  type Color,
   filterNames,
   type Geometry,
   type ImportClassifierOptions,
@@ -14,6 +15,16 @@ import { atLeastOne, given, positive, type RunNames, runPath } from './options.t
 
 /** A classifier on the command line, and what its file does not say of itself. */
 
+const letterboxes = ['middle', 'top-left'] as const;
+
+/** Names of normalisations that most networks have one of. */
+const usualPreprocessings = {
+  imagenet: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+  clip: { mean: [0.48145466, 0.4578275, 0.40821073], std: [0.26862954, 0.26130258, 0.27577711] },
+  inception: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+} as const;
+const usualNames = Object.keys(usualPreprocessings) as (keyof typeof usualPreprocessings)[];
+
 export const normalisationOptions = {
   mean: {
     type: 'number',
@@ -26,6 +37,10 @@ export const normalisationOptions = {
 
 export const classifierOptions = {
   ...normalisationOptions,
+  preprocess: {
+    describe: 'a usual --mean and --std; inception has mean and deviation .5',
+    choices: usualNames,
+  },
   scale: {
     type: 'number',
     describe: 'what bytes are multiplied by before that, 1/255 by default; 1 alone leaves them as they are',
@@ -34,8 +49,28 @@ export const classifierOptions = {
   bgr: { type: 'boolean', describe: 'the channels are blue, green, red, and so are --mean and --std' },
   resize: {
     type: 'number',
-    describe: 'resize the shorter side to this and cut the middle out; by default images are stretched',
+    array: true,
+    describe:
+      'resize the shorter side to this, or stretch to this height and width, and cut the middle out; by default images are stretched',
     check: atLeastOne,
+  },
+  letterbox: {
+    describe: 'keep the aspect, and put the image in the middle of a border, or top left',
+    choices: letterboxes,
+  },
+  border: {
+    type: 'number',
+    array: true,
+    nargs: 3,
+    describe: 'colour of that border, black by default',
+    check: level,
+  },
+  background: {
+    type: 'number',
+    array: true,
+    nargs: 3,
+    describe: 'colour behind transparent pixels, 0 to 255 each; by default alpha is dropped',
+    check: level,
   },
   filter: { describe: 'the filter of resizing, lanczos by default', choices: filterNames },
   size: {
@@ -44,6 +79,10 @@ export const classifierOptions = {
     nargs: 2,
     describe: 'height and width of images, where the model takes any',
     check: atLeastOne,
+  },
+  classes: {
+    type: 'string',
+    describe: 'a file of the names of the classes, one a line; a config.json beside the model is found',
   },
   output: { type: 'string', describe: 'the output that is the logits, where there are several' },
   taps: {
@@ -54,21 +93,28 @@ export const classifierOptions = {
 } as const satisfies Record<string, Option>;
 
 interface Values {
+  readonly preprocess?: (typeof usualNames)[number];
   readonly mean?: readonly number[];
   readonly std?: readonly number[];
   readonly scale?: number;
   readonly bgr?: boolean;
-  readonly resize?: number;
+  readonly resize?: readonly number[];
+  readonly letterbox?: (typeof letterboxes)[number];
+  readonly border?: readonly number[];
+  readonly background?: readonly number[];
   readonly filter?: (typeof filterNames)[number];
   readonly size?: readonly number[];
+  readonly classes?: string;
   readonly output?: string;
   readonly taps?: readonly string[];
 }
 
 /** What was given of a classifier. */
 export function givenOfClassifier(values: Values): ImportClassifierOptions {
-  const { mean, std, scale, bgr, resize, filter, size, output, taps } = values;
-  const normalisation = givenNormalisation(mean, std);
+  const { mean, std, scale, bgr, filter, size, output, taps, preprocess, classes } = values;
+  if (preprocess && (mean || std))
+    throw new UsageError('--preprocess', 'says --mean and --std already', 'leave one out');
+  const normalisation = preprocess ? usualPreprocessings[preprocess] : givenNormalisation(mean, std);
   const isSaid = normalisation !== undefined || scale !== undefined || bgr !== undefined;
   const preprocessing = isSaid
     ? {
@@ -80,11 +126,41 @@ export function givenOfClassifier(values: Values): ImportClassifierOptions {
   return given({
     output,
     taps,
+    classes,
     preprocessing,
     filter,
-    shorterSide: resize,
+    ...givenFraming(values),
+    background: color('--background', values.background),
     size: size && { height: size[0], width: size[1] },
   });
+}
+
+/** What `--resize`, `--letterbox` and `--border` say. */
+function givenFraming({ resize, letterbox, border }: Values): Partial<ImportClassifierOptions> {
+  if (resize && resize.length > 2) throw new UsageError('--resize', 'takes one number, or height and width');
+  if (border && !letterbox) throw new UsageError('--border', 'is said of --letterbox, which is not given');
+  if (letterbox) {
+    if (resize)
+      throw new UsageError('--letterbox', 'keeps all of the image, and --resize cuts', 'leave one out');
+    return { letterbox: given({ place: letterbox, border: color('--border', border) }) };
+  }
+  if (!resize) return {};
+  const [height, width] = resize;
+  if (width === undefined) return { shorterSide: height };
+  return { framing: { fit: 'stretch', to: { height, width }, rounding: 'truncate', place: 'middle' } };
+}
+
+function color(option: string, values: readonly number[] | undefined): Color | undefined {
+  if (!values) return undefined;
+  if (values.length !== 3) throw new UsageError(option, 'takes three numbers: red, green, blue');
+  return [values[0], values[1], values[2]];
+}
+
+/** A byte. */
+function level(value: number): string | undefined {
+  return Number.isInteger(value) && value >= 0 && value <= 255
+    ? undefined
+    : 'must be a whole number from 0 to 255';
 }
 
 interface Named extends Values, RunNames {
@@ -92,14 +168,15 @@ interface Named extends Values, RunNames {
 }
 
 /**
- * The run folder of a command line that may name a classifier, and how it becomes the run's backbone.
+ * The run folder of a command line that may name a classifier, and how it becomes the run's backbone; that gives what a
+ * person would not expect of it.
  *
  * @param command the command's name, for errors
  */
 export function classifierRun(
   command: string,
   values: Named,
-): { path: string; adopt: (run: RunFolder) => Promise<void> } {
+): { path: string; adopt: (run: RunFolder) => Promise<readonly string[]> } {
   const { classifier } = values;
   const said = givenOfClassifier(values);
   if (classifier !== undefined)
@@ -114,7 +191,7 @@ export function classifierRun(
       'says something of a classifier, and names none',
       'name the model',
     );
-  return { path: runPath(values), adopt: async () => {} };
+  return { path: runPath(values), adopt: async () => [] };
 }
 
 /** The positional of a classifier that need not be named. */
@@ -147,11 +224,24 @@ export function describePreprocessing(preprocessing: Preprocessing | undefined):
 }
 
 /** In words, what is done to images of another size. */
-export function describeGeometry({ height, width, filter = 'lanczos', shorterSide }: Geometry): string {
+export function describeGeometry(geometry: Geometry): string {
+  const { height, width, filter = 'lanczos', shorterSide, framing, background } = geometry;
+  const behind = background ? `, transparent pixels on ${background.join(' ')}` : '';
   const size = `${height}×${width}`;
+  if (framing) {
+    const to = `${framing.to.height}×${framing.to.width}`;
+    const how = {
+      stretch: `stretched to ${to}`,
+      cover: `made to cover ${to}`,
+      contain: `made to fit into ${to}`,
+    };
+    const border = framing.border ? `, border ${framing.border.join(' ')}` : '';
+    const part = framing.place === 'start' ? `${size} from top left` : `the middle ${size} of that`;
+    return `${how[framing.fit]}, ${filter}, and ${part}${border}${behind}`;
+  }
   return shorterSide === undefined
-    ? `stretched to ${size}, ${filter}`
-    : `shorter side to ${shorterSide}, ${filter}, and ${size} cut out`;
+    ? `stretched to ${size}, ${filter}${behind}`
+    : `shorter side to ${shorterSide}, ${filter}, and ${size} cut out${behind}`;
 }
 
 /** Names of files that say nothing: the folder's is taken. */

@@ -6,7 +6,7 @@ import type { Option } from './command.ts';
 
 /** What can be typed for a set of images. */
 export const setForms = [
-  'a folder, archive, array or list of images, PATH:train, PATH:test or PATH:val being a part of it',
+  'a folder, archive, array or list of images, PATH:train, PATH:test or PATH:val being a part of it, and SET:50 so many of it',
   `a generated set: ${generatedNames.join(', ')}, demo:NAME`,
   `another set changed, BY:SET, BY being ${derivations.filter((name) => !/-[2-5]$/.test(name)).join(', ')}, at severities -1 to -5`,
 ].join('; or ');
@@ -29,6 +29,19 @@ export const imageOptions = {
     describe: 'leave out images that cannot be decoded, and say how many they are',
   },
 } as const satisfies Record<string, Option>;
+
+/** How much memory running a network may take. */
+export const memory = {
+  type: 'number',
+  default: 2,
+  describe: 'GiB that may be taken beyond the weights; smaller batches are run, in fewer sessions',
+  check: positive,
+} as const satisfies Option;
+
+/** Bytes of so many GiB. */
+export function bytesOf(gibibytes: number): number {
+  return gibibytes * 2 ** 30;
+}
 
 export const compat = {
   describe: 'follow the original implementation where it departs from its own method',

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, rmSync } from 'node:fs';
+import { createReadStream, rmdirSync, rmSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { markPattern, newMark, ownerOf } from './process-mark.ts';
 import type { OnProgress } from './progress.ts';
@@ -9,8 +9,26 @@ import type { OnProgress } from './progress.ts';
 /** Parts of files being written now: an exit by Ctrl-C leaves none behind. */
 const parts = new Set<string>();
 process.on('exit', () => {
-  for (const part of parts) rmSync(part, { force: true });
+  for (const part of parts) rmSync(part, { recursive: true, force: true });
 });
+
+/**
+ * Makes a folder, and those that it is in, where they are not there.
+ *
+ * @returns removes those that were made and that nothing lies in
+ */
+export async function makeFolder(folder: string): Promise<() => void> {
+  const made = await mkdir(folder, { recursive: true });
+  return () => {
+    if (made === undefined) return;
+    const topmost = resolve(made);
+    try {
+      for (let at = resolve(folder); at.startsWith(topmost); at = dirname(at)) rmdirSync(at);
+    } catch {
+      // There is something in it.
+    }
+  };
+}
 
 /**
  * Gives `write` a path beside `target`, and renames what it wrote there into place: a reader sees the old file or
@@ -23,7 +41,7 @@ export async function writeAtomically(
 ): Promise<void> {
   await mkdir(dirname(target), { recursive: true });
   const folder = dirname(target);
-  await removeLeftParts(folder, basename(target));
+  await removeLeftParts(folder, `.${basename(target)}.`);
   const part = join(folder, `.${basename(target)}.${newMark()}.part`);
   parts.add(part);
   try {
@@ -38,13 +56,37 @@ export async function writeAtomically(
   }
 }
 
-/** Parts of a file that processes have left that run no more. */
-async function removeLeftParts(folder: string, name: string): Promise<void> {
-  const [before, after] = [`.${name}.`, '.part'];
+/**
+ * As `writeAtomically`, for files that belong together: gives `write` an empty folder within `folder`, and then renames
+ * the files that it names into place, in that order. Where `write` throws, nothing is left, not even `folder`, if it was
+ * made for them; where the process is killed, the next that writes files together there removes what it left.
+ */
+export async function writeTogether(
+  folder: string,
+  write: (part: string) => Promise<readonly string[]>,
+): Promise<void> {
+  const removeEmpty = await makeFolder(folder);
+  await removeLeftParts(folder, '.');
+  const part = join(folder, `.${newMark()}.part`);
+  parts.add(part);
+  try {
+    await mkdir(part);
+    for (const name of await write(part)) await rename(join(part, name), join(folder, name));
+  } finally {
+    await rm(part, { recursive: true, force: true });
+    parts.delete(part);
+    removeEmpty();
+  }
+}
+
+/** Parts that processes have left that run no more; `before` comes before the mark in their names. */
+async function removeLeftParts(folder: string, before: string): Promise<void> {
+  const after = '.part';
   for (const found of await readdir(folder)) {
     if (!found.startsWith(before) || !found.endsWith(after)) continue;
     const mark = found.slice(before.length, -after.length);
-    if (markPattern.test(mark) && !ownerOf(mark)) await rm(join(folder, found), { force: true });
+    if (markPattern.test(mark) && !ownerOf(mark))
+      await rm(join(folder, found), { recursive: true, force: true });
   }
 }
 

@@ -19,14 +19,16 @@ const waitMs = 5;
  * with its content, by a hard link, so that it never is without an owner; what a process has left that was killed is
  * taken over, by one process at a time.
  *
+ * @param afterwards is called when the lock is gone
  * @throws RunError where a process that runs has it, or something else lies at its place
  */
-export async function lockFolder(path: string): Promise<FolderLock> {
+export async function lockFolder(path: string, afterwards?: () => void): Promise<FolderLock> {
   const mark = newMark();
   const own = `${path}.${mark}`;
   const release = () => {
     rmSync(path, { force: true });
     process.off('exit', release);
+    afterwards?.();
   };
   await writeFile(own, `${mark}\n`);
   try {

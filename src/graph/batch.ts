@@ -2,7 +2,8 @@ import { GraphError } from '../common/errors.ts';
 import { attribute, intAttribute } from './attributes.ts';
 import { makeNode } from './make.ts';
 import { freshNames } from './names.ts';
-import type { GraphProto, ModelProto, NodeProto, ValueInfo } from './onnx.ts';
+import type { Dimension, GraphProto, ModelProto, NodeProto, ValueInfo } from './onnx.ts';
+import { mapMessages } from './schema.ts';
 import { inferShapes } from './shapes.ts';
 import { tensorFromProto } from './tensor.ts';
 import { producers, requiredInputs } from './topology.ts';
@@ -48,6 +49,18 @@ export function dynamicBatch(model: ModelProto): ModelProto {
       'export the model with a dynamic batch axis',
     );
   return freedModel;
+}
+
+/** A model for one batch size alone, of one that declares its batch size free, under whatever name. */
+export function fixedBatch(model: ModelProto, size: number): ModelProto {
+  const [input] = requiredInputs(model.graph);
+  const name = input.type?.tensorType?.shape?.dim[0]?.dimParam;
+  const graph = mapMessages(model.graph, 'GraphProto', (message, type) => {
+    const { dimParam } = message as Dimension;
+    const isBatch = type === 'Dimension' && dimParam !== undefined && dimParam === name;
+    return isBatch ? ({ dimValue: size } as Dimension) : message;
+  });
+  return { ...model, graph };
 }
 
 /** The nodes, with Reshapes that keep their input's first axis instead of writing `size` there. */

@@ -1,11 +1,12 @@
-import { closeSync, constants, lstatSync, openSync, readSync, realpathSync } from 'node:fs';
+import { closeSync, constants, existsSync, lstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { dirname, isAbsolute, join, sep, win32 } from 'node:path';
 import { GraphError } from '../common/errors.ts';
 import type { FileRange, TensorProto } from './onnx.ts';
 
 /**
  * Where the external data of a tensor lies, after the checks that a file from a stranger needs: the data file is a
- * plain file within the model's folder, reached through no link of either kind, and has the bytes.
+ * plain file, has the bytes, and lies within the model's folder, or, where links lead to it, there or within the folder
+ * that a link of the model's own name leads to (the cache of Hugging Face, whose files are links).
  * Format: ONNX, "External Data" (keys location, offset, length).
  *
  * @param modelPath the model's own file
@@ -16,7 +17,7 @@ export function resolveExternalData(tensor: TensorProto, modelPath: string): Fil
   const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]));
   const location = entries.get('location');
   if (!location) throw new GraphError(place, 'external data without a location');
-  const { path, size } = plainFileWithin(dirname(modelPath), location, place);
+  const { path, size } = plainFileNear(modelPath, location, place);
 
   const offset = byteCount(entries.get('offset') ?? '0', 'offset', place);
   const length = byteCount(entries.get('length') ?? String(size - offset), 'length', place);
@@ -47,23 +48,25 @@ export function readFileRange({ path, offset, length }: FileRange): Uint8Array {
   }
 }
 
-function plainFileWithin(folder: string, location: string, place: string): { path: string; size: number } {
+function plainFileNear(modelPath: string, location: string, place: string): { path: string; size: number } {
   const refuse = (problem: string, remedy: string) =>
     new GraphError(place, `external data ${JSON.stringify(location)} ${problem}`, remedy);
   const inFolder = 'put the data file beside the model, as a file of its own';
   if (isAbsolute(location) || win32.isAbsolute(location)) throw refuse('is an absolute path', inFolder);
 
-  const home = realpathSync(folder);
+  const home = realpathSync(dirname(modelPath));
   const path = join(home, location);
   if (!path.startsWith(home + sep)) throw refuse("leaves the model's folder", inFolder);
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (!stat) throw refuse('is missing', 'copy the data file along with the model');
-  if (stat.isSymbolicLink() || realpathSync(path) !== path)
+  if (!existsSync(path)) throw refuse('is missing', 'copy the data file along with the model');
+  const real = realpathSync(path);
+  const allowed = [home, dirname(realpathSync(modelPath))];
+  if (real !== path && !allowed.some((folder) => real.startsWith(folder + sep)))
     throw refuse('goes through a symbolic link', inFolder);
+  const stat = lstatSync(real);
   if (!stat.isFile()) throw refuse('is not a file', inFolder);
   // A second name for a file elsewhere, which the path alone does not show.
   if (stat.nlink > 1) throw refuse('is a hard link', inFolder);
-  return { path, size: stat.size };
+  return { path: real, size: stat.size };
 }
 
 function byteCount(text: string, key: string, place: string): number {

@@ -7,7 +7,7 @@ import { freshNames, renameValues } from './names.ts';
 import { ElementType, type ModelProto, type NodeProto } from './onnx.ts';
 
 /** The input that `prependPreprocessing` makes. */
-const PIXELS = 'pixels';
+export const PIXELS = 'pixels';
 
 /** Mean and standard deviation of each channel, of values between 0 and 1. */
 export interface Normalisation {

@@ -1,19 +1,21 @@
 import { readFile, stat } from 'node:fs/promises';
 import { GraphError } from '../common/errors.ts';
 import { resolveExternalData } from './external.ts';
-import { DataLocation, type Message, type ModelProto, type TensorProto } from './onnx.ts';
+import { DataLocation, type Dimension, type Message, type ModelProto, type TensorProto } from './onnx.ts';
 import { LARGEST_MESSAGE, type MessageName, mapMessages, messageType } from './schema.ts';
 import { OnnxReader } from './wire.ts';
 
 /**
  * Reads an ONNX model. Weights share the file's memory; those in external files are checked and located now, and read
- * when `tensorFromProto`, `encodeModel` or `writeModel` need them.
+ * when `tensorFromProto`, `encodeModel` or `writeModel` need them. A size below 1, as older exporters write one that is
+ * free, becomes free.
  *
  * @throws GraphError where the file is no ONNX model, is damaged, or its external data cannot be trusted
  */
 export async function readModel(path: string): Promise<ModelProto> {
   const model = decodeModel(await readBytes(path), path);
   return mapMessages(model, 'ModelProto', (copy, name) => {
+    if (name === 'Dimension') return freeIfBelowOne(copy as Dimension);
     if (name !== 'TensorProto' || (copy as TensorProto).dataLocation !== DataLocation.external) return copy;
     return { ...copy, fileRange: resolveExternalData(copy as TensorProto, path) };
   });
@@ -30,6 +32,11 @@ export function decodeModel(bytes: Uint8Array, where: string): ModelProto {
   const model = decode(bytes, where);
   if (!model.graph) throw new GraphError(where, 'holds no graph', 'is it an ONNX model?');
   return model;
+}
+
+function freeIfBelowOne(dimension: Dimension): Dimension {
+  const { dimValue, ...free } = dimension;
+  return dimValue !== undefined && dimValue < 1 ? free : dimension;
 }
 
 function decode(bytes: Uint8Array, where: string): ModelProto {

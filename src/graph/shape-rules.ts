@@ -92,7 +92,8 @@ export const shapeRules: Readonly<Record<string, ShapeRule>> = {
     (intAttribute(node, 'axis') ?? -1) === -1 ? x && [...x, depth?.[0]] : undefined,
   Pad: pad,
   Reshape: reshape,
-  Shape: ({ shapes: [x] }) => x && [x.length],
+  Shape: ({ node, shapes: [x] }) =>
+    x && [x.slice(intAttribute(node, 'start') ?? 0, intAttribute(node, 'end')).length],
   Slice: slice,
   Split({ node, shapes: [x], contents }, index) {
     const axis = fromStart(intAttribute(node, 'axis') ?? 0, x);

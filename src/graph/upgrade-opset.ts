@@ -3,11 +3,11 @@ import type { Tensor } from '../common/tensor.ts';
 import { attribute, intAttribute, intsAttribute } from './attributes.ts';
 import { type Attribute, attributeProto, DEFAULT_OPSET } from './builder.ts';
 import { requireOpset } from './check.ts';
-import { makeNode } from './make.ts';
+import { makeNode, makeValueInfo } from './make.ts';
 import { freshNames } from './names.ts';
-import { ElementType, type ModelProto, type NodeProto } from './onnx.ts';
-import { inferShapes, type Shape } from './shapes.ts';
-import { consumers, nodeLabel, subgraphs } from './topology.ts';
+import { ElementType, type GraphProto, type ModelProto, type NodeProto } from './onnx.ts';
+import { inferShapes, type Shape, type ValueType } from './shapes.ts';
+import { consumers, nodeLabel } from './topology.ts';
 
 /** The IR version that came with opset 18. */
 const IR_VERSION = 8;
@@ -29,7 +29,7 @@ type Rule = (node: NodeProto, tools: Tools) => NodeProto | undefined;
 
 /**
  * Rewrites a model of ONNX's operators of before version 18 in those of 18, so that nodes can be joined to it that are
- * written for 18. Operators of other domains stay as they are. What changed from version to version stands in ONNX's
+ * written for 18; the graphs within its nodes (If, Loop) too. Operators of other domains stay as they are. What changed from version to version stands in ONNX's
  * changelog of operators (`docs/Changelog.md`).
  *
  * @param where the file, for errors
@@ -38,41 +38,57 @@ type Rule = (node: NodeProto, tools: Tools) => NodeProto | undefined;
 export function upgradeOpset(model: ModelProto, where: string): ModelProto {
   const opset = requireOpset(model, where);
   if (opset >= DEFAULT_OPSET) return model;
-  const types = inferShapes(model);
   const fresh = freshNames(model);
-  const used = new Set([...consumers(model.graph).keys(), ...model.graph.output.map(({ name }) => name)]);
-  const isUsed = (name: string) => used.has(name);
-  const node = model.graph.node.flatMap((node) => {
-    const before: NodeProto[] = [];
-    const constant = (tensor: Tensor | undefined) => {
-      if (!tensor) return '';
-      const name = fresh(`${node.output[0]}_operand`);
-      before.push(makeNode('Constant', [], name, { value: tensor }));
-      return name;
-    };
-    const rule = node.domain ? undefined : rules[node.opType];
-    const { shape, elemType } = types.get(node.input[0]) ?? {};
-    const newer = rule ? rule(node, { opset, shape, elemType, isUsed, constant }) : node;
-    if (!newer || subgraphs(node).length > 0 || removed.has(node.opType))
-      throw new GraphError(
-        where,
-        `${nodeLabel(node)}: ${node.opType} of opset ${opset} cannot be said in opset ${DEFAULT_OPSET}`,
-        `export it again with opset ${DEFAULT_OPSET}`,
-      );
-    return [...before, newer];
-  });
+
+  /** @param outer what is known of the values around the graph */
+  const upgradeGraph = (graph: GraphProto, outer: ReadonlyMap<string, ValueType>): GraphProto => {
+    const around = Array.from(outer, ([name, type]) => makeValueInfo(name, type));
+    const types = inferShapes({ ...model, graph: { ...graph, input: [...around, ...graph.input] } });
+    const used = new Set([...consumers(graph).keys(), ...graph.output.map(({ name }) => name)]);
+    const isUsed = (name: string) => used.has(name);
+    const node = graph.node.flatMap((node) => {
+      const before: NodeProto[] = [];
+      const constant = (tensor: Tensor | undefined) => {
+        if (!tensor) return '';
+        const name = fresh(`${node.output[0]}_operand`);
+        before.push(makeNode('Constant', [], name, { value: tensor }));
+        return name;
+      };
+      const rule = node.domain ? undefined : rules[node.opType];
+      const { shape, elemType } = types.get(node.input[0]) ?? {};
+      const newer = rule ? rule(node, { opset, shape, elemType, isUsed, constant }) : node;
+      if (!newer || isRemoved(node, opset))
+        throw new GraphError(
+          where,
+          `${nodeLabel(node)}: ${node.opType} of opset ${opset} cannot be said in opset ${DEFAULT_OPSET}`,
+          `export it again with opset ${DEFAULT_OPSET}`,
+        );
+      const attribute = newer.attribute.map((attribute) => ({
+        ...attribute,
+        ...(attribute.g && { g: upgradeGraph(attribute.g, types) }),
+        graphs: attribute.graphs.map((inner) => upgradeGraph(inner, types)),
+      }));
+      return [...before, { ...newer, attribute }];
+    });
+    return { ...graph, node };
+  };
+
   return {
     ...model,
     irVersion: Math.max(model.irVersion, IR_VERSION),
     opsetImport: model.opsetImport.map((set) =>
       set.domain && set.domain !== 'ai.onnx' ? set : { ...set, version: DEFAULT_OPSET },
     ),
-    graph: { ...model.graph, node },
+    graph: upgradeGraph(model.graph, new Map()),
   };
 }
 
-/** Operators that were taken out, or changed in ways that no classifier needs followed. */
-const removed = new Set(['Scatter', 'TopK', 'Scan']);
+/** Operators that were taken out, or changed in ways that no classifier needs followed, before this version. */
+const removedBefore: Readonly<Record<string, number>> = { Scatter: DEFAULT_OPSET, TopK: 10, Scan: 9 };
+
+function isRemoved({ domain, opType }: NodeProto, opset: number): boolean {
+  return !domain && opset < (removedBefore[opType] ?? 0);
+}
 
 const rules: Readonly<Record<string, Rule>> = {
   BatchNormalization: (node) =>

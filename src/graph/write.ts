@@ -1,8 +1,7 @@
 import { closeSync, openSync, readSync, realpathSync, writeSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { GraphError } from '../common/errors.ts';
-import { writeAtomically } from '../common/files.ts';
+import { writeTogether } from '../common/files.ts';
 import { readFileRange } from './external.ts';
 import { DataLocation, type ModelProto, type TensorProto } from './onnx.ts';
 import { LARGEST_MESSAGE, type MessageName, mapMessages, messageType } from './schema.ts';
@@ -37,33 +36,44 @@ export function encodeModel(model: ModelProto): Uint8Array {
  * Writes a model so that it can be read wherever it lies: its weights go into the file itself, or, where there are too
  * many of them, beside it into `<file name>.data`. Data files that the model came with are left as they are.
  *
- * @param inlineLimit bytes of weights that are too many
- * @throws GraphError where this would write over a data file that the model's weights are read from
+ * @throws GraphError where this would write over a data file that the model's weights are read from; what `check` throws
  */
 export async function writeModel(
   path: string,
   model: ModelProto,
-  inlineLimit = LARGEST_INLINE,
+  { inlineLimit = LARGEST_INLINE, check }: WriteOptions = {},
 ): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  const folder = realpathSync(dirname(path));
-  const location = `${basename(path)}.data`;
-  refuseOwnData(model, [join(folder, basename(path)), join(folder, location)]);
-
-  let complete = model;
-  if (weightBytes(model) > inlineLimit)
-    await writeAtomically(join(folder, location), (part) => {
-      complete = moveWeights(model, part, location);
-    });
-  await writeAtomically(path, (part) => {
-    const file = openSync(part, 'w');
-    try {
-      let position = 0;
-      for (const piece of pieces(complete)) position = writeAt(file, piece, position);
-    } finally {
-      closeSync(file);
-    }
+  const [name, location] = [basename(path), `${basename(path)}.data`];
+  await writeTogether(dirname(path), async (part) => {
+    const folder = realpathSync(dirname(path));
+    refuseOwnData(model, [join(folder, name), join(folder, location)]);
+    const hasData = weightBytes(model) > inlineLimit;
+    const complete = hasData ? moveWeights(model, join(part, location), location) : model;
+    writePieces(join(part, name), complete);
+    await check?.(join(part, name));
+    // The model last: it is what says that the data are there.
+    return hasData ? [location, name] : [name];
   });
+}
+
+export interface WriteOptions {
+  /** Bytes of weights that are too many for the model's own file. */
+  readonly inlineLimit?: number;
+  /**
+   * Gets the path of the whole model under a name for the time being, and throws where it is not what it should be: then
+   * nothing is written, and what was there stays.
+   */
+  readonly check?: (path: string) => Promise<void>;
+}
+
+function writePieces(path: string, model: ModelProto): void {
+  const file = openSync(path, 'w');
+  try {
+    let position = 0;
+    for (const piece of pieces(model)) position = writeAt(file, piece, position);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /**

@@ -1,10 +1,10 @@
-import type { Image } from '../../data/image-set.ts';
-import { maxPixels } from '../../data/pixels.ts';
+import type { Color, Image } from '../../data/image-set.ts';
+import { maxPixels, pickColors } from '../../data/pixels.ts';
 import { blankExif } from './blank-exif.ts';
 
 /**
  * The pixels of an image that the browser can decode, as they are in the file: no colour profile is applied, alpha is
- * dropped, not blended, and nothing is turned as EXIF data says.
+ * dropped, or the colours are put on a background, and nothing is turned as EXIF data says.
  *
  * @param bytes of a JPEG, PNG or WebP file; their EXIF data is overwritten
  * @returns a note where the colours of transparent pixels are not exact
@@ -12,6 +12,7 @@ import { blankExif } from './blank-exif.ts';
  */
 export async function browserPixels(
   bytes: Uint8Array<ArrayBuffer>,
+  background?: Color,
 ): Promise<{ image: Image; note?: string }> {
   blankExif(bytes);
   const bitmap = await createImageBitmap(new Blob([bytes]), {
@@ -27,11 +28,12 @@ export async function browserPixels(
     const { data } = context.getImageData(0, 0, width, height, { colorSpace: 'srgb' });
     const isOpaque = everyFourth(data, 255);
     // A canvas stores colours multiplied by alpha: what is transparent comes back coarser, or black.
-    const exact = isOpaque ? data : throughTexture(bitmap);
+    const exact = isOpaque ? new Uint8Array(data.buffer) : throughTexture(bitmap);
     const note = exact
       ? undefined
       : 'Without WebGL, this browser does not tell the exact colours of transparent pixels.';
-    return { image: { height, width, pixels: withoutAlpha(exact ?? data) }, note };
+    const rgba = exact ?? new Uint8Array(data.buffer);
+    return { image: { height, width, pixels: pickColors(rgba, 4, (level) => level, background) }, note };
   } finally {
     bitmap.close();
   }
@@ -70,14 +72,4 @@ function throughTexture(bitmap: ImageBitmap): Uint8Array | undefined {
 function everyFourth(data: Uint8ClampedArray, value: number): boolean {
   for (let at = 3; at < data.length; at += 4) if (data[at] !== value) return false;
   return true;
-}
-
-function withoutAlpha(rgba: Uint8Array | Uint8ClampedArray): Uint8Array {
-  const rgb = new Uint8Array((3 * rgba.length) / 4);
-  for (let from = 0, to = 0; from < rgba.length; from += 4, to += 3) {
-    rgb[to] = rgba[from];
-    rgb[to + 1] = rgba[from + 1];
-    rgb[to + 2] = rgba[from + 2];
-  }
-  return rgb;
 }

@@ -1,5 +1,5 @@
 import { decodeGif } from '../../data/gif.ts';
-import type { Image } from '../../data/image-set.ts';
+import type { Color, Image } from '../../data/image-set.ts';
 import { decodeJpeg } from '../../data/jpeg/decode-jpeg.ts';
 import { maxPixels } from '../../data/pixels.ts';
 import { DataError } from '../common/errors.ts';
@@ -15,9 +15,10 @@ export interface DecodedFile {
  * Decodes an image file to the pixels that `la-ood score` decodes it to: usual JPEG and GIF by the same code, in
  * every browser; PNG, WebP and other JPEG by the browser, whose pixels are then taken as they are in the file.
  *
+ * @param background the colour behind transparent pixels; where absent, alpha is dropped
  * @throws DataError where it is damaged, or no JPEG, PNG, WebP or GIF
  */
-export async function decodeFile(file: Blob, name: string): Promise<DecodedFile> {
+export async function decodeFile(file: Blob, name: string, background?: Color): Promise<DecodedFile> {
   const bytes = new Uint8Array(await contents(file, name));
   const kind = kindOf(bytes);
   try {
@@ -28,7 +29,7 @@ export async function decodeFile(file: Blob, name: string): Promise<DecodedFile>
         return usualJpeg(bytes) ?? { ...(await browserPixels(bytes)), note: OTHER_JPEG };
       case 'PNG':
       case 'WebP': {
-        const { image, note } = await browserPixels(bytes);
+        const { image, note } = await browserPixels(bytes, background);
         return { image, note: isGrey16(bytes) ? GREY_16 : note };
       }
     }

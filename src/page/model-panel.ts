@@ -9,8 +9,11 @@ export function showModel(facts: GuardFacts): void {
     facts;
   byId('name').textContent = name;
   document.title = `${name} · la-ood`;
-  const { height, width, filter = 'lanczos', shorterSide } = size;
-  const resized = shorterSide === undefined ? 'stretched' : `shorter side to ${shorterSide}, middle cut out`;
+  const { height, width, filter = 'lanczos', shorterSide, framing } = size;
+  const cut = shorterSide === undefined ? 'stretched' : `shorter side to ${shorterSide}, middle cut out`;
+  const resized = framing
+    ? `${framing.fit} ${framing.to.width} × ${framing.to.height}, cut or bordered`
+    : cut;
   byId('model').replaceChildren(
     definitions([
       ['File', `${megabytes(bytes)}, of la-ood ${facts.version}`],

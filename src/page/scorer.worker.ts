@@ -37,7 +37,7 @@ async function score({ id, file, name }: Extract<ToScorer, { id: number }>): Pro
   try {
     if (!runtime) throw new Error('the model could not be opened');
     const start = performance.now();
-    const { image, note } = await decodeFile(file, name);
+    const { image, note } = await decodeFile(file, name, size.background);
     const pixels = resize(image, size);
     const decoded = performance.now();
     const outputs = await runtime.run(pixels);

@@ -1,8 +1,8 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { RunError } from '../common/errors.ts';
-import { sha256, sha256File, writeAtomically } from '../common/files.ts';
+import { makeFolder, sha256, sha256File, writeAtomically } from '../common/files.ts';
 import { type FolderLock, lockFolder } from '../common/folder-lock.ts';
 import { programVersion, versions } from './versions.ts';
 
@@ -68,13 +68,14 @@ export class RunFolder {
   }
 
   /**
-   * Opens a run folder, and makes it where it is not there. No other process may use it until `close`.
+   * Opens a run folder, and makes it where it is not there; one that was made and is still empty at `close`, or when the
+   * process ends, is removed. No other process may use it until then.
    *
    * @throws RunError where another process uses it, or its manifest cannot be read
    */
   static async open(path: string): Promise<RunFolder> {
-    await mkdir(path, { recursive: true });
-    const lock = await lockFolder(join(path, '.lock'));
+    const removeEmpty = await makeFolder(path);
+    const lock = await lockFolder(join(path, '.lock'), removeEmpty);
     try {
       return new RunFolder(path, lock, await readManifest(path));
     } catch (error) {

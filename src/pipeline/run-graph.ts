@@ -1,12 +1,14 @@
 import type { ImageSize } from '../../data/image-set.ts';
 import { GraphError } from '../common/errors.ts';
-import type { ModelProto } from '../graph/onnx.ts';
+import { ElementType, type ModelProto } from '../graph/onnx.ts';
+import type { Setting } from '../runtime/device.ts';
 import { GraphSession, type Tensors } from '../runtime/graph-session.ts';
 
 /**
  * Runs a graph from pixels, on the CPU, to see what it does.
  *
  * @param model its input is `pixels`, uint8 N×H×W×3 (see `prependPreprocessing`)
+ * @param where the file, for errors
  * @param runs for each run, the bytes of its images
  * @returns the outputs of each run
  * @throws GraphError where onnxruntime cannot run it
@@ -16,10 +18,11 @@ export async function runOnPixels(
   where: string,
   { height, width }: ImageSize,
   runs: readonly Uint8Array[],
+  { optimisation }: Pick<Setting, 'optimisation'> = {},
 ): Promise<Tensors[]> {
   let session: GraphSession | undefined;
   try {
-    session = await GraphSession.open(model, { device: 'cpu' });
+    session = await GraphSession.open(model, { device: 'cpu', optimisation });
     const outputs: Tensors[] = [];
     for (const data of runs) {
       const shape = [data.length / (3 * height * width), height, width, 3];
@@ -27,8 +30,36 @@ export async function runOnPixels(
     }
     return outputs;
   } catch (error) {
-    throw new GraphError(where, `onnxruntime cannot run it: ${(error as Error).message}`, 'export it again');
+    throw notRunnable(model, where, error as Error);
   } finally {
     await session?.close();
   }
+}
+
+/** What onnxruntime says, without its own places in its own source. */
+function notRunnable(model: ModelProto, where: string, { message }: Error): GraphError {
+  const [, missing] = /Could not find an implementation for (\w+)\(/.exec(message) ?? [];
+  if (missing === undefined) {
+    const [, operator] = /while running (\w+) node/.exec(message) ?? [];
+    const [, reason = message] =
+      /Status Message: (?:\S*\/\S+:\d+ .*? was false\. )?(.*)/s.exec(message) ?? [];
+    const text = reason.trim().replace(/\s*\n\s*/g, ' ');
+    return new GraphError(
+      where,
+      `onnxruntime cannot run ${operator ? `its ${operator}` : 'it'}: ${text}`,
+      'export it again',
+    );
+  }
+  const isDouble = model.graph.initializer.some(({ dataType }) => dataType === ElementType.double);
+  return isDouble
+    ? new GraphError(
+        where,
+        `computes in float64, for which onnxruntime has no ${missing}`,
+        'export it in float32 (in PyTorch: model.float())',
+      )
+    : new GraphError(
+        where,
+        `onnxruntime has no ${missing} for the element types that it uses`,
+        'export it in float32, or with another opset',
+      );
 }

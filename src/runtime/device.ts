@@ -9,30 +9,36 @@ export type Device = Exclude<DeviceName, 'auto'>;
 /** How much onnxruntime rewrites a graph before it runs it: results differ in their last bits. */
 export type Optimisation = 'disabled' | 'all';
 
+/** How a session runs its graph. */
+export interface Setting {
+  /** onnxruntime threads; as many as there are cores where absent. */
+  readonly threads?: number;
+  /** What onnxruntime does to the graph; all where absent. */
+  readonly optimisation?: Optimisation;
+  /** For a single run: weights are not arranged for speed, which would take their memory once more. */
+  readonly single?: boolean;
+}
+
 /**
  * Opens a session on the device that was asked for, and says which one it got. Only `auto` falls back, to the CPU;
  * onnxruntime itself places operators that a device lacks on the CPU, node by node.
  *
  * @param model an encoded model, or the path of its file (which external data need)
- * @param threads onnxruntime threads; as many as there are cores where absent
- * @param optimisation of the graph by onnxruntime; all where absent
- * @param single for a single run, before which nothing is arranged for speed
  * @throws DeviceError where a named device is not there
  */
 export async function openOnDevice(
   model: Uint8Array | string,
   wanted: DeviceName,
-  threads?: number,
-  optimisation: Optimisation = 'all',
-  single = false,
+  { threads, optimisation = 'all', single = false }: Setting = {},
 ): Promise<{ session: ort.InferenceSession; device: Device }> {
   const open = async (device: Device) => {
     const options: ort.InferenceSession.SessionOptions = {
       executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       ...(threads ? { intraOpNumThreads: threads } : {}),
-      graphOptimizationLevel: optimisation,
-      logSeverityLevel: 3,
-      ...(single && { graphOptimizationLevel: 'disabled', extra: { session: { disable_prepacking: '1' } } }),
+      graphOptimizationLevel: single ? 'disabled' : optimisation,
+      // Whatever fails comes as an exception.
+      logSeverityLevel: 4,
+      ...(single && { extra: { session: { disable_prepacking: '1' } } }),
     };
     const session =
       typeof model === 'string'

@@ -5,17 +5,11 @@ import type { Tensor } from '../common/tensor.ts';
 import { endWorker, startWorker } from '../common/workers.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 import { encodeModel } from '../graph/write.ts';
-import type { Device, DeviceName, Optimisation } from './device.ts';
+import type { Device, DeviceName, Setting } from './device.ts';
 import type { FromSession, SessionSetup, ToSession } from './graph-session.worker.ts';
 
-export interface SessionOptions {
+export interface SessionOptions extends Setting {
   readonly device?: DeviceName;
-  /** onnxruntime threads; as many as there are cores where absent. */
-  readonly threads?: number;
-  /** What onnxruntime does to the graph; all where absent. */
-  readonly optimisation?: Optimisation;
-  /** For a single run: weights are not arranged for speed, which would take their memory once more. */
-  readonly single?: boolean;
 }
 
 export type Tensors = Readonly<Record<string, Tensor>>;
@@ -46,13 +40,14 @@ export class GraphSession {
    * @param model a model, or the path of its file, which then is in memory once only
    * @throws DeviceError where a named device is not there
    */
-  static async open(model: ModelProto | string, options: SessionOptions = {}): Promise<GraphSession> {
+  static async open(
+    model: ModelProto | string,
+    { device = 'auto', ...setting }: SessionOptions = {},
+  ): Promise<GraphSession> {
     const setup: SessionSetup = {
       model: typeof model === 'string' ? model : encodeModel(model),
-      device: options.device ?? 'auto',
-      threads: options.threads,
-      optimisation: options.optimisation,
-      single: options.single,
+      device,
+      ...setting,
     };
     const worker = startWorker(import.meta.url, './graph-session.worker', setup);
     const [message] = (await once(worker, 'message')) as [FromSession];

@@ -2,18 +2,15 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { DeviceError } from '../common/errors.ts';
 import { type DType, type Tensor, viewAs } from '../common/tensor.ts';
 import { onMessage } from '../common/workers.ts';
-import { type Device, type DeviceName, type Optimisation, openOnDevice } from './device.ts';
+import { type Device, type DeviceName, openOnDevice, type Setting } from './device.ts';
 import * as ort from './onnxruntime.ts';
 
 /** The thread behind a `GraphSession`: opens one session, then answers runs. */
 
-export interface SessionSetup {
+export interface SessionSetup extends Setting {
   /** An encoded model, or the path of its file. */
   readonly model: Uint8Array | string;
   readonly device: DeviceName;
-  readonly threads?: number;
-  readonly optimisation?: Optimisation;
-  readonly single?: boolean;
 }
 
 export interface ToSession {
@@ -32,10 +29,10 @@ export type FromSession =
 type Mendable = Pick<DeviceError, 'where' | 'problem' | 'remedy'>;
 
 const port = parentPort!;
-const { model, device: wanted, threads, optimisation, single } = workerData as SessionSetup;
+const { model, device: wanted, ...setting } = workerData as SessionSetup;
 const send = (message: FromSession, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
 
-openOnDevice(model, wanted, threads, optimisation, single).then(
+openOnDevice(model, wanted, setting).then(
   ({ session, device }) => {
     onMessage(({ id, feeds, outputs }: ToSession) => {
       run(session, feeds, outputs).then(

@@ -2,35 +2,42 @@ import { availableParallelism } from 'node:os';
 import type { ModelProto } from '../graph/onnx.ts';
 import type { Device, DeviceName } from './device.ts';
 import { GraphSession, type Tensors } from './graph-session.ts';
-
-/** Each session holds a copy of the weights: above this many bytes, one session uses all cores instead. */
-const LARGEST_COPY = 256e6;
+import { DEFAULT_MEMORY, planMemory } from './memory.ts';
 
 /**
  * Sessions of one graph side by side, for throughput: on the CPU one single-threaded session a core, since the
- * layers of a small network are too short for several threads to share; on an accelerator a single one.
+ * layers of a small network are too short for several threads to share, or as many as the memory is for; on an accelerator
+ * a single one.
  */
 export class SessionPool {
   readonly #sessions: readonly GraphSession[];
   /** Runs that each session has been given and not finished. */
   readonly #load: number[];
 
-  private constructor(sessions: readonly GraphSession[]) {
+  /** Images that a run may have, at most. */
+  readonly largestBatch: number;
+
+  private constructor(sessions: readonly GraphSession[], largestBatch: number) {
     this.#sessions = sessions;
+    this.largestBatch = largestBatch;
     this.#load = sessions.map(() => 0);
   }
 
-  /** @throws DeviceError where a named device is not there */
-  static async open(model: ModelProto, wanted?: DeviceName): Promise<SessionPool> {
+  /**
+   * @param memory bytes that running it may take beyond the weights, on the CPU
+   * @throws DeviceError where a named device is not there
+   */
+  static async open(model: ModelProto, wanted?: DeviceName, memory = DEFAULT_MEMORY): Promise<SessionPool> {
     const cores = availableParallelism();
-    const weights = model.graph.initializer.reduce((sum, { rawData }) => sum + (rawData?.byteLength ?? 0), 0);
-    const size = weights > LARGEST_COPY ? 1 : cores;
-    const first = await GraphSession.open(model, { device: wanted, threads: cores / size });
-    if (first.device !== 'cpu') return new SessionPool([first]);
-    const others = Array.from({ length: size - 1 }, () =>
-      GraphSession.open(model, { device: 'cpu', threads: 1 }),
-    );
-    return new SessionPool([first, ...(await Promise.all(others))]);
+    const { sessions, largestBatch } = planMemory(model, memory, cores);
+    const threads = Math.ceil(cores / sessions);
+    const first = await GraphSession.open(model, { device: wanted, threads });
+    if (first.device !== 'cpu') return new SessionPool([first], largestBatch);
+    const others: GraphSession[] = [];
+    // One after the other: while one opens, its model is in memory several times.
+    while (others.length < sessions - 1)
+      others.push(await GraphSession.open(model, { device: 'cpu', threads }));
+    return new SessionPool([first, ...others], largestBatch);
   }
 
   get device(): Device {

@@ -14,6 +14,7 @@ import { importing } from './import.ts';
 import { machineFacts } from './machine.ts';
 import { methods } from './methods.ts';
 import { methodsSpeed } from './methods-speed.ts';
+import { real } from './real.ts';
 import { scoring } from './scoring.ts';
 import { training } from './training.ts';
 
@@ -29,6 +30,7 @@ const benches: Readonly<Record<string, Bench>> = {
   guard,
   'methods-speed': methodsSpeed,
   methods,
+  real,
   training,
   'fine-tuning': fineTuning,
   import: importing,

@@ -119,8 +119,12 @@ describe('la-ood with a classifier of whatever origin', () => {
         /^--arch: is said of checkpoints, and this is an ONNX/,
       ],
       [
-        ['import', at('weights.pth'), at('x.onnx'), '--taps', 'all'],
-        /^--taps: is said of ONNX classifiers, and this is a/,
+        ['import', at('weights.pth'), at('x.onnx'), '--output', 'logits'],
+        /^--output: is said of ONNX classifiers, and this is a checkpoint; leave it out/,
+      ],
+      [
+        ['import', at('weights.pth'), at('x.onnx'), '--classes', 'names.txt'],
+        /^--classes names\.txt: is no number of classes, which is what is said of a checkpoint/,
       ],
       [
         ['fit', '--run', at('run'), '--taps', 'all'],

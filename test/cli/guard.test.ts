@@ -164,7 +164,7 @@ describe('la-ood guard and score', () => {
     expect(stdout).to.match(/40 images, \d+ called OOD\.\nWrote .*noise\.csv\./);
     const lines = (await readFile(at('noise.csv'), 'utf8')).trim().split(/\r?\n/);
     expect(lines[0]).to.equal(
-      'set,image,label,class,score,p_value,is_ood,content_p_value,conditions_p_value,condition,reason',
+      'set,image,label,class,ood_score,p_value,is_ood,content_p_value,conditions_p_value,condition,reason',
     );
     expect(lines).to.have.length(41);
   });

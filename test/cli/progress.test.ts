@@ -99,7 +99,7 @@ describe('la-ood: progress', () => {
       ],
       [/^fit: \d+ of \d+ layers/m, 'fit', '--run', run],
       [/^measure: \d+ of \d+ scores[\s\S]*^report: 2 of 2 sets/m, 'evaluate', '--run', run],
-      [/^checking files: (\d+) of \1 MB[\s\S]*^fit gaussian: /m, 'guard', '--run', run],
+      [/^checking files: (\d+) of \1 MB[\s\S]*^fit: 1 of 1 methods/m, 'guard', '--run', run],
       [/^score \S+: 40 of 40 images/m, 'score', at('run', 'guarded.onnx'), images],
       [/^score \S+: 40 of 40 images/m, 'monitor', at('run', 'guarded.onnx'), images],
       [/^comparing \S+: 40 of 40 images/m, 'duplicates', 'demo:test:200', images],

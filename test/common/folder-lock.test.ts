@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { RunError } from '../../src/common/errors.ts';
-import { writeAtomically } from '../../src/common/files.ts';
+import { writeAtomically, writeTogether } from '../../src/common/files.ts';
 import { lockFolder } from '../../src/common/folder-lock.ts';
 import { newMark } from '../../src/common/process-mark.ts';
 import { temporaryFolder } from '../data/images.ts';
@@ -76,5 +76,19 @@ describe('The lock of a folder', () => {
       now.slice(folder.path.length + 1),
     ]);
     for (const name of names) await rm(folder.at(name));
+  });
+
+  it('is not needed for files that are written together either', async () => {
+    const now = newMark();
+    for (const mark of [stale(), now]) {
+      await mkdir(folder.at(`.${mark}.part`));
+      await writeFile(folder.at(`.${mark}.part/model.onnx`), 'half');
+    }
+    await writeTogether(folder.path, async (part) => {
+      await writeFile(`${part}/model.onnx`, 'whole');
+      return ['model.onnx'];
+    });
+    expect((await readdir(folder.path)).sort()).to.deep.equal([`.${now}.part`, 'model.onnx']);
+    for (const name of await readdir(folder.path)) await rm(folder.at(name), { recursive: true });
   });
 });

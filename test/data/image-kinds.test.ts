@@ -79,6 +79,16 @@ function row(channels: 1 | 2 | 3 | 4, samples: readonly number[]): Sharp {
 describe('Image files', () => {
   const folder = temporaryFolder();
 
+  it('lie on a background where one is asked for, as Pillow pastes them', async () => {
+    const png = await row(4, [10, 20, 30, 255, 10, 20, 30, 0, 200, 100, 0, 128]).png().toBuffer();
+    const { pixels } = await decodeImage(png, 'image', { background: [255, 255, 250] });
+    expect([...pixels]).to.deep.equal([10, 20, 30, 255, 255, 250, 227, 177, 125]);
+    await writeFile(folder.at('transparent.png'), png);
+    const set = await openImageSet(folder.at('transparent.png'));
+    const read = await set.read(0, 1, { height: 1, width: 3, background: [255, 255, 250] });
+    expect([...read]).to.deep.equal([...pixels]);
+  });
+
   it('become RGB: grey, palette and transparent ones', async () => {
     const color = [10, 20, 30, 200, 100, 0];
     expect(await pixelsOf(await row(1, [7, 200]).toColourspace('b-w').png().toBuffer())).to.deep.equal([

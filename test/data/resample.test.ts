@@ -31,8 +31,8 @@ describe('Resampling', () => {
   it('commutes with mirroring', () => {
     fc.assert(
       fc.property(side, side, side, side, filter, (height, width, newHeight, newWidth, filter) => {
-        // A box that ends on the middle of a pixel takes it in on one side only.
-        fc.pre(filter !== 'box');
+        // A box that ends on the middle of a pixel takes it in on one side only, and so does the nearest pixel.
+        fc.pre(filter !== 'box' && filter !== 'nearest');
         const image = randomImage(height, width);
         const mirrored = { ...image, pixels: mirror(image.pixels, width) };
         const size = { height: newHeight, width: newWidth, filter };
@@ -91,6 +91,32 @@ describe('Resizing by the shorter side and cropping', () => {
     const row = (y: number) => [...pixels.subarray(12 * y, 12 * (y + 1))];
     expect(row(0)).to.deep.equal(new Array(12).fill(0));
     expect(row(2)).to.deep.equal([1, 0, 7, 1, 1, 7, 1, 2, 7, 0, 0, 0]);
+  });
+
+  it('takes the nearest pixel', () => {
+    const pixels = resize(grid(3, 5), { height: 2, width: 4, filter: 'nearest' });
+    const columns = [0, 1, 3, 4];
+    expect([...pixels]).to.deep.equal([0, 2].flatMap((row) => columns.flatMap((column) => [row, column, 7])));
+  });
+
+  it('puts all of an image into a border, in the middle or top left', () => {
+    const to = { height: 4, width: 4 };
+    const framing = { fit: 'contain', to, rounding: 'round', place: 'middle', border: [9, 8, 6] } as const;
+    const image = grid(2, 4);
+    const border = Array.from({ length: 4 }, () => [9, 8, 6]).flat();
+    const middle = [...resize(image, { ...to, framing })];
+    expect(middle).to.deep.equal([...border, ...image.pixels, ...border]);
+    const start = [...resize(image, { ...to, framing: { ...framing, place: 'start' } })];
+    expect(start).to.deep.equal([...image.pixels, ...border, ...border]);
+  });
+
+  it('stretches and then cuts, at a half pixel by either rule', () => {
+    const framing = { fit: 'stretch', to: { height: 11, width: 11 }, rounding: 'truncate' } as const;
+    const first = (place: 'middle' | 'middle-floor') => [
+      ...resize(grid(11, 11), { height: 8, width: 8, framing: { ...framing, place } }).subarray(0, 3),
+    ];
+    expect(first('middle')).to.deep.equal([2, 2, 7]);
+    expect(first('middle-floor')).to.deep.equal([1, 1, 7]);
   });
 
   it('keeps the aspect', () => {

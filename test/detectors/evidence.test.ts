@@ -345,6 +345,8 @@ describe('decisionModel', () => {
   it('is not put behind a graph that has values of its names', async () => {
     const error = await caught(async () => joinModels(model, model, 'here.onnx'));
     expect(error).to.be.instanceOf(GraphError);
-    expect(error.message).to.match(/^here\.onnx: has a value named .* already; rename it$/);
+    expect(error.message).to.match(
+      /^here\.onnx: has a value named .* already; la-ood import gives it another name$/,
+    );
   });
 });

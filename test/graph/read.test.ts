@@ -249,7 +249,7 @@ describe('External data', () => {
   it('moves beside the file where there is too much of it', async () => {
     const path = join(folder, 'large', 'model.onnx');
     const model = sums();
-    await writeModel(path, model, 1000);
+    await writeModel(path, model, { inlineLimit: 1000 });
     const read = await readModel(path);
     expect(read.graph.initializer.map(({ fileRange }) => fileRange?.offset)).to.deep.equal([
       0,
@@ -259,7 +259,7 @@ describe('External data', () => {
     expect(encodeModel(read)).to.deep.equal(encodeModel(model));
 
     const again = join(folder, 'again', 'model.onnx');
-    await writeModel(again, read, 1000);
+    await writeModel(again, read, { inlineLimit: 1000 });
     expect(encodeModel(await readModel(again))).to.deep.equal(encodeModel(model));
 
     const session = await InferenceSession.create(again);
@@ -270,7 +270,7 @@ describe('External data', () => {
 
   it('is not written over while it is in use', async () => {
     const path = join(folder, 'large', 'model.onnx');
-    await writeModel(path, sums(), 1000);
+    await writeModel(path, sums(), { inlineLimit: 1000 });
     const read = await readModel(path);
     const message = 'holds the data of tensor "a" and would be written over; give the model another name';
     for (const target of [path, `${path}.data`])

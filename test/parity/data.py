@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy import ndimage, stats
 
-FILTERS = ("box", "bilinear", "bicubic", "lanczos")
+FILTERS = ("box", "bilinear", "hamming", "bicubic", "lanczos", "nearest")
 
 
 def resize(folder: str, count: str) -> list:
     """Random images resized between random sizes: `before` and `after` hold their pixels one after the other, `after`
-    first with each of four filters, then as torchvision's `Resize(shorter side)` and `CenterCrop(size)` do."""
+    first with each of six filters, then as torchvision's `Resize(shorter side)` and `CenterCrop(size)` do."""
     random = np.random.RandomState(0)
     cases = []
     with open(f"{folder}/before", "wb") as before, open(f"{folder}/after", "wb") as after:

@@ -13,7 +13,7 @@ describe('Images beside Pillow', () => {
   describe('resampling', () => {
     const folder = temporaryFolder();
 
-    it('is byte-equal on 300 random pairs of sizes, with four filters and cropped', async () => {
+    it('is byte-equal on 300 random pairs of sizes, with six filters and cropped', async () => {
       const cases = await python<number[][]>('data.py', 'resize', folder.path, '300');
       const before = await readFile(folder.at('before'));
       const after = await readFile(folder.at('after'));

@@ -3,7 +3,7 @@
 venv="${LA_OOD_VENV:-.venv}"
 packages=(torch==2.13.0 scikit-learn scipy h5py lmdb pyarrow onnx onnxruntime onnxscript 'pillow>=13' safetensors transformers)
 # Taken as they are: what they depend on would bring another PyTorch.
-alone=(torchvision timm pytorch-ood==0.4.0)
+alone=(torchvision timm pytorch-ood==0.4.0 onnxslim)
 if [ ! -x "$venv/bin/python" ]; then python3 -m venv "$venv"; fi
 if [ "$(cat "$venv/packages" 2>/dev/null)" != "${packages[*]} ${alone[*]}" ]; then
   "$venv/bin/pip" install --quiet "${packages[@]}"

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -10,6 +10,7 @@ import { float, GraphBuilder } from '../../src/graph/builder.ts';
 import { describeClassifier } from '../../src/graph/classifier/classifier.ts';
 import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
 import { readModel } from '../../src/graph/read.ts';
+import { setMetadata } from '../../src/graph/rewrite.ts';
 import { writeModel } from '../../src/graph/write.ts';
 import { adoptClassifier } from '../../src/pipeline/classifier/adopt-classifier.ts';
 import {
@@ -70,6 +71,7 @@ describe('importClassifier', () => {
 
   it('finds the preprocessing beside the model, or asks for it', async () => {
     const config = {
+      image_processor_type: 'CLIPImageProcessor',
       do_center_crop: true,
       size: { shortest_edge: 12 },
       crop_size: 8,
@@ -80,12 +82,14 @@ describe('importClassifier', () => {
     const files = { 'preprocessor_config.json': config };
     const { origin, geometry, backbone } = await imported(convolutionalNet(), {}, files);
     expect(origin).to.equal('preprocessor_config.json');
-    expect(geometry).to.deep.equal({ height: 8, width: 8, filter: 'bicubic', shorterSide: 12 });
-    expect(backboneMetadata(backbone)).to.include({ filter: 'bicubic', shorterSide: 12 });
-    expect(featureGraph(backbone, 'backbone.onnx').size).to.deep.equal(geometry);
+    const to = { height: 12, width: 12 };
+    const framing = { fit: 'cover', to, rounding: 'truncate', place: 'middle-floor' };
+    expect(geometry).to.deep.equal({ height: 8, width: 8, filter: 'bicubic', framing });
+    expect(backboneMetadata(backbone)).to.deep.include({ filter: 'bicubic', framing });
+    expect(featureGraph(backbone, 'backbone.onnx').size).to.deep.include(geometry);
 
     const given = await imported(convolutionalNet(), { preprocessing, filter: 'box' }, files);
-    expect([given.origin, given.geometry.filter, given.geometry.shorterSide]).to.deep.equal([
+    expect([given.origin, given.geometry.filter, given.geometry.framing]).to.deep.equal([
       'as given',
       'box',
       undefined,
@@ -99,8 +103,66 @@ describe('importClassifier', () => {
     expect(wrong.message).to.match(
       /takes images of 8×8, and \S+preprocessor_config\.json is for 10×10; say how/,
     );
-    const damaged = { 'preprocessor_config.json': { image_mean: 1 } };
+    const damaged = { 'preprocessor_config.json': { ...config, image_mean: [1] } };
     await rejection(imported(convolutionalNet(), {}, damaged), DataError);
+  });
+
+  it('finds the names of the classes in its own words, beside it, or in a file', async () => {
+    const id2label = { 0: 'ant', 1: 'bee', 2: 'cat', 3: 'dog', 4: 'eel' };
+    const names = Object.values(id2label);
+    const files = { 'config.json': { model_type: 'vit', id2label } };
+    const found = await imported(convolutionalNet(), { preprocessing }, files);
+    expect(found.classNames).to.deep.equal({ names, origin: 'config.json' });
+    expect(backboneMetadata(found.backbone).classNames).to.deep.equal(names);
+    const timm = { 'config.json': { architecture: 'x', label_names: names } };
+    expect((await imported(convolutionalNet(), { preprocessing }, timm)).classNames?.names).to.deep.equal(
+      names,
+    );
+    for (const [key, text] of [
+      ['character', names.join('\n')],
+      ['names', "{0: 'ant', 1: 'bee', 2: \"cat\", 3: 'dog', 4: 'eel'}"],
+    ]) {
+      const own = setMetadata(convolutionalNet(), { [key]: text });
+      expect((await imported(own)).classNames).to.deep.equal({ names, origin: 'its metadata' });
+    }
+    const placeholders = { 'config.json': { id2label: { 0: 'LABEL_0', 1: 'LABEL_1' } } };
+    expect((await imported(convolutionalNet(), { preprocessing }, placeholders)).classNames).to.equal(
+      undefined,
+    );
+    const labels = join(folder, 'labels.txt');
+    await writeFile(labels, 'a\r\nb\nc\nd\ne\n\n');
+    const given = await imported(convolutionalNet(), { preprocessing, classes: labels }, files);
+    expect(given.classNames?.names).to.deep.equal(['a', 'b', 'c', 'd', 'e']);
+    await writeFile(labels, 'a\nb\n');
+    const error = await rejection(
+      imported(convolutionalNet(), { preprocessing, classes: labels }),
+      DataError,
+    );
+    expect(error.message).to.match(/labels\.txt: has 2 names, and the model 5 classes; give one name a line/);
+  });
+
+  it('takes the folder of a model, as it lies in a hub or in its cache', async () => {
+    const home = join(folder, 'hub');
+    const hub = join(home, 'models--x--y');
+    const snapshot = join(hub, 'snapshots', 'abc', 'onnx');
+    await writeModel(join(hub, 'blobs', 'model.onnx'), convolutionalNet(), { inlineLimit: 0 });
+    await mkdir(snapshot, { recursive: true });
+    // The blobs are called after their hashes; what the links are called is what the model says.
+    await rename(join(hub, 'blobs', 'model.onnx'), join(hub, 'blobs', 'aaa'));
+    await rename(join(hub, 'blobs', 'model.onnx.data'), join(hub, 'blobs', 'bbb'));
+    await symlink('../../../blobs/aaa', join(snapshot, 'model.onnx'));
+    await symlink('../../../blobs/bbb', join(snapshot, 'model.onnx.data'));
+    await writeModel(join(snapshot, 'model_quantized.onnx'), convolutionalNet());
+    const { taps } = await importClassifier(hub, join(home, 'out.onnx'), { preprocessing });
+    expect(taps).to.have.length(6);
+    await rename(join(snapshot, 'model.onnx'), join(snapshot, 'model_fp32.onnx'));
+    const error = await rejection(
+      importClassifier(hub, join(home, 'out.onnx'), { preprocessing }),
+      DataError,
+    );
+    expect(error.message).to.match(
+      /holds several models, \S+model_fp32\.onnx, \S+model_quantized\.onnx; name one/,
+    );
   });
 
   it('takes the size of images from what is given or found, where the graph takes any', async () => {
@@ -191,8 +253,10 @@ describe('importClassifier', () => {
     };
     const error = await rejection(imported(mixing(convolutionalNet(), 'pool', 'scores')), GraphError);
     expect(error.message).to.match(
-      /tap centred of an image depends on the other images of its batch|the logits of an image depend/,
+      /net\.onnx: (tap centred of an image depends on the other images of its batch|the logits of an image depend)/,
     );
+    // It was written to be checked, and has not got its name.
+    expect(await readdir(join(folder, String(count - 1)))).to.deep.equal(['net.onnx']);
   });
 
   it('takes transformers, and their class tokens by name', async () => {
@@ -232,6 +296,23 @@ describe('adoptClassifier', () => {
     await writeModel(join(folder, 'net.onnx'), convolutionalNet());
   });
   after(() => rm(folder, { recursive: true }));
+
+  it('leaves no run folder where the classifier is refused, and the backbone that was there', async () => {
+    const source = join(folder, 'net.onnx');
+    const fails = (...path: string[]) =>
+      rejection(
+        RunFolder.use(join(folder, ...path), (run) =>
+          adoptClassifier(run, source, { taps: ['nothing*'], preprocessing }),
+        ),
+        GraphError,
+      );
+    await fails('runs', 'refused');
+    expect(await readdir(folder)).to.deep.equal(['net.onnx']);
+    await RunFolder.use(join(folder, 'kept'), (run) => adoptClassifier(run, source, { preprocessing }));
+    const before = await readdir(join(folder, 'kept'));
+    await fails('kept');
+    expect(await readdir(join(folder, 'kept'))).to.deep.equal(before);
+  });
 
   it('need not be told again what it was told once', async () => {
     const source = join(folder, 'net.onnx');

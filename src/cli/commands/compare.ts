@@ -9,9 +9,13 @@ export const compareCommand = command({
     ['compare runs/a/features/cifar10_test.hdf5 runs/b/features/cifar10_test.hdf5', 'features'],
     ['compare resnet20.th resnet20.onnx --tolerance 1e-12', 'weights, whatever the format'],
     ['compare runs/a/detectors.onnx runs/b/detectors.onnx', 'the scores that detectors give'],
+    ['compare runs/a runs/b', 'the tables of two evaluated runs'],
   ],
   positionals: {
-    a: { describe: 'features (HDF5), weights (checkpoint or ONNX), detectors, or a table (CSV, JSON)' },
+    a: {
+      describe:
+        'features (HDF5), weights (checkpoint or ONNX), detectors, a table (CSV, JSON), or a run folder for its summary',
+    },
     b: { describe: 'another of that kind' },
   },
   options: {

@@ -1,9 +1,19 @@
 import { extractFeatures, RunFolder, UsageError } from '../../index.ts';
 import { classifierOptions, classifierPositional, classifierRun } from '../classifier-options.ts';
 import { command } from '../command.ts';
-import { featureTable } from '../feature-table.ts';
+import { featureTable, noteLines } from '../feature-table.ts';
 import { namedSet, oodSet } from '../named-set.ts';
-import { compat, device, given, imageOptions, runOptions, seed, setForms } from '../options.ts';
+import {
+  bytesOf,
+  compat,
+  device,
+  given,
+  imageOptions,
+  memory,
+  runOptions,
+  seed,
+  setForms,
+} from '../options.ts';
 
 export const featuresCommand = command({
   name: 'features',
@@ -54,6 +64,7 @@ export const featuresCommand = command({
     device,
     seed: { type: 'number', describe: 'seed of generated sets', default: 0, check: seed },
     compat,
+    memory,
     ...imageOptions,
     ...classifierOptions,
   },
@@ -68,21 +79,23 @@ export const featuresCommand = command({
       test: test === undefined ? test : await namedSet('--test', test, ind),
       ood: await Promise.all(ood.map((set) => oodSet('--ood', set))),
     });
-    const reports = await RunFolder.use(path, async (run) => {
-      await adopt(run);
-      return extractFeatures(run, {
+    const { notes, reports } = await RunFolder.use(path, async (run) => {
+      const notes = await adopt(run);
+      const reports = await extractFeatures(run, {
         ...sets,
         ...given({ batch, compat, corrupted, skipDamaged, orient: exifOrientation }),
         ...given({ deviations: deviations?.includes('all') ? ('all' as const) : deviations }),
         device,
+        memory: bytesOf(options.memory),
         seed,
         onProgress,
         onLeftOut,
       });
+      return { notes, reports };
     });
     return {
-      result: { run: path, sets: reports },
-      text: `${featureTable(reports)}\nWrote in ${path}: ${reports.map(({ set }) => `features/${set}.hdf5`).join(', ')}.`,
+      result: { run: path, notes, sets: reports },
+      text: `${noteLines(notes)}${featureTable(reports)}\nWrote in ${path}: ${reports.map(({ set }) => `features/${set}.hdf5`).join(', ')}.`,
       next: train
         ? `Next: la-ood fit --run ${path}`
         : `Next: la-ood evaluate --run ${path}, once la-ood fit has fitted the detectors`,

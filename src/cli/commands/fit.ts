@@ -10,10 +10,11 @@ import {
 } from '../../index.ts';
 import { classifierOptions, classifierPositional, classifierRun } from '../classifier-options.ts';
 import { command } from '../command.ts';
-import { featureTable } from '../feature-table.ts';
+import { featureTable, noteLines } from '../feature-table.ts';
 import { namedSet } from '../named-set.ts';
 import {
   atLeastOne,
+  bytesOf,
   compat,
   device,
   given,
@@ -23,6 +24,7 @@ import {
   runOptions,
   seed,
   share,
+  memory as sharedMemory,
 } from '../options.ts';
 import { columns, duration, plural } from '../text.ts';
 
@@ -110,10 +112,8 @@ export const fitCommand = command({
     },
     workers: { type: 'number', describe: 'threads; one a core by default', check: atLeastOne },
     memory: {
-      type: 'number',
-      default: 4,
-      describe: 'GiB that fitting may take; fewer layers are fitted side by side',
-      check: positive,
+      ...sharedMemory,
+      describe: `${sharedMemory.describe}, and fewer layers are fitted side by side`,
     },
     from: {
       type: 'string',
@@ -137,14 +137,17 @@ export const fitCommand = command({
         next: `Next: la-ood evaluate --run ${path}`,
       };
     }
-    const memory = options.memory * 2 ** 30;
+    const memory = bytesOf(options.memory);
     const finishAll = options.finishAll || undefined;
     const { nu, gammas, threshold, valSize, errorRate, seed, tolerance } = options;
     const settings = { nu, gammas, threshold, validationShare: valSize, errorRate, seed, tolerance };
     const { batch, device, exifOrientation: orient, skipDamaged } = options;
-    const { features, report } = await RunFolder.use(path, async (run) => {
-      await adopt(run);
-      const reading = { ...given({ batch, compat, orient, skipDamaged }), device, onProgress, onLeftOut };
+    const { notes, features, report } = await RunFolder.use(path, async (run) => {
+      const notes = await adopt(run);
+      const reading = {
+        ...given({ batch, compat, orient, skipDamaged }),
+        ...{ device, memory, onProgress, onLeftOut },
+      };
       const features = sets.train || sets.test ? await extractFeatures(run, { ...sets, ...reading }) : [];
       const report = await fitDetectors(run, {
         ...settings,
@@ -152,19 +155,20 @@ export const fitCommand = command({
         ...given({ ind: sets.train?.name ?? ind, layers, workers, compat, finishAll }),
         onProgress,
       });
-      return { features, report };
+      return { notes, features, report };
     });
     const { detectors, samples, seconds, done } = report;
     return {
       result: {
         run: path,
+        notes,
         ...(features.length > 0 && { sets: features }),
         samples,
         seconds,
         done,
         layers: detectors.map(facts),
       },
-      text: [...(features.length > 0 ? [featureTable(features), ''] : []), describe(path, report)].join('\n'),
+      text: `${noteLines(notes)}${[...(features.length > 0 ? [featureTable(features), ''] : []), describe(path, report)].join('\n')}`,
       next: nextStep(path, classifier),
     };
   },

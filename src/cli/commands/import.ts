@@ -6,6 +6,7 @@ import {
   type ImportedClassifier,
   importCheckpoint,
   importClassifier,
+  modelFile,
   UsageError,
 } from '../../index.ts';
 import {
@@ -15,18 +16,12 @@ import {
   givenOfClassifier,
 } from '../classifier-options.ts';
 import { command, type Report } from '../command.ts';
-import { atLeastOne } from '../options.ts';
 import { shapeText, thousands } from '../text.ts';
 
 const checkpointOptions = {
   arch: {
     type: 'string',
     describe: `the network of a checkpoint where it fits several: FAMILY/NAME as la-ood inspect and errors have it, or a name; the original's are ${architectureNames.join(', ')}`,
-  },
-  classes: {
-    type: 'number',
-    describe: 'the number of classes that a checkpoint must have',
-    check: atLeastOne,
   },
   wrapper: {
     type: 'string',
@@ -58,9 +53,18 @@ export const importCommand = command({
     source: { describe: 'a file of torch.save or safetensors, or an ONNX classifier, whatever its name' },
     target: { describe: 'the .onnx to write' },
   },
-  options: { ...checkpointOptions, ...classifierOptions },
+  options: {
+    ...checkpointOptions,
+    ...classifierOptions,
+    classes: {
+      type: 'string',
+      describe:
+        'of a checkpoint, the number of classes that it must have; of an ONNX classifier, a file of their names',
+    },
+  },
   async run(options): Promise<Report> {
-    const { source, target, arch, classes, wrapper } = options;
+    const { target, arch, wrapper } = options;
+    const source = await modelFile(options.source);
     if ((await fileKind(source)) === 'onnx') {
       refuseOthers(options, checkpointOptions, 'is said of checkpoints, and this is an ONNX model');
       const imported = await importClassifier(source, target, givenOfClassifier(options));
@@ -72,7 +76,13 @@ export const importCommand = command({
     }
     const { output: onlyOnnx } = classifierOptions;
     refuseOthers(options, { output: onlyOnnx }, 'is said of ONNX classifiers, and this is a checkpoint');
-    const { preprocessing: normalisation, output: _output, ...given } = givenOfClassifier(options);
+    const classes = numberOfClasses(options.classes);
+    const {
+      preprocessing: normalisation,
+      output: _output,
+      classes: _names,
+      ...given
+    } = givenOfClassifier(options);
     const imported = await importCheckpoint(source, target, {
       arch,
       classes,
@@ -88,22 +98,32 @@ export const importCommand = command({
   },
 });
 
+function numberOfClasses(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,6}$/.test(text))
+    throw new UsageError(
+      `--classes ${text}`,
+      'is no number of classes, which is what is said of a checkpoint',
+    );
+  return Number(text);
+}
+
 function refuseOthers(values: Readonly<Record<string, unknown>>, options: object, problem: string): void {
   const given = Object.keys(options).find((name) => values[name] !== undefined);
   if (given !== undefined) throw new UsageError(`--${given}`, problem, 'leave it out');
 }
 
 function describeClassifier(imported: ImportedClassifier, target: string): string {
-  const { classifier, taps, detectorTaps, preprocessing, geometry, origin } = imported;
+  const { classifier, taps, detectorTaps, preprocessing, geometry, origin, notes, classNames } = imported;
   const { input, layout, dtype, batch, classes, height, width } = classifier;
   const shape = layout === 'NCHW' ? [3, height, width] : [height, width, 3];
   return [
     `input          ${input}, ${dtype} ${shapeText([batch ?? 'batch', ...shape])}`,
-    `classes        ${classes}`,
+    `classes        ${classes}${classNames ? `, ${classNames.names[0]} to ${classNames.names.at(-1)} (${classNames.origin})` : ''}`,
     `taps           ${taps.length}, of which ${detectorTaps.length} get a detector`,
     `normalisation  ${describePreprocessing(preprocessing)} (${origin})`,
     `other sizes    ${describeGeometry(geometry)}`,
-    ...(batch === 1 ? ['note           it takes one image at a time, which is slower'] : []),
+    ...notes.map((note) => `note           ${note}`),
     `Wrote ${target}, and ran it beside the original.`,
   ].join('\n');
 }
@@ -127,6 +147,6 @@ function describeCheckpoint(imported: Imported, output: string): string {
 
 function nextStep(output: string, architecture: string): string {
   if (basename(output) !== 'backbone.onnx')
-    return `Next: put it into a run folder, under the name runs/${architecture}-NAME/backbone.onnx.`;
+    return `Next: la-ood fit ${output} --train FOLDER --test FOLDER --run runs/${architecture}-NAME`;
   return `Next: la-ood features --run ${dirname(output)} --ind NAME --train FOLDER --test FOLDER --ood FOLDER pure_color`;
 }

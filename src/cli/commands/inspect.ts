@@ -10,6 +10,7 @@ import {
   printable,
   type RunInspection,
 } from '../../index.ts';
+import { classifierOptions, givenOfClassifier } from '../classifier-options.ts';
 import { command } from '../command.ts';
 import { given, seed } from '../options.ts';
 import { columns, duration, plural, shapeText, thousands } from '../text.ts';
@@ -41,9 +42,13 @@ export const inspectCommand = command({
       describe: 'chooses the images, and draws generated ones',
       check: seed,
     },
+    size: classifierOptions.size,
+    output: classifierOptions.output,
   },
-  async run({ path, sheet, seed }, onProgress, onLeftOut) {
-    const inspection = await inspectFile(path, { ...given({ sheet }), seed, onProgress, onLeftOut });
+  async run({ path, sheet, seed, size, output }, onProgress, onLeftOut) {
+    const { size: imageSize } = givenOfClassifier({ size });
+    const options = given({ sheet, size: imageSize, output });
+    const inspection = await inspectFile(path, { ...options, seed, onProgress, onLeftOut });
     return { result: inspection, text: describe(inspection), next: nextStep(inspection) };
   },
 });
@@ -69,7 +74,13 @@ function describe(inspection: Inspection): string {
 function nextStep(inspection: Inspection): string | undefined {
   if (inspection.kind !== 'model' || !inspection.classifier || inspection.metadata['la_ood.taps'])
     return undefined;
-  return `Next: la-ood fit ${inspection.path} --train FOLDER --test FOLDER; --taps chooses other taps than those with a detector`;
+  const { path, classifier, preparedBy } = inspection;
+  const size = classifier.height && classifier.width ? '' : ' --size HEIGHT WIDTH';
+  if (preparedBy !== undefined) return `Next: la-ood fit ${path} --train FOLDER --test FOLDER${size}`;
+  return [
+    `Next: la-ood fit ${path} --train FOLDER --test FOLDER${size} --preprocess imagenet`,
+    '      (or clip, inception, --mean and --std: as in its training; --resize 256 where the middle was cut out)',
+  ].join('\n');
 }
 
 function describeCheckpoint(checkpoint: CheckpointInspection): string {

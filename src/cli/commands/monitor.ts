@@ -1,6 +1,6 @@
 import { type MonitoredImage, monitorImages } from '../../index.ts';
 import { command } from '../command.ts';
-import { device, given, imageOptions, seed } from '../options.ts';
+import { bytesOf, device, given, imageOptions, memory, seed } from '../options.ts';
 import { columns, plural, thousands } from '../text.ts';
 
 export const monitorCommand = command({
@@ -23,12 +23,16 @@ export const monitorCommand = command({
       check: (value: number) => (value > 1 ? undefined : 'must be above 1'),
     },
     seed: { type: 'number', default: 0, describe: 'seed of the order of equal scores', check: seed },
+    memory,
     ...imageOptions,
     device,
   },
   async run({ model, images, every, seed, ...options }, onProgress, onLeftOut) {
     const { batch, exifOrientation: orient, skipDamaged, device } = options;
-    const settings = { ...given({ batch, orient, skipDamaged }), every, seed, device, onProgress, onLeftOut };
+    const settings = {
+      ...given({ batch, orient, skipDamaged }),
+      ...{ every, seed, device, memory: bytesOf(options.memory), onProgress, onLeftOut },
+    };
     const alarms: (MonitoredImage & { at: number })[] = [];
     const spans = new Spans();
     for await (const image of monitorImages(model, images, settings)) {

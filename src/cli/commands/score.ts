@@ -1,6 +1,6 @@
 import { type ScoredImage, scoreImages, UsageError, writeScores } from '../../index.ts';
 import { command } from '../command.ts';
-import { device, given, imageOptions } from '../options.ts';
+import { bytesOf, device, given, imageOptions, memory } from '../options.ts';
 import { columns, plural, thousands } from '../text.ts';
 
 /** More images than this are written to a file, not printed. */
@@ -30,12 +30,16 @@ export const scoreCommand = command({
       check: (file: string) => (/\.(csv|jsonl)$/.test(file) ? undefined : 'must end in .csv or .jsonl'),
     },
     threshold: { type: 'number', describe: "scores above it are OOD; the model's own by default" },
+    memory,
     ...imageOptions,
     device,
   },
   async run({ model, images, output, ...options }, onProgress, onLeftOut) {
     const { threshold, batch, exifOrientation: orient, skipDamaged, device } = options;
-    const settings = { ...given({ threshold, batch, orient, skipDamaged }), device, onProgress, onLeftOut };
+    const settings = {
+      ...given({ threshold, batch, orient, skipDamaged }),
+      ...{ device, memory: bytesOf(options.memory), onProgress, onLeftOut },
+    };
     const scored = scoreImages(model, images, settings);
     if (output !== undefined) {
       const counts = await writeScores(output, scored);

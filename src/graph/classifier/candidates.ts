@@ -7,6 +7,7 @@ import { inferShapes, type Shape, type ValueType } from '../shapes.ts';
 import { producers } from '../topology.ts';
 import type { Classifier } from './classifier.ts';
 import { type ImageFlow, imageFlow } from './image-flow.ts';
+import { asQuantised, integerProducts, usersBeyond } from './quantised.ts';
 
 export type TapKind =
   | 'convolution'
@@ -50,7 +51,8 @@ const pools = new Set([
 /**
  * The values of a classifier that are worth watching, in the order of execution: convolutions; sums of a block and its
  * shortcut; what attention and MLP blocks add, and the class token, in transformers; concatenations that end a block, and
- * what else ends one; linear layers; what the last of these takes (`features`); and the logits.
+ * what else ends one; linear layers; what the last of these takes (`features`); and the logits. A value that is
+ * quantised and dequantised is watched as the network goes on with it.
  *
  * Values whose shape is not known, or whose first axis is not the images', are left out.
  */
@@ -64,13 +66,19 @@ export function tapCandidates(model: ModelProto, classifier: Classifier): TapCan
   const branches = branchesOf(flow, types, axes);
   const cost = costs(flow, types, logits);
   const tokens = classTokenCount(flow, types);
+  const products = integerProducts(flow);
 
   return flow.nodes.flatMap((node) => {
     const [value] = node.output;
+    // What they pass on is watched under the name of what is quantised.
+    const passesOn = node.opType === 'QuantizeLinear' || node.opType === 'DequantizeLinear';
+    if (passesOn && value !== features && value !== logits) return [];
     const { elemType, shape } = types.get(value) ?? {};
     if (!floats.has(elemType) || !shape || shape[0] !== batch || !shape.slice(1).every(isSize)) return [];
     const pooling = poolingOf(shape);
-    const kind = kindOf(node, value, shape, { flow, features, logits, branch: branches.get(value) });
+    const operator = products.get(value) ?? node.opType;
+    const name = asQuantised(flow, value);
+    const kind = kindOf(node, operator, shape, { flow, features, logits, branch: branches.get(name) });
     if (!pooling || !kind) return [];
     const common = {
       node: node.name || undefined,
@@ -79,12 +87,12 @@ export function tapCandidates(model: ModelProto, classifier: Classifier): TapCan
       cost: cost.get(node)!,
       isCut: flow.isCut(value),
     };
-    const candidate: TapCandidate = { name: value, kind, pooling, ...common };
+    const candidate: TapCandidate = { name, kind, pooling, ...common };
     const hasToken = kind === 'residual sum' && shape.length === 3 && shape[1] === tokens;
     if (!hasToken) return [candidate];
     return [
       candidate,
-      { name: classTokenOf(value), kind: 'class token', pooling: 'class token', ...common } as const,
+      { name: classTokenOf(name), kind: 'class token', pooling: 'class token', ...common } as const,
     ];
   });
 }
@@ -98,24 +106,25 @@ interface Surroundings {
 
 function kindOf(
   node: NodeProto,
-  value: string,
+  operator: string,
   shape: Shape,
   { flow, features, logits, branch }: Surroundings,
 ): TapKind | undefined {
+  const [value] = node.output;
   if (value === logits) return 'logits';
   if (value === features) return 'features';
   if (shape.length === 2) {
-    const isLinear = node.opType === 'Gemm' || node.opType === 'MatMul';
+    const isLinear = operator === 'Gemm' || operator === 'MatMul';
     return isLinear && flow.users(value).length > 0 && !node.input.includes(features ?? '')
       ? 'linear'
       : undefined;
   }
   // Of one pixel: the gates of squeeze-and-excite, and what global pooling leaves.
   if (shape.length === 4 && shape[2] === 1 && shape[3] === 1) return undefined;
-  if (node.opType === 'Conv') return 'convolution';
+  if (operator === 'Conv') return 'convolution';
   if (flow.isResidualSum(node)) return 'residual sum';
   if (branch) return branch;
-  const users = flow.users(value);
+  const users = usersBeyond(flow, value);
   const ends = users.length > 1 || users.some(({ opType }) => pools.has(opType));
   if (!flow.isCut(value) || !ends) return undefined;
   const joins = node.opType === 'Concat' && node.input.filter(flow.carries).length > 1;
@@ -160,7 +169,7 @@ function branchesOf(
     const within = flow.nodes.slice((position.get(shortcut) ?? -1) + 1, position.get(branch)! + 1);
     const has = (operators: readonly string[]) => within.some(({ opType }) => operators.includes(opType));
     if (has(['Softmax', 'Attention'])) branches.set(branch, 'attention');
-    else if (has(['MatMul', 'Gemm'])) branches.set(branch, 'MLP');
+    else if (has(['MatMul', 'Gemm', 'MatMulInteger'])) branches.set(branch, 'MLP');
   }
   return branches;
 }

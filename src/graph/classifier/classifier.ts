@@ -1,13 +1,15 @@
 import { GraphError } from '../../common/errors.ts';
 import { makeNode, makeValueInfo } from '../make.ts';
 import { freshNames, renameValues } from '../names.ts';
-import { ElementType, type ModelProto } from '../onnx.ts';
+import { ElementType, type ModelProto, type NodeProto } from '../onnx.ts';
+import { PIXELS } from '../preprocessing.ts';
 import { pruneUnused } from '../rewrite.ts';
 import { inferShapes } from '../shapes.ts';
 import { findHead, type LinearHead } from './head.ts';
 import { flowNodes } from './image-flow.ts';
 import { imageInput, type Layout } from './image-input.ts';
 import { findLogits } from './logits.ts';
+import { isReserved } from './reserved-names.ts';
 
 export type { LinearHead } from './head.ts';
 export type { Layout } from './image-input.ts';
@@ -27,6 +29,8 @@ export interface Classifier {
   /** The value that is the logits. */
   readonly logits: string;
   readonly classes: number;
+  /** Whether that value is one number z an image, of which a sigmoid makes the probability of the second of two classes. */
+  readonly isBinary: boolean;
   /** Whether classes do not exclude each other: what an output makes of the logits is a sigmoid. */
   readonly isMultiLabel: boolean;
   /** The last layer; undefined where it is not linear. */
@@ -71,7 +75,7 @@ export function describeClassifier(
       `its input ${name} has ${channels} channels`,
       'classifiers of RGB images are guarded, of three',
     );
-  const { value, classes, isMultiLabel } = findLogits(model, where, output);
+  const { value, classes, isBinary, isMultiLabel } = findLogits(model, where, output);
   flowNodes(model, name, value, where);
   return {
     input: name,
@@ -82,6 +86,7 @@ export function describeClassifier(
     batch: numeric(batch),
     logits: value,
     classes,
+    isBinary,
     isMultiLabel,
     head: findHead(model, value, classes, where),
   };
@@ -89,7 +94,9 @@ export function describeClassifier(
 
 /**
  * The classifier as a backbone: one output, `logits`, N×classes, with nothing of a softmax behind it; a name for the
- * free batch size; and nothing that the logits do not need. The input stays as it is.
+ * free batch size; and nothing that the logits do not need. The input stays as it is, and values that are called like
+ * those of a guard get other names. Of one number z before a sigmoid the logits are −z/2 and z/2, whose softmax is that
+ * sigmoid.
  *
  * @param options.size the size of images, where the graph takes any
  * @throws GraphError as `describeClassifier`
@@ -99,7 +106,7 @@ export function toBackbone(
   where: string,
   options: ClassifierOptions & { readonly size?: { readonly height: number; readonly width: number } } = {},
 ): ModelProto {
-  const { value, rank, classes } = findLogits(model, where, options.output);
+  const { value, rank, classes, isBinary } = findLogits(model, where, options.output);
   const input = imageInput(model, where);
   const { batch = BATCH, channels, height: ownHeight, width: ownWidth } = input;
   const height = numeric(ownHeight) ?? options.size?.height;
@@ -114,28 +121,54 @@ export function toBackbone(
     ...((height !== ownHeight || width !== ownWidth) && { valueInfo: [] }),
   };
   const alone = pruneUnused({ ...model, graph });
-  const renamed = renameValues(alone, namesOf(alone, value, rank));
+  const isAsWanted = rank === 2 && !isBinary;
+  const renamed = renameValues(alone, namesOf(alone, value, input.name, isAsWanted));
   const { elemType } = inferShapes(model).get(value)!;
   const output = makeValueInfo(LOGITS, { elemType, shape: [batch, classes] });
-  const flatten = rank === 4 ? [makeNode('Flatten', [unflattened(renamed)], LOGITS)] : [];
+  const [{ name: last }] = renamed.graph.output;
+  const added = isAsWanted
+    ? []
+    : isBinary
+      ? ofTwoClasses(renamed, last, elemType!)
+      : [flattened(last, LOGITS)];
   return {
     ...renamed,
-    graph: { ...renamed.graph, node: [...renamed.graph.node, ...flatten], output: [output] },
+    graph: { ...renamed.graph, node: [...renamed.graph.node, ...added], output: [output] },
   };
 }
 
-/** The logits get their name, and whatever has it gets another. */
-function namesOf(model: ModelProto, value: string, rank: number): Map<string, string> {
+/** The logits get their name, and whatever has it, or a name of the guard's, gets another. */
+function namesOf(model: ModelProto, value: string, input: string, isAsWanted: boolean): Map<string, string> {
   const names = new Map<string, string>();
   const fresh = freshNames(model);
-  if (value === LOGITS && rank === 2) return names;
+  const { node, initializer } = model.graph;
+  const own = [...node.flatMap(({ output }) => output), ...initializer.map(({ name }) => name)];
+  for (const name of own) if (isReserved(name)) names.set(name, fresh(name));
+  // An input called pixels is no value beside ours: ours takes its place.
+  if (isReserved(input) && input !== PIXELS) names.set(input, fresh(input));
+  if (value === LOGITS && isAsWanted) return names;
   names.set(LOGITS, fresh(`${LOGITS}_before`));
-  if (rank === 2) names.set(value, LOGITS);
+  if (isAsWanted) names.set(value, LOGITS);
   return names;
 }
 
-function unflattened({ graph }: ModelProto): string {
-  return graph.output[0].name;
+function flattened(value: string, name: string): NodeProto {
+  return makeNode('Flatten', [value], name);
+}
+
+/** −z/2 and z/2 of z. */
+function ofTwoClasses(model: ModelProto, value: string, elemType: number): NodeProto[] {
+  const fresh = freshNames(model);
+  const [column, halves, typed] = ['column', 'halves', 'typed_halves'].map((stem) =>
+    fresh(`${LOGITS}_${stem}`),
+  );
+  const signs = { dtype: 'float32', shape: [1, 2], data: Float32Array.of(-0.5, 0.5) } as const;
+  return [
+    flattened(value, column),
+    makeNode('Constant', [], halves, { value: signs }),
+    makeNode('Cast', [halves], typed, { to: elemType }),
+    makeNode('Mul', [column, typed], LOGITS),
+  ];
 }
 
 function numeric(size: unknown): number | undefined {

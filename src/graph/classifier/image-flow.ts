@@ -7,7 +7,10 @@ import { neededValues, sortNodes } from '../topology.ts';
 const blind = new Set(['Shape', 'Size']);
 
 /** Operators that have weights, or mix what they take: what comes out is a new feature. */
-const mixing = new Set(['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'Attention']);
+const mixing = new Set([
+  ...['Conv', 'ConvTranspose', 'Gemm', 'MatMul', 'Attention'],
+  ...['ConvInteger', 'MatMulInteger', 'QLinearConv', 'QLinearMatMul'],
+]);
 
 /** The part of a network that the image runs through, from the input to the logits. */
 export interface ImageFlow {

@@ -11,20 +11,23 @@ export interface Logits {
   /** N×classes, or N×classes×1×1. */
   readonly rank: number;
   readonly classes: number;
-  /** Whether what an output makes of them is a sigmoid. */
+  /** Whether the value is N×1, of which a sigmoid makes the probability of the second of two classes. */
+  readonly isBinary: boolean;
+  /** Whether what an output makes of them is a sigmoid, of each. */
   readonly isMultiLabel: boolean;
 }
 
 /** What makes probabilities of logits; none of it changes which class is the first. */
 const probabilities = new Set(['Softmax', 'LogSoftmax', 'Sigmoid']);
 
-/** What may stand behind it. */
-const passing = new Set(['Identity', 'Cast', 'Dropout', 'Flatten', 'Reshape', 'Squeeze', 'Log']);
+/** What may stand behind it: a ZipMap, of ONNX's operators for other models, makes a dictionary of probabilities. */
+const passing = new Set(['Identity', 'Cast', 'Dropout', 'Flatten', 'Reshape', 'Squeeze', 'Log', 'ZipMap']);
 
 const floats = new Set<number | undefined>([ElementType.float, ElementType.float16, ElementType.double]);
 
 /**
- * Finds a classifier's logits: its output, or where that is a softmax, the softmax's input.
+ * Finds a classifier's logits: its output, or where that is a softmax or a dictionary of probabilities, the
+ * softmax's input. One sigmoid output stands for two classes.
  *
  * @param where the file, for errors
  * @param output the output (or any other value) to take, where there are several
@@ -57,7 +60,7 @@ export function findLogits(model: ModelProto, where: string, output?: string): L
     throw new GraphError(
       where,
       `none of its outputs is scores of classes, N×classes: ${list(names, types)}`,
-      'export the whole classifier',
+      'export the whole classifier, or name the value that is its logits, be it an output or not, with --output',
     );
   const choices = several.map(({ name }) => name);
   throw new GraphError(
@@ -75,13 +78,13 @@ function seenThrough(
 ): Logits | undefined {
   const producer = producers(model.graph);
   let value = output;
-  let isMultiLabel = false;
+  let ofSigmoid = false;
   for (let at: string | undefined = output; at !== undefined; ) {
     const node = producer.get(at);
-    const known = node && !node.domain;
-    if (known && probabilities.has(node.opType)) {
+    const known = node && (!node.domain || node.opType === 'ZipMap');
+    if (known && (probabilities.has(node.opType) || node.opType === 'ZipMap')) {
       value = node.input[0];
-      isMultiLabel = node.opType === 'Sigmoid';
+      ofSigmoid = node.opType === 'Sigmoid';
     }
     at = known && passing.has(node.opType) ? node.input[0] : undefined;
   }
@@ -89,8 +92,11 @@ function seenThrough(
   if (!floats.has(elemType) || !shape) return undefined;
   const [, classes, ...rest] = shape;
   const flat = shape.length === 2 || (shape.length === 4 && rest.every((size) => size === 1));
-  if (!flat || typeof classes !== 'number' || classes < 2) return undefined;
-  return { value, rank: shape.length, classes, isMultiLabel };
+  const isBinary = ofSigmoid && classes === 1;
+  if (!flat || typeof classes !== 'number' || (classes < 2 && !isBinary)) return undefined;
+  // Two classes of one number exclude each other.
+  const isMultiLabel = ofSigmoid && !isBinary;
+  return { value, rank: shape.length, classes: isBinary ? 2 : classes, isBinary, isMultiLabel };
 }
 
 function list(names: readonly string[], types: ReadonlyMap<string, ValueType>): string {

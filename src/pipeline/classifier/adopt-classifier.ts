@@ -1,7 +1,8 @@
+import { modelFile } from '../../../converters/huggingface/model-file.ts';
 import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
 import { UsageError } from '../../common/errors.ts';
 import { isSameFile, sha256, sha256File } from '../../common/files.ts';
-import type { RunFolder } from '../run-folder.ts';
+import type { RunFolder, StepRecord } from '../run-folder.ts';
 import { type ImportClassifierOptions, importClassifier } from './import-classifier.ts';
 
 /**
@@ -9,32 +10,40 @@ import { type ImportClassifierOptions, importClassifier } from './import-classif
  * be said again: where nothing else is given, the backbone that was made of the same file stays. A run's own backbone
  * is left as it is.
  *
+ * @returns what a person would not expect of the classifier, a sentence each
  * @throws what `importClassifier` throws; UsageError where a run's own backbone is to be made another
  */
 export async function adoptClassifier(
   run: RunFolder,
-  source: string,
+  path: string,
   options: ImportClassifierOptions = {},
-): Promise<void> {
+): Promise<readonly string[]> {
+  const source = await modelFile(path);
   const target = run.file('backbone.onnx');
   const isGiven = Object.values(options).some((value) => value !== undefined);
   if (await isSameFile(source, target)) {
     if (isGiven)
       throw new UsageError(source, "is the run's own backbone, which is not changed", 'take another --run');
-    return;
+    return [];
   }
   const classifier = await sha256File(source);
   const before = run.record('import');
   const made = before?.inputs.classifier === classifier ? before.outputs['backbone.onnx'] : undefined;
-  if (!isGiven && made && (await sha256File(target).catch(() => undefined)) === made) return;
+  if (!isGiven && made && (await sha256File(target).catch(() => undefined)) === made) return notesOf(before!);
   const beside = options.preprocessing ? undefined : await findPreprocessing(source);
-  await run.do({
+  const { record } = await run.do({
     name: 'import',
     settings: { ...options },
     inputs: { classifier, ...(beside && { preprocessing: sha256(Buffer.from(JSON.stringify(beside))) }) },
     run: async () => {
-      const { taps, origin } = await importClassifier(source, target, options);
-      return { outputs: ['backbone.onnx'], results: { source, taps: taps.length, preprocessing: origin } };
+      const { taps, origin, notes } = await importClassifier(source, target, options);
+      const results = { source, taps: taps.length, preprocessing: origin, notes };
+      return { outputs: ['backbone.onnx'], results };
     },
   });
+  return notesOf(record);
+}
+
+function notesOf({ results }: StepRecord): readonly string[] {
+  return (results.notes ?? []) as string[];
 }

@@ -1,4 +1,5 @@
-import { basename } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
 import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
 import type { Geometry, ImageSize } from '../../../data/image-set.ts';
@@ -8,7 +9,7 @@ import { encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { isCounter } from '../../../models/weights.ts';
 import { collectGarbage } from '../../common/collect.ts';
 import { CheckpointError, GraphError } from '../../common/errors.ts';
-import { isSameFile, sha256File } from '../../common/files.ts';
+import { isSameFile, sha256File, writeTogether } from '../../common/files.ts';
 import { type DType, elementCount, type StateDict, toFloat32 } from '../../common/tensor.ts';
 import { checkModel } from '../../graph/check.ts';
 import { tapCandidates } from '../../graph/classifier/candidates.ts';
@@ -20,8 +21,9 @@ import { setMetadata } from '../../graph/rewrite.ts';
 import { compareWritten, writeModel } from '../../graph/write.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
 import { type FoundNetwork, findNetwork } from './find-network.ts';
+import { type ResizingOptions, saysResizing, withResizing } from './resizing.ts';
 
-export interface ImportOptions {
+export interface ImportOptions extends ResizingOptions {
   /** `family/name`, or the name of a network alone; found from the checkpoint where absent. */
   readonly arch?: string;
   /** The class count that the network must have. */
@@ -30,10 +32,8 @@ export interface ImportOptions {
   readonly wrapper?: string;
   /** What the weights were trained with, where it is not what the file, its configuration or its family say. */
   readonly normalisation?: Preprocessing;
-  /** The size of images, and how others are brought to it, where the same holds. */
+  /** The size of images, where the same holds. */
   readonly size?: ImageSize;
-  readonly filter?: Geometry['filter'];
-  readonly shorterSide?: Geometry['shorterSide'];
   /** Names of values or nodes, patterns, or `all`. */
   readonly taps?: readonly string[];
 }
@@ -70,13 +70,26 @@ export async function importCheckpoint(
 ): Promise<Imported> {
   if (await isSameFile(source, target))
     throw new CheckpointError(source, 'would be written over by its own import', 'name another output');
-  const imported = await convert(source, target, options);
-  collectGarbage();
-  await runOnce(target, imported.geometry);
-  return imported;
+  let imported: Imported | undefined;
+  await writeTogether(dirname(target), async (part) => {
+    const written = join(part, basename(target));
+    imported = await convert(source, written, target, options);
+    // The checkpoint's tensors are gone before the file's own are read.
+    collectGarbage();
+    await runOnce(written, target, imported.geometry);
+    // Data before the model that refers to them.
+    return (await readdir(part)).sort().reverse();
+  });
+  return imported!;
 }
 
-async function convert(source: string, target: string, options: ImportOptions): Promise<Imported> {
+/** Writes the backbone to the path `written`, and compares what it wrote; errors name it by its target. */
+async function convert(
+  source: string,
+  written: string,
+  target: string,
+  options: ImportOptions,
+): Promise<Imported> {
   const checkpoint = await readCheckpoint(source, { wrapper: options.wrapper });
   const configured = options.normalisation && options.size ? undefined : await findPreprocessing(source);
   const size = options.size ?? configured?.geometry;
@@ -86,11 +99,11 @@ async function convert(source: string, target: string, options: ImportOptions): 
   const { id, reading, network, weights, record } = found;
   const bare = assemble(network, weights, {}, found.unused);
   const { taps, detectorTaps } = tapsOf(bare, found, source, options.taps);
-  const { filter, shorterSide } = geometry;
+  const { height: _, width: __, ...resizing } = geometry;
   const model = setMetadata(bare, {
     ...encodeBackboneMetadata({
-      ...{ architecture: id, classCount: reading.classes, taps, detectorTaps, filter, shorterSide },
-      ...normalisation,
+      ...{ architecture: id, classCount: reading.classes, taps, detectorTaps },
+      ...{ ...normalisation, ...resizing },
       ...{ assumptions: reading.assumptions, stateDict: record },
     }),
     'la_ood.source': basename(source),
@@ -98,8 +111,9 @@ async function convert(source: string, target: string, options: ImportOptions): 
     'la_ood.preprocessing': origin,
   });
   checkModel(model, target);
-  await writeModel(target, model);
-  verify(target, model, checkpoint.stateDict);
+  await writeModel(written, model, {
+    check: async (path) => verify(path, target, model, checkpoint.stateDict),
+  });
   const parameters = countParameters(weights);
   const notes = [...checkpoint.notes, ...found.notes, ...conversions(weights)];
   return {
@@ -129,12 +143,12 @@ function describeImages(
   where: string,
   { input, normalisation: ofFile, id }: FoundNetwork,
   configured: Awaited<ReturnType<typeof findPreprocessing>>,
-  { normalisation: given, size, filter, shorterSide }: ImportOptions,
+  { normalisation: given, size, ...resizing }: ImportOptions,
 ): { normalisation: Preprocessing; origin: string; geometry: Geometry } {
-  const plain = ({ mean, std, scale }: Preprocessing): Preprocessing => ({
-    mean,
-    std,
+  const plain = ({ mean, std, scale, channelOrder }: Preprocessing): Preprocessing => ({
+    ...{ mean, std },
     ...(scale !== undefined && { scale }),
+    ...(channelOrder && { channelOrder }),
   });
   const sources: [Preprocessing | undefined, string][] = [
     [given, 'as given'],
@@ -151,18 +165,8 @@ function describeImages(
       normalisation ? 'give --size' : 'give --mean and --std as in its training, and --size',
     );
   const { height, width } = (size ?? geometry)!;
-  const isGiven = filter !== undefined || shorterSide !== undefined;
-  const resized = isGiven || !geometry ? { filter, shorterSide } : geometry;
-  if (shorterSide !== undefined && shorterSide < Math.max(height, width))
-    throw new CheckpointError(
-      where,
-      `takes images of ${height}×${width}, which cannot be cut out of ${shorterSide}`,
-    );
-  return {
-    normalisation,
-    origin: origin!,
-    geometry: { height, width, filter: resized.filter, shorterSide: resized.shorterSide },
-  };
+  const found = saysResizing(resizing) || !geometry ? { height, width } : geometry;
+  return { normalisation, origin: origin!, geometry: withResizing(where, found, resizing) };
 }
 
 /** The original's own taps; of other networks those that are taken of any classifier. */
@@ -180,7 +184,7 @@ function tapsOf(
 }
 
 /** Compares the weights that come back with the checkpoint's, and the file with what was written to it. */
-function verify(path: string, model: ModelProto, stateDict: StateDict): void {
+function verify(written: string, path: string, model: ModelProto, stateDict: StateDict): void {
   for (const [key, tensor] of stateDictOf(model, path)) {
     const wanted = toFloat32(stateDict.get(key)!);
     const written = toFloat32(tensor);
@@ -191,12 +195,12 @@ function verify(path: string, model: ModelProto, stateDict: StateDict): void {
         'please report it: this is a defect',
       );
   }
-  compareWritten(path, model);
+  compareWritten(written, model);
 }
 
 /** Runs the written file on a grey image. */
-async function runOnce(path: string, { height, width }: Geometry): Promise<void> {
-  const session = await GraphSession.open(path, { device: 'cpu', single: true });
+async function runOnce(written: string, path: string, { height, width }: Geometry): Promise<void> {
+  const session = await GraphSession.open(written, { device: 'cpu', single: true });
   try {
     const shape = [1, 3, height, width];
     const image = { dtype: 'float32', shape, data: new Float32Array(elementCount(shape)) } as const;

@@ -1,33 +1,29 @@
 import { basename } from 'node:path';
+import { modelFile } from '../../../converters/huggingface/model-file.ts';
 import { type FoundPreprocessing, findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
 import type { Geometry } from '../../../data/image-set.ts';
 import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { isSameFile, sha256File } from '../../common/files.ts';
-import { toFloat32 } from '../../common/tensor.ts';
 import { chooseTaps, defaultTaps } from '../../graph/classifier/choose-taps.ts';
 import { type Classifier, describeClassifier, LOGITS } from '../../graph/classifier/classifier.ts';
-import type { ModelProto } from '../../graph/onnx.ts';
-import { type Preprocessing, prependPreprocessing } from '../../graph/preprocessing.ts';
+import type { Preprocessing } from '../../graph/preprocessing.ts';
 import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
-import { featureGraph, preprocessingOf } from '../features/feature-graph.ts';
-import { runOnPixels } from '../run-graph.ts';
-import {
-  isClose,
-  randomPixels,
-  type UnderstandOptions,
-  understandClassifier,
-} from './understand-classifier.ts';
+import { preprocessingOf, resizingOf } from '../features/feature-graph.ts';
+import { type ClassNames, findClassNames } from './class-names.ts';
+import { type ResizingOptions, saysResizing, withResizing } from './resizing.ts';
+import { type UnderstandOptions, understandClassifier } from './understand-classifier.ts';
+import { verifyBackbone } from './verify-backbone.ts';
 
 /** What a classifier's file does not say, or says otherwise; what is absent is found. */
-export interface ImportClassifierOptions extends UnderstandOptions {
+export interface ImportClassifierOptions extends UnderstandOptions, ResizingOptions {
   /** Names of values or nodes, patterns, or `all`; at most 30 over the depth where absent. */
   readonly taps?: readonly string[];
+  /** A file of the names of the classes (see `findClassNames`). */
+  readonly classes?: string;
   readonly preprocessing?: Preprocessing;
-  readonly filter?: Geometry['filter'];
-  readonly shorterSide?: Geometry['shorterSide'];
 }
 
 export interface ImportedClassifier {
@@ -41,22 +37,30 @@ export interface ImportedClassifier {
   readonly geometry: Geometry;
   /** The file that says so, where one was found; `as given`, or `its metadata`. */
   readonly origin: string;
+  /** The names of the classes, where something says them. */
+  readonly classNames?: ClassNames;
+  /** What a person would not expect of it, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /**
  * Makes a backbone of an ONNX classifier, whoever exported it: finds its logits, its taps and its preprocessing, writes
- * them into its metadata, and then runs what it wrote beside the original.
+ * them into its metadata, and runs what it wrote beside the original before it gets its name.
+ *
+ * @param path the model, or a folder that has it (see `modelFile`)
  *
  * Preprocessing is what is given; else what the model's metadata say; else what `findPreprocessing` finds beside it.
  *
- * @throws GraphError where it is no classifier, or nothing says its preprocessing; DataError where the file that says
+ * @throws GraphError where it is no classifier, nothing says its preprocessing, or the backbone does not do what the
+ * original does; DataError where the file that says
  * it cannot be followed
  */
 export async function importClassifier(
-  source: string,
+  path: string,
   target: string,
   options: ImportClassifierOptions = {},
 ): Promise<ImportedClassifier> {
+  const source = await modelFile(path);
   if (await isSameFile(source, target))
     throw new GraphError(source, 'would be written over by its own import', 'name another output');
   const original = await readModel(source);
@@ -72,11 +76,13 @@ export async function importClassifier(
   const detectorTaps = chosen ?? own.detectorTaps ?? defaultTaps(candidates);
   const taps = [...new Set([...(chosen ?? own.taps ?? detectorTaps), LOGITS])];
 
-  const { filter, shorterSide } = geometry;
+  const { height: _, width: __, ...resizing } = geometry;
   const { classes: classCount } = classifier;
-  const { logits, isMultiLabel } = describeClassifier(original, source, options);
+  const understoodOriginal = describeClassifier(original, source, options);
+  const { isMultiLabel } = understoodOriginal;
+  const named = await findClassNames(source, original, classCount, options.classes);
   const said = {
-    ...{ classCount, taps, detectorTaps, ...preprocessing, filter, shorterSide },
+    ...{ classCount, classNames: named?.names, taps, detectorTaps, ...preprocessing, ...resizing },
     ...(isMultiLabel && { isMultiLabel }),
   };
   const backbone = setMetadata(model, {
@@ -85,9 +91,17 @@ export async function importClassifier(
     'la_ood.source_sha256': await sha256File(source),
     'la_ood.preprocessing': origin,
   });
-  await writeModel(target, backbone);
-  await verify(target, original, logits, preprocessing);
-  return { classifier, taps, detectorTaps, preprocessing, geometry, origin };
+  const notes = [...understood.notes];
+  await writeModel(target, backbone, {
+    check: async (written) => {
+      const compared = { original, classifier: understoodOriginal, preprocessing };
+      notes.push(...(await verifyBackbone(await readModel(written), source, compared)));
+    },
+  });
+  return {
+    ...{ classifier, taps, detectorTaps, preprocessing, geometry, origin, notes },
+    ...(named && { classNames: named }),
+  };
 }
 
 function choosePreprocessing(
@@ -116,79 +130,31 @@ function choosePreprocessing(
       'nothing says how its images are normalised, neither its metadata nor a preprocessor_config.json beside it',
       'give --mean and --std as in its training (of 0 to 1), or --scale alone; with --resize and --filter where images are larger',
     );
-  const { mean, std, scale } = found;
-  return { preprocessing: { mean, std, scale }, origin };
+  const { mean, std, scale, channelOrder } = found;
+  return { preprocessing: { mean, std, scale, channelOrder }, origin };
 }
 
 function chooseGeometry(
   where: string,
   classifier: Classifier,
-  { size, shorterSide, filter }: ImportClassifierOptions,
+  options: ImportClassifierOptions,
   own: Partial<BackboneMetadata>,
   found: FoundPreprocessing | undefined,
 ): Geometry {
   const { height, width } = classifier as Geometry;
+  const { size } = options;
   const wrong = (wanted: { height: number; width: number }) =>
     wanted.height !== height || wanted.width !== width;
   if (size && wrong(size))
     throw new GraphError(where, `takes images of ${height}×${width}, and not ${size.height}×${size.width}`);
-  if (shorterSide !== undefined && shorterSide < Math.max(height, width))
-    throw new GraphError(
-      where,
-      `takes images of ${height}×${width}, which cannot be cut out of ${shorterSide}`,
-    );
-  const given = shorterSide !== undefined || filter !== undefined;
   const geometry = found?.geometry;
-  if (given || !geometry)
-    return { height, width, filter: filter ?? own.filter, shorterSide: shorterSide ?? own.shorterSide };
-  if (wrong(geometry))
+  const isGiven = saysResizing(options);
+  const chosen = isGiven || !geometry ? { height, width, ...resizingOf(own) } : geometry;
+  if (!isGiven && geometry && wrong(geometry))
     throw new GraphError(
       where,
       `takes images of ${height}×${width}, and ${found.source} is for ${geometry.height}×${geometry.width}`,
       'say how images are resized: --filter, and --resize where the middle is cut out',
     );
-  return geometry;
-}
-
-/**
- * Runs the written backbone on two images one by one and at once, and beside the original: that its logits are the
- * original's, and that no tap mixes the images.
- */
-async function verify(
-  path: string,
-  original: ModelProto,
-  logits: string,
-  preprocessing: Preprocessing | undefined,
-): Promise<void> {
-  const { model, taps, batch, size } = featureGraph(await readModel(path), path);
-  const images = [0, 1].map((seed) => randomPixels(size, 1, seed));
-  const runs = batch === undefined ? [...images, Buffer.concat(images)] : images;
-  const [first, second, both] = await runOnPixels(model, path, size, runs);
-  const single = (tap: string) => [first, second].flatMap((run) => [...toFloat32(run[tap])]);
-  if (!single(LOGITS).every(Number.isFinite))
-    throw new GraphError(path, 'gives logits that are not finite', 'its weights are unusable');
-  const mixing = both && taps.find((tap) => !isClose(toFloat32(both[tap]), single(tap)));
-  if (mixing === LOGITS)
-    throw new GraphError(
-      path,
-      'the logits of an image depend on the other images of its batch',
-      'export it for inference',
-    );
-  if (mixing)
-    throw new GraphError(
-      path,
-      `tap ${mixing} of an image depends on the other images of its batch`,
-      'choose others with --taps',
-    );
-
-  const { graph } = original;
-  const exposed = { ...original, graph: { ...graph, output: [{ name: logits }] } };
-  const { batch: atOnce = 1 } = describeClassifier(original, path, { output: logits });
-  // Where it takes several at once, all of them are the same.
-  const copies = images.map((image) => Buffer.concat(Array.from({ length: atOnce }, () => image)));
-  const wanted = await runOnPixels(prependPreprocessing(exposed, preprocessing), path, size, copies);
-  const classes = single(LOGITS).length / 2;
-  const values = wanted.flatMap((run) => [...toFloat32(run[logits]).subarray(0, classes)]);
-  if (!isClose(values, single(LOGITS)))
-    throw new GraphError(path, 'yields other logits than the original', 'please report it: this is a defect');
+  return withResizing(where, chosen, options);
 }

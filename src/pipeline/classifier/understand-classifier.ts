@@ -2,7 +2,7 @@ import type { ImageSize } from '../../../data/image-set.ts';
 import { GraphError } from '../../common/errors.ts';
 import { RandomState } from '../../common/random.ts';
 import { type Tensor, toFloat32 } from '../../common/tensor.ts';
-import { dynamicBatch } from '../../graph/batch.ts';
+import { dynamicBatch, fixedBatch } from '../../graph/batch.ts';
 import { checkModel } from '../../graph/check.ts';
 import { type TapCandidate, tapCandidates } from '../../graph/classifier/candidates.ts';
 import {
@@ -13,10 +13,11 @@ import {
   toBackbone,
 } from '../../graph/classifier/classifier.ts';
 import { imageFlow } from '../../graph/classifier/image-flow.ts';
+import { quantisationOf } from '../../graph/classifier/quantised.ts';
 import { makeValueInfo } from '../../graph/make.ts';
 import { ElementType, type ModelProto, type ValueInfo } from '../../graph/onnx.ts';
 import { prependPreprocessing } from '../../graph/preprocessing.ts';
-import { inferShapes, type ValueType } from '../../graph/shapes.ts';
+import { type Dim, inferShapes, type ValueType } from '../../graph/shapes.ts';
 import { upgradeOpset } from '../../graph/upgrade-opset.ts';
 import { runOnPixels } from '../run-graph.ts';
 
@@ -32,14 +33,16 @@ export interface UnderstoodClassifier {
   readonly classifier: Classifier;
   /** In the order of execution. */
   readonly candidates: readonly TapCandidate[];
+  /** What a person would not expect of it, a sentence each. */
+  readonly notes: readonly string[];
 }
 
 /**
  * Understands a classifier: finds its input, its logits and the values worth watching. Where the shapes of these cannot
- * be inferred, the graph is run once on a black image, and they are written into the model.
+ * be inferred, the graph is run on black images, and they are written into the model.
  *
  * @param where the file, for errors
- * @throws GraphError where it is no classifier of RGB images, or does not run
+ * @throws GraphError where it is no classifier of RGB images, does not run, or has nothing within that can be watched
  */
 export async function understandClassifier(
   model: ModelProto,
@@ -47,32 +50,108 @@ export async function understandClassifier(
   options: UnderstandOptions = {},
 ): Promise<UnderstoodClassifier> {
   checkModel(model, where);
+  const original = describeClassifier(model, where, options);
   const backbone = upgradeOpset(toBackbone(model, where, options), where);
   const { input, height, width } = describeClassifier(backbone, where);
   if (!height || !width)
     throw new GraphError(where, `its input ${input} takes images of any size`, 'say which with --size');
-  const typed = await withObservedShapes(await freeBatch(backbone, where), where);
+  const settled = await settleBatch(backbone, where);
+  const typed = await withObservedShapes(settled.model, where);
   const classifier = describeClassifier(typed, where);
-  return { model: typed, classifier, candidates: tapCandidates(typed, classifier) };
+  const candidates = tapCandidates(typed, classifier);
+  if (candidates.every(({ kind }) => kind === 'logits')) throw nothingWithin(model, where);
+  const notes = [...logitsNotes(model, original), ...settled.notes];
+  return { model: typed, classifier, candidates, notes };
 }
 
-/** The graph for any number of images, if it can be had; else the graph as it is, where it takes one at a time. */
-async function freeBatch(model: ModelProto, where: string): Promise<ModelProto> {
+function nothingWithin(model: ModelProto, where: string): GraphError {
+  return quantisationOf(model) === 'QOperator'
+    ? new GraphError(
+        where,
+        'its values are integers all the way (QLinearConv), so that nothing in it can be watched',
+        'quantise it in QDQ form, which onnxruntime runs as fast: quantize_static(…, quant_format=QuantFormat.QDQ)',
+      )
+    : new GraphError(
+        where,
+        'nothing in it can be watched: it has no convolution, no block and no linear layer but the last',
+        'name values with --taps',
+      );
+}
+
+function logitsNotes({ graph }: ModelProto, { logits, isBinary }: Classifier): string[] {
+  const outputs = graph.output.map(({ name }) => name);
+  if (isBinary)
+    return [`its one output is a sigmoid: two classes, of which ${outputs.join(', ')} is the second's`];
+  const isDictionary = graph.node.some(({ opType }) => opType === 'ZipMap');
+  return isDictionary
+    ? [`its outputs are words and a dictionary; the logits are ${logits}, a value within`]
+    : [];
+}
+
+interface Settled {
+  readonly model: ModelProto;
+  readonly notes: readonly string[];
+}
+
+/** The graph for any number of images, if it can be had; else for one at a time. */
+async function settleBatch(model: ModelProto, where: string): Promise<Settled> {
   const { batch } = describeClassifier(model, where);
-  if (batch === undefined) return model;
-  try {
-    const free = dynamicBatch(model);
-    if (await agree(model, free, where)) return free;
-  } catch (error) {
-    // What onnxruntime cannot run with more images is what cannot be freed.
-    if (!(error instanceof GraphError)) throw error;
+  if (quantisationOf(model) === 'dynamic') {
+    if (batch !== undefined && batch !== 1) throw onlyTogether(batch, where);
+    const reason = 'it takes the range of a whole batch to quantise it (dynamic quantisation)';
+    return { model: fixedBatch(model, 1), notes: [atATime(reason)] };
   }
-  if (batch === 1) return model;
-  throw new GraphError(
+  if (batch === undefined) {
+    if (await runsTwo(model, where)) return { model, notes: [] };
+    const free = await freed(fixedBatch(model, 1), where);
+    const reason = 'the graph runs with no more, though it declares any number';
+    return free ? { model: free, notes: [] } : { model: fixedBatch(model, 1), notes: [atATime(reason)] };
+  }
+  const free = await freed(model, where);
+  if (free) return { model: free, notes: [] };
+  if (batch !== 1) throw onlyTogether(batch, where);
+  return { model, notes: [atATime('it was exported for one')] };
+}
+
+function atATime(reason: string): string {
+  return `it runs an image at a time, which is slower: ${reason}`;
+}
+
+function onlyTogether(batch: number, where: string): GraphError {
+  return new GraphError(
     where,
     `takes ${batch} images at once, no more and no fewer`,
     'export it with a dynamic batch axis, or for one image',
   );
+}
+
+/** Whether a graph that declares any number of images runs with two; it does with one. */
+async function runsTwo(model: ModelProto, where: string): Promise<boolean> {
+  const { height, width } = describeClassifier(model, where) as SizedClassifier;
+  const run = (count: number) =>
+    runOnPixels(fromPixels(model, where), where, { height, width }, [
+      new Uint8Array(count * height * width * 3),
+    ]);
+  try {
+    await run(2);
+    return true;
+  } catch (error) {
+    if (!(error instanceof GraphError)) throw error;
+    await run(1);
+    return false;
+  }
+}
+
+/** A graph of a fixed number of images for any number, where that can be had. */
+async function freed(model: ModelProto, where: string): Promise<ModelProto | undefined> {
+  try {
+    const free = dynamicBatch(model);
+    return (await agree(model, free, where)) ? free : undefined;
+  } catch (error) {
+    // What onnxruntime cannot run with more images is what cannot be freed.
+    if (!(error instanceof GraphError)) throw error;
+    return undefined;
+  }
 }
 
 /** Whether two graphs have the same logits of twice as many images as the first of them takes at once. */
@@ -97,17 +176,22 @@ type SizedClassifier = Classifier & ImageSize;
 
 /** Whether numbers are the same but for rounding, be it that of half floats: what differs otherwise differs by far more. */
 export function isClose(a: ArrayLike<number>, b: ArrayLike<number>): boolean {
+  return largestDifference(a, b) <= 1e-2;
+}
+
+/** The largest difference, as a share of the largest of `a`; infinite where it cannot be told. */
+export function largestDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
   let largest = 0;
   let difference = 0;
   for (let i = 0; i < a.length; i++) {
-    largest = Math.max(largest, Math.abs(a[i]));
+    const apart = Math.abs(a[i] - b[i]);
     // A NaN is no difference that any comparison would notice.
-    difference = Math.max(
-      difference,
-      Number.isNaN(a[i] - b[i]) ? Number.POSITIVE_INFINITY : Math.abs(a[i] - b[i]),
-    );
+    if (Number.isNaN(apart)) return Number.POSITIVE_INFINITY;
+    largest = Math.max(largest, Math.abs(a[i]));
+    difference = Math.max(difference, apart);
   }
-  return a.length === b.length && difference <= 1e-2 * largest;
+  return difference === 0 ? 0 : difference / largest;
 }
 
 /** Declares the shapes of those values that no rule gives, as they are in a run. */
@@ -115,21 +199,26 @@ async function withObservedShapes(model: ModelProto, where: string): Promise<Mod
   const { input, batch, height, width } = describeClassifier(model, where) as SizedClassifier;
   const types = inferShapes(model);
   const { nodes } = imageFlow(model, input, LOGITS, types);
-  const unknown = nodes.flatMap(({ output }) => output).filter((name) => name && isOpen(types.get(name)));
+  const images = types.get(input)!.shape![0];
+  const unknown = nodes
+    .flatMap(({ output }) => output)
+    .filter((name) => name && isOpen(types.get(name), images));
   if (unknown.length === 0) return model;
 
   const { graph } = model;
   const output = [...graph.output, ...unknown.filter((name) => name !== LOGITS).map((name) => ({ name }))];
-  const atOnce = batch ?? 2;
-  const pixels = new Uint8Array(atOnce * height * width * 3);
   const exposed = fromPixels({ ...model, graph: { ...graph, output } }, where);
-  const [yielded] = await runOnPixels(exposed, where, { height, width }, [pixels]);
-  const images = types.get(input)!.shape![0];
+  // What differs between runs of different batch sizes is the batch; a single size might be that of another axis too.
+  const sizes = batch === undefined ? [3, 5] : [batch];
+  const pixels = sizes.map((count) => new Uint8Array(count * height * width * 3));
+  const runs = await runOnPixels(exposed, where, { height, width }, pixels);
   const observed = unknown.flatMap((name): ValueInfo[] => {
-    const { dtype, shape } = yielded[name];
-    const elemType = elementTypes[dtype];
-    if (elemType === undefined || shape[0] !== atOnce || name === LOGITS) return [];
-    return [makeValueInfo(name, { elemType, shape: [images, ...shape.slice(1)] })];
+    const elemType = elementTypes[runs[0][name].dtype];
+    const [[, ...rest], ...others] = runs.map((run) => run[name].shape);
+    const isOfImages = runs.every((run, r) => run[name].shape[0] === sizes[r]);
+    const isSame = others.every(([, ...other]) => String(other) === String(rest));
+    if (elemType === undefined || !isOfImages || !isSame || name === LOGITS) return [];
+    return [makeValueInfo(name, { elemType, shape: [images, ...rest] })];
   });
   const replaced = new Set(observed.map(({ name }) => name));
   const kept = graph.valueInfo.filter(({ name }) => !replaced.has(name));
@@ -142,9 +231,12 @@ const elementTypes: Partial<Record<Tensor['dtype'], number>> = {
   float64: ElementType.double,
 };
 
-/** Whether a value may be one of those watched, for all that is known of its shape. */
-function isOpen({ shape }: ValueType = {}): boolean {
-  return !shape || shape[0] === undefined || !shape.slice(1).every((size) => typeof size === 'number');
+/** Whether a value may be one of those watched, for all that is known of its shape: its first axis is not that of something else. */
+function isOpen({ shape }: ValueType = {}, images: Dim): boolean {
+  if (!shape) return true;
+  const [first, ...rest] = shape;
+  if (typeof first === 'number') return first === images && !rest.every((size) => typeof size === 'number');
+  return first !== images || !rest.every((size) => typeof size === 'number');
 }
 
 /** The graph from pixels, with a normalisation of no meaning where it needs one. */

@@ -1,37 +1,38 @@
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomically } from '../../common/files.ts';
 
-/** Images whose features are written together. */
-const BLOCK = 2048;
+/** Images of a set whose features are in one file, from `start` to before `end`. */
+export interface BlockRange {
+  readonly start: number;
+  readonly end: number;
+}
 
 /**
- * The features of a set while they are being computed: one file for every block of images, so that work that is cut
- * off goes on at the next block. A block holds its layers one after the other, each `images × width` float32.
+ * The features of a set while they are being computed: a file for every block of images, whatever its length, so that work
+ * that is cut off goes on behind the last block. A block holds its layers one after the other, each `images × width` float32.
  */
 export class FeatureBlocks {
   readonly #folder: string;
   readonly #widths: readonly number[];
-  readonly #count: number;
 
-  constructor(folder: string, widths: readonly number[], count: number) {
+  constructor(folder: string, widths: readonly number[]) {
     this.#folder = folder;
     this.#widths = widths;
-    this.#count = count;
   }
 
-  /** The blocks in order: where each begins and ends. */
-  ranges(): { start: number; end: number }[] {
-    const starts = Array.from({ length: Math.ceil(this.#count / BLOCK) }, (_, block) => block * BLOCK);
-    return starts.map((start) => ({ start, end: Math.min(start + BLOCK, this.#count) }));
-  }
-
-  async has(start: number, end: number): Promise<boolean> {
-    const bytes = await stat(this.#file(start)).then(
-      ({ size }) => size,
-      () => -1,
-    );
-    return bytes === 4 * (end - start) * this.#widths.reduce((sum, width) => sum + width, 0);
+  /** The blocks that are there, from the first image on, without a gap. */
+  async ranges(): Promise<BlockRange[]> {
+    const perImage = 4 * this.#widths.reduce((sum, width) => sum + width, 0);
+    const names = await readdir(this.#folder).catch(() => [] as string[]);
+    const ranges: BlockRange[] = [];
+    for (const name of names.filter((name) => /^\d+\.f32$/.test(name)).sort()) {
+      const start = Number.parseInt(name, 10);
+      const images = (await stat(join(this.#folder, name))).size / perImage;
+      if (start === (ranges.at(-1)?.end ?? 0) && Number.isInteger(images))
+        ranges.push({ start, end: start + images });
+    }
+    return ranges;
   }
 
   async write(start: number, layers: readonly Float32Array[]): Promise<void> {
@@ -44,7 +45,7 @@ export class FeatureBlocks {
     );
   }
 
-  async read(start: number, end: number): Promise<Float32Array[]> {
+  async read({ start, end }: BlockRange): Promise<Float32Array[]> {
     const bytes = await readFile(this.#file(start));
     // A small file's Buffer may lie in a shared pool at any offset.
     const values = new Float32Array(Uint8Array.from(bytes).buffer);

@@ -31,6 +31,8 @@ export interface FeatureGraph {
   readonly isMultiLabel: boolean;
   /** The images that it takes, and how others are brought to their size. */
   readonly size: Geometry;
+  /** The names of the classes, in the order of the logits. */
+  readonly classNames?: readonly string[];
   /** The number of images that it takes at once; absent where it takes any. */
   readonly batch?: number;
 }
@@ -49,7 +51,7 @@ export function featureGraph(
   deviations: readonly string[] | 'all' = [],
 ): FeatureGraph {
   const metadata = backboneMetadata(backbone, where);
-  const { taps: own, detectorTaps = own, filter, shorterSide, isMultiLabel = false } = metadata;
+  const { taps: own, detectorTaps = own, isMultiLabel = false } = metadata;
   const { dtype, height, width, batch, head } = describeClassifier(backbone, where);
   const preprocessing = preprocessingOf(metadata);
   if (!own || (dtype !== 'uint8' && !preprocessing))
@@ -81,7 +83,8 @@ export function featureGraph(
     head,
     conditionTaps: ofConditions,
     isMultiLabel,
-    size: { height, width, filter, shorterSide },
+    size: { height, width, ...resizingOf(metadata) },
+    classNames: metadata.classNames,
     batch,
   };
 }
@@ -104,6 +107,16 @@ export function withTaps(features: FeatureGraph, some: Iterable<string>): Featur
     detectorTaps: detectorTaps.filter((tap) => kept.has(tap)),
     widths: widths.filter((_, at) => kept.has(taps[at])),
   };
+}
+
+/** What a model's metadata say of how images are brought to its size. */
+export function resizingOf({
+  filter,
+  shorterSide,
+  framing,
+  background,
+}: Partial<BackboneMetadata>): Omit<Geometry, 'height' | 'width'> {
+  return { filter, shorterSide, ...(framing && { framing }), ...(background && { background }) };
 }
 
 /** What a backbone's metadata say of the normalisation; undefined where they say none. */

@@ -2,6 +2,7 @@ import { writeFeatures } from '../../../converters/hdf5/write-features.ts';
 import { asStored } from '../../../data/as-stored.ts';
 import { batches } from '../../../data/batches.ts';
 import { corruptedSample, sampleChanges } from '../../../data/derived/corrupted-sample.ts';
+import { generatedNames } from '../../../data/generated/generated-set.ts';
 import type { ImageSet, ImageSize } from '../../../data/image-set.ts';
 import { RunError, UsageError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
@@ -11,6 +12,7 @@ import { type OnLeftOut, openImages } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { Backbone } from './backbone.ts';
 import { FeatureBlocks } from './feature-blocks.ts';
+import type { FeatureGraph } from './feature-graph.ts';
 
 /** A set of images: its name, and what to open (see `openImageSet`). */
 export interface NamedSet {
@@ -31,6 +33,8 @@ export interface FeatureOptions {
   readonly device?: DeviceName;
   /** Images a run; the fastest number on this machine where absent. */
   readonly batch?: number;
+  /** Bytes that running the backbone may take beyond its weights; 2 GiB where absent. */
+  readonly memory?: number;
   /** Training images that are changed in each of several ways, for what a guard says of conditions; 200 where absent, 0 for none. */
   readonly corrupted?: number;
   /** Taps whose standard deviation over positions is wanted beside the mean, in layers without a detector; or `all`. */
@@ -99,7 +103,7 @@ export async function extractFeatures(run: RunFolder, options: FeatureOptions): 
   try {
     const reports: FeatureReport[] = [];
     for (const [set, role] of sets) {
-      const opened = await open(set, role, options);
+      const opened = await open(run, set, role, options);
       refuseOtherClasses(run, opened);
       reports.push(await extractSet(run, backbone, opened, options));
       if (role !== 'train' || options.corrupted === 0 || backbone.graph.conditionTaps.length === 0) continue;
@@ -164,13 +168,26 @@ interface OpenSet {
   readonly named: NamedSet;
 }
 
+/** Images of a generated set at most. */
+const GENERATED = 10_000;
+
+/** How many images the run's InD test set has, where it is known. */
+function testImages(run: RunFolder): number | undefined {
+  const tests = run.records().filter(([, { results }]) => results.role === 'test');
+  return tests.length === 0 ? undefined : Math.max(...tests.map(([, { results }]) => Number(results.images)));
+}
+
 async function open(
+  run: RunFolder,
   named: NamedSet,
   role: Role,
   { compat, seed = 0, orient, skipDamaged, onProgress, onLeftOut }: FeatureOptions,
 ): Promise<OpenSet> {
   const name = fileName(named.name, role);
-  const reading = { seed, compat, orient, skipDamaged };
+  // More images than it is compared with tell nothing more; the original has 10,000.
+  const isDrawn = role === 'ood' && generatedNames.includes(named.source) && compat === undefined;
+  const count = isDrawn ? Math.min(GENERATED, testImages(run) ?? GENERATED) : undefined;
+  const reading = { seed, compat, orient, skipDamaged, ...(count && { count }) };
   const opened = await openImages(named.source, { name, ...reading, onProgress, onLeftOut });
   const images = named.asStored ? asStored(opened.images) : opened.images;
   return { ...opened, images, role, named };
@@ -191,7 +208,9 @@ async function extractSet(
   const { taps, detectorTaps, widths, logits, headInput, conditionTaps, isMultiLabel } = backbone.graph;
   const logitsLayer = taps.indexOf(logits);
   // An OOD set's classes are others, be they as many.
-  const labels = role === 'ood' ? undefined : classLabels(images, widths[logitsLayer]);
+  const classOf = classesOf(images, backbone.graph, widths[logitsLayer]);
+  const classNames = backbone.graph.classNames ?? (classOf && images.classes);
+  const labels = role === 'ood' ? undefined : classLabels(images, classOf);
   const output = `features/${set}.hdf5`;
   const precision = compat === 'original' ? 'float64' : 'float32';
   const attributes = {
@@ -210,11 +229,7 @@ async function extractSet(
     settings: { taps, precision, ...(orient && { orient }) },
     inputs: { backbone: backbone.sha256, images: await images.fingerprint() },
     run: async (key) => {
-      const blocks = new FeatureBlocks(
-        run.file(`features/.${set}.${key.slice(0, 8)}`),
-        widths,
-        images.length,
-      );
+      const blocks = new FeatureBlocks(run.file(`features/.${set}.${key.slice(0, 8)}`), widths);
       await computeBlocks(blocks, backbone, images, onProgress);
       let correct = 0;
       const layout = {
@@ -223,14 +238,14 @@ async function extractSet(
         taps: labels ? [...taps, LABELS] : taps,
       };
       await writeFeatures(run.file(output), layout, async (append) => {
-        for (const { start, end } of blocks.ranges()) {
-          const layers = await blocks.read(start, end);
-          correct += countCorrect(images, layers[logitsLayer], start, end);
+        for (const range of await blocks.ranges()) {
+          const { start, end } = range;
+          const layers = await blocks.read(range);
+          correct += countCorrect(images, classOf, layers[logitsLayer], start, end);
           append(labels ? [...layers, labels.subarray(start, end)] : layers);
         }
       });
       await blocks.remove();
-      const comparable = images.classes?.length === widths[logitsLayer];
       return {
         outputs: [output],
         results: {
@@ -241,7 +256,8 @@ async function extractSet(
           ...(seed !== 0 && { seed }),
           ...(skipped && { skipped }),
           ...(images.leftOut && { leftOut: images.leftOut }),
-          ...(comparable && { accuracy: correct / images.length, classes: images.classes }),
+          ...(classOf && { accuracy: correct / images.length }),
+          ...(classNames && { classes: classNames }),
         },
         device: await backbone.device(),
       };
@@ -263,7 +279,13 @@ async function extractSet(
   };
 }
 
-/** Computes the blocks that are not there yet. */
+/** Seconds of work that a cut costs at most. */
+const BLOCK_SECONDS = 20;
+
+/** Images whose features are kept in memory at most. */
+const BLOCK_IMAGES = 2048;
+
+/** Computes what is not there yet, block by block. */
 async function computeBlocks(
   blocks: FeatureBlocks,
   backbone: Backbone,
@@ -271,57 +293,88 @@ async function computeBlocks(
   onProgress?: OnProgress,
 ): Promise<void> {
   const { size, taps, widths } = backbone.graph;
-  let done = 0;
+  let done = (await blocks.ranges()).at(-1)?.end ?? 0;
   const tell = () =>
     onProgress?.({ task: `features ${images.name}`, done, total: images.length, unit: 'images' });
-  const missing: { start: number; end: number }[] = [];
-  for (const range of blocks.ranges())
-    if (await blocks.has(range.start, range.end)) done += range.end - range.start;
-    else missing.push(range);
   if (done > 0) tell();
-  for (const { start, end } of missing) {
-    const layers = widths.map((width) => new Float32Array((end - start) * width));
-    const batch = await backbone.batchSize(images);
-    const running = new Set<Promise<void>>();
-    for await (const { start: first, count, pixels } of batches(images, { batch, size, start, end })) {
-      const run = backbone.run(pixels, count).then((outputs) => {
-        taps.forEach((tap, l) => {
-          layers[l].set(outputs[tap].data as Float32Array, (first - start) * widths[l]);
-        });
-        done += count;
-        tell();
-        running.delete(run);
+  if (done === images.length) return;
+  const batch = await backbone.batchSize(images);
+  const parallel = await backbone.parallelRuns();
+  const running = new Set<Promise<void>>();
+  let block = newBlock(done);
+  for await (const { start, count, pixels } of batches(images, { batch, size, start: done })) {
+    const { layers, start: first } = block;
+    const run = backbone.run(pixels, count).then((outputs) => {
+      taps.forEach((tap, l) => {
+        layers[l].set(outputs[tap].data as Float32Array, (start - first) * widths[l]);
       });
-      // Whoever waits below hears of a failure; until then Node would take it for a crash.
-      run.catch(() => {});
-      running.add(run);
-      if (running.size >= 2 * (await backbone.parallelRuns())) await Promise.race(running);
-    }
-    await Promise.all(running);
-    await blocks.write(start, layers);
+      done += count;
+      tell();
+      running.delete(run);
+    });
+    // Whoever waits below is told of a failure; until then Node would take it for a crash.
+    run.catch(() => {});
+    running.add(run);
+    const end = start + count;
+    const isFull = end + batch > first + BLOCK_IMAGES || end === images.length;
+    if (isFull || performance.now() - block.begin > 1000 * BLOCK_SECONDS) {
+      await Promise.all(running);
+      await blocks.write(
+        first,
+        layers.map((layer, l) => layer.subarray(0, (end - first) * widths[l])),
+      );
+      block = newBlock(end);
+    } else if (running.size >= 2 * parallel) await Promise.race(running);
+  }
+
+  function newBlock(start: number) {
+    const most = Math.min(Math.max(BLOCK_IMAGES, batch), images.length - start);
+    const layers = widths.map((width) => new Float32Array(most * width));
+    return { start, layers, begin: performance.now() };
   }
 }
 
-/** The class of each image; undefined where the set's classes are not the classifier's, or an image has none. */
-function classLabels(images: ImageSet, classes: number): Float32Array | undefined {
-  if (images.classes?.length !== classes) return undefined;
+/**
+ * Which of the backbone's classes each of a set's is: by its name, where both have names and the backbone knows all of them;
+ * else the one of the same number, where there are as many.
+ */
+function classesOf(
+  { classes }: ImageSet,
+  { classNames }: FeatureGraph,
+  count: number,
+): readonly number[] | undefined {
+  const named = classNames && classes?.map((name) => classNames.indexOf(name));
+  if (named?.every((at) => at >= 0)) return named;
+  return classes?.length === count ? classes.map((_, at) => at) : undefined;
+}
+
+/** The classifier's class of each image; undefined where the set's classes are not the classifier's, or an image has none. */
+function classLabels(images: ImageSet, classOf: readonly number[] | undefined): Float32Array | undefined {
+  if (!classOf) return undefined;
   const labels = new Float32Array(images.length);
   for (let i = 0; i < images.length; i++) {
     const label = images.label(i);
     if (label === undefined) return undefined;
-    labels[i] = label;
+    labels[i] = classOf[label];
   }
   return labels;
 }
 
-function countCorrect(images: ImageSet, logits: Float32Array, start: number, end: number): number {
+function countCorrect(
+  images: ImageSet,
+  classOf: readonly number[] | undefined,
+  logits: Float32Array,
+  start: number,
+  end: number,
+): number {
   const classes = logits.length / (end - start);
   let correct = 0;
   for (let i = start; i < end; i++) {
     const row = logits.subarray((i - start) * classes, (i - start + 1) * classes);
     let top = 0;
     for (let c = 1; c < classes; c++) if (row[c] > row[top]) top = c;
-    if (top === images.label(i)) correct++;
+    const label = images.label(i);
+    if (label !== undefined && classOf?.[label] === top) correct++;
   }
   return correct;
 }

@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { generatedNames } from '../../../data/generated/generated-set.ts';
 import type { ImageSet } from '../../../data/image-set.ts';
 import { openImageSet } from '../../../data/open.ts';
 import { subset } from '../../../data/subset.ts';
@@ -12,6 +13,7 @@ export interface RecordedSet extends NamedSet {
   /** How its images were read. */
   readonly reading: {
     readonly seed?: number;
+    readonly count?: number;
     readonly orient?: boolean;
     readonly skipDamaged?: boolean;
     readonly compat?: 'original';
@@ -26,8 +28,9 @@ export interface RecordedSet extends NamedSet {
 export function recordedSet(run: RunFolder, file: string): RecordedSet {
   const name = basename(file, '.hdf5');
   const record = run.record(`features/${name}`);
-  const { role, source, skipped, seed } = (record?.results ?? {}) as {
+  const { role, source, skipped, seed, images } = (record?.results ?? {}) as {
     role?: Role;
+    images?: number;
     source?: string;
     skipped?: string[];
     seed?: number;
@@ -36,6 +39,8 @@ export function recordedSet(run: RunFolder, file: string): RecordedSet {
     throw new RunError(file, 'does not say which images it was computed of', 'compute it again here');
   const reading = {
     ...(seed !== undefined && { seed }),
+    // Of a generated set there are as many images as were asked for.
+    ...(generatedNames.includes(source) && { count: images }),
     ...(record.settings.orient === true && { orient: true }),
     ...(skipped && { skipDamaged: true }),
     ...(record.settings.precision === 'float64' && { compat: 'original' as const }),
@@ -52,8 +57,8 @@ export function recordedSet(run: RunFolder, file: string): RecordedSet {
 export async function openRecorded({ name, source, reading, skipped }: RecordedSet): Promise<ImageSet> {
   if (source.endsWith('stdin:'))
     throw new DataError(name, 'its images were named on standard input, and cannot be found again');
-  const { seed, orient, compat } = reading;
-  const set = await openImageSet(source, { name, seed, orient, compat });
+  const { seed, count, orient, compat } = reading;
+  const set = await openImageSet(source, { name, seed, orient, compat, ...(count && { count }) });
   if (skipped.length === 0) return set;
   const left = new Set(skipped);
   const kept = Uint32Array.from(

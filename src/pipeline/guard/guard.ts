@@ -96,7 +96,7 @@ async function select(run: RunFolder, options: GuardOptions): Promise<Selection>
   });
   const common = { rate, confidence, where: path, device, onProgress };
   const backbone = await sha256File(path);
-  const classNames = classNamesOf(run, heldOut);
+  const classNames = graph.classNames ?? classNamesOf(run, heldOut);
   const named = classNames && { classNames };
   const hashes = async (files: Readonly<Record<string, string | undefined>>) => ({
     backbone,

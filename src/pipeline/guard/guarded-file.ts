@@ -6,6 +6,7 @@ import type { Calibration } from '../../evaluation/conformal.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { getMetadata } from '../../graph/rewrite.ts';
 import { tensorFromProto } from '../../graph/tensor.ts';
+import { resizingOf } from '../features/feature-graph.ts';
 import { programVersion } from '../versions.ts';
 import type { LayerReport } from './layer-guard.ts';
 import type { Question, QuestionReport } from './question-guard.ts';
@@ -73,7 +74,7 @@ export function guardMetadata(
 export function guardOf(model: ModelProto, where: string): Guard {
   const metadata = getMetadata(model);
   if (metadata['la_ood.guard'] === undefined) throw noGuard(where);
-  const { filter, shorterSide } = backboneMetadata(model, where);
+  const resizing = resizingOf(backboneMetadata(model, where));
   const input = model.graph.input.find(({ name }) => name === 'pixels');
   const dims = input?.type?.tensorType?.shape?.dim ?? [];
   const [batch, height, width] = dims.map(({ dimValue }) =>
@@ -88,7 +89,7 @@ export function guardOf(model: ModelProto, where: string): Guard {
     layers: said('la_ood.layers'),
     calibration: said('la_ood.calibration'),
     classNames: said(CLASSES_KEY),
-    size: { height, width, filter, shorterSide },
+    size: { height, width, ...resizing },
     batch,
   };
 }

@@ -95,15 +95,16 @@ export async function guardByLayers(
     }
     const report: LayerReport = { detectors, aggregation, layers: scorer.layers, calibration, sets };
     const metadata = options.metadata(report);
-    await writeModel(file, guardedModel(watched, scorer, decision, metadata, where));
-    await verifyGuarded(file, watched, scorer, known, calibration.threshold);
+    await writeModel(file, guardedModel(watched, scorer, decision, metadata, where), {
+      check: (written) => verifyGuarded(written, watched, scorer, known, calibration.threshold),
+    });
     if (!earlyExit) return report;
     const early = await guardWithEarlyExit(watched, fitted, {
       ...{ heldOut, oods, backbone, rate, confidence, where, onProgress },
       ...{ scaleRows, calibrationRows },
     });
-    await writeModel(earlyExit, setMetadata(early.model, { ...metadata, ...early.metadata }));
-    await early.verify(earlyExit);
+    const whole = setMetadata(early.model, { ...metadata, ...early.metadata });
+    await writeModel(earlyExit, whole, { check: early.verify });
     return { ...report, earlyExit: early.report };
   } finally {
     await session.close();

@@ -145,9 +145,14 @@ export async function guardByQuestions(
     answers.ood,
     calibration.threshold,
   );
-  await writeModel(file, guardedModel(watched, scorer, decision, options.metadata(report), where));
-  await verifyGuarded(file, watched, scorer, answers.ood, calibration.threshold);
-  return { ...report, runtimes: await compareRuntimes(file, options.trial, calibration) };
+  let runtimes: RuntimeComparison | undefined;
+  await writeModel(file, guardedModel(watched, scorer, decision, options.metadata(report), where), {
+    check: async (written) => {
+      await verifyGuarded(written, watched, scorer, answers.ood, calibration.threshold);
+      runtimes = await compareRuntimes(written, options.trial, calibration);
+    },
+  });
+  return { ...report, runtimes: runtimes! };
 }
 
 async function fitWatched(

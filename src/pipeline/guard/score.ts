@@ -11,8 +11,10 @@ import { type Guard, guardOf } from './guarded-file.ts';
 
 export interface ScoreOptions {
   readonly device?: DeviceName;
-  /** Images a run, 32 where absent. */
+  /** Images a run; 8 where absent, or as many as the memory is for. */
   readonly batch?: number;
+  /** Bytes that running the model may take beyond its weights; 2 GiB where absent. */
+  readonly memory?: number;
   /** Scores above it are OOD; the file's own where absent. */
   readonly threshold?: number;
   /** Turns image files as their EXIF orientation says. */
@@ -47,7 +49,7 @@ export interface ScoredImage {
 }
 
 /** Images that are read and scored before results are given out. */
-const DEFAULT_BATCH = 32;
+const DEFAULT_BATCH = 8;
 
 /**
  * Scores sets of images with a guarded model, batch by batch and in order: memory does not grow with the sets.
@@ -66,9 +68,9 @@ export async function* scoreImages(
   const guard = guardOf(model, path);
   const { classNames, size, batch: only } = guard;
   const wanted = outputsOf(guard);
-  const batch = only ?? options.batch ?? DEFAULT_BATCH;
   const guarded = threshold === undefined ? model : withThreshold(model, threshold);
-  const pool = await SessionPool.open(guarded, device);
+  const pool = await SessionPool.open(guarded, device, options.memory);
+  const batch = only ?? options.batch ?? Math.min(DEFAULT_BATCH, pool.largestBatch);
   try {
     for (const source of sources) {
       const { images } = await openImages(source, { orient, skipDamaged, onProgress, onLeftOut });

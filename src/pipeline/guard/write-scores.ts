@@ -3,7 +3,7 @@ import { toCsv } from '../../common/csv.ts';
 import { writeAtomically } from '../../common/files.ts';
 import type { ScoredImage } from './score.ts';
 
-const HEAD = ['set', 'image', 'label', 'class', 'score', 'p_value', 'is_ood'];
+const HEAD = ['set', 'image', 'label', 'class', 'ood_score', 'p_value', 'is_ood'];
 
 /** What explains the decision: of a guard of questions, and of a guard by layers. */
 const QUESTIONS_HEAD = ['content_p_value', 'conditions_p_value', 'condition', 'reason'];

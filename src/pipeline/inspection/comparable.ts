@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
 import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
 import { stateDictOf } from '../../../models/backbone.ts';
@@ -49,8 +51,12 @@ const isDetectors = (opened: OpenFile): opened is { detectors: ModelProto } => '
 async function openFile(path: string): Promise<OpenFile> {
   const kind = await fileKind(path);
   switch (kind) {
-    case 'folder':
-      throw new UsageError(path, 'is a folder', 'compare files, one by one');
+    case 'folder': {
+      const table = join(path, 'results', 'summary.csv');
+      if (!existsSync(table))
+        throw new UsageError(path, 'is a folder, and no run that was evaluated', 'compare files, one by one');
+      return openFile(table);
+    }
     case 'hdf5':
       return { file: await openFeatures(path) };
     case 'csv':

@@ -1,3 +1,5 @@
+import { basename } from 'node:path';
+import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
 import { type BackboneMetadata, backboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { elementCount } from '../../common/tensor.ts';
@@ -13,7 +15,11 @@ import { getMetadata } from '../../graph/rewrite.ts';
 import { type Dim, inferShapes, type ValueType } from '../../graph/shapes.ts';
 import { dtypeOf } from '../../graph/tensor.ts';
 import { requiredInputs } from '../../graph/topology.ts';
-import { type UnderstoodClassifier, understandClassifier } from '../classifier/understand-classifier.ts';
+import {
+  type UnderstandOptions,
+  type UnderstoodClassifier,
+  understandClassifier,
+} from '../classifier/understand-classifier.ts';
 import type { FileFacts } from './file-kind.ts';
 
 /** An input, an output or a tap of a graph. */
@@ -51,6 +57,8 @@ export interface ModelInspection extends FileFacts {
   readonly classifier?: Classifier;
   /** Why it cannot be guarded, where it is none. */
   readonly noClassifier?: string;
+  /** What says how its images are prepared; absent where nothing does. */
+  readonly preparedBy?: string;
   /** The taps that the model's metadata name; where they name none, what can be watched in it. */
   readonly taps: readonly TapFacts[];
   readonly metadata: Readonly<Record<string, string>>;
@@ -79,9 +87,10 @@ export interface DetectorsInspection extends FileFacts {
 export async function inspectModel(
   path: string,
   facts: FileFacts,
+  options: UnderstandOptions = {},
 ): Promise<ModelInspection | DetectorsInspection> {
   const model = await readModel(path);
-  return holdsDetectors(model) ? detectorFacts(model, path, facts) : modelFacts(model, path, facts);
+  return holdsDetectors(model) ? detectorFacts(model, path, facts) : modelFacts(model, path, facts, options);
 }
 
 function detectorFacts(model: ModelProto, path: string, facts: FileFacts): DetectorsInspection {
@@ -101,13 +110,18 @@ function detectorFacts(model: ModelProto, path: string, facts: FileFacts): Detec
   };
 }
 
-async function modelFacts(model: ModelProto, path: string, facts: FileFacts): Promise<ModelInspection> {
+async function modelFacts(
+  model: ModelProto,
+  path: string,
+  facts: FileFacts,
+  options: UnderstandOptions,
+): Promise<ModelInspection> {
   const { graph, opsetImport, irVersion, producerName = '', producerVersion = '' } = model;
   const problem = problemOf(model, path);
   // A graph that does not hang together has no shapes to infer.
   const types = problem ? new Map<string, ValueType>() : inferShapes(model, path);
   const own = backboneMetadata(model, path);
-  const { understood, reason } = problem ? { reason: undefined } : await understand(model, path);
+  const { understood, reason } = problem ? { reason: undefined } : await understand(model, path, options);
   const describe = (name: string): ValueFacts => {
     const { elemType, shape } = types.get(name) ?? {};
     return { name, dtype: elemType === undefined ? undefined : dtypeOf(elemType), shape };
@@ -126,21 +140,30 @@ async function modelFacts(model: ModelProto, path: string, facts: FileFacts): Pr
     parameters: graph.initializer
       .filter(({ dataType }) => floats.has(dataType))
       .reduce((sum, { dims }) => sum + elementCount(dims), 0),
-    classifier: understood && describeClassifier(model, path),
+    classifier: understood && describeClassifier(model, path, options),
     noClassifier: reason,
+    preparedBy: understood && (await preparedBy(model, path)),
     taps: tapFacts(own, understood, describe),
     metadata: getMetadata(model),
     problems: problem ? [problem] : [],
   };
 }
 
+/** What says how images are prepared for a model: its metadata, or a file beside it; undefined where nothing does. */
+async function preparedBy(model: ModelProto, path: string): Promise<string | undefined> {
+  if (backboneMetadata(model, path).mean) return 'its metadata';
+  const found = await findPreprocessing(path).catch(() => undefined);
+  return found && basename(found.source);
+}
+
 /** What can be watched in a classifier; why it is none, where it is not. */
 async function understand(
   model: ModelProto,
   path: string,
+  options: UnderstandOptions,
 ): Promise<{ understood?: UnderstoodClassifier; reason?: string }> {
   try {
-    return { understood: await understandClassifier(model, path) };
+    return { understood: await understandClassifier(model, path, options) };
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
     const { where, problem, remedy } = error;

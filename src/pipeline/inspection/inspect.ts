@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { modelFile } from '../../../converters/huggingface/model-file.ts';
 import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
 import { checkUsable } from '../../../converters/pytorch/usable.ts';
 import { generatedNames } from '../../../data/generated/generated-set.ts';
@@ -10,6 +11,7 @@ import { sha256Files } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { findNetwork } from '../classifier/find-network.ts';
 import { countParameters } from '../classifier/import-checkpoint.ts';
+import type { UnderstandOptions } from '../classifier/understand-classifier.ts';
 import { type FeatureLayer, featureLayers } from '../features/feature-files.ts';
 import { readManifest, type StepRecord } from '../run-folder.ts';
 import { type FileFacts, factsOf, fileKind } from './file-kind.ts';
@@ -82,7 +84,7 @@ export type Inspection =
   | RunInspection;
 
 /** What is said of images is for sets of images alone. */
-export interface InspectOptions extends InspectImagesOptions {
+export interface InspectOptions extends InspectImagesOptions, UnderstandOptions {
   readonly onProgress?: OnProgress;
 }
 
@@ -95,6 +97,8 @@ export interface InspectOptions extends InspectImagesOptions {
  *   UsageError where a contact sheet is wanted of something else than images
  */
 export async function inspectFile(path: string, options: InspectOptions = {}): Promise<Inspection> {
+  const model = (await hasManifest(path)) ? path : await modelFile(path);
+  if (model !== path) return inspectFile(model, options);
   if (await holdsImages(path)) return inspectImages(path, options);
   const kind = await fileKind(path);
   if (options.sheet !== undefined)
@@ -103,7 +107,7 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
     case 'folder':
       return inspectRun(path, options.onProgress);
     case 'onnx':
-      return inspectModel(path, await factsOf(path));
+      return inspectModel(path, await factsOf(path), options);
     case 'hdf5':
       return inspectFeatures(path);
     case 'checkpoint':
@@ -116,9 +120,14 @@ export async function inspectFile(path: string, options: InspectOptions = {}): P
 async function holdsImages(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
   if (!found) return path.includes(':') || generatedNames.includes(path);
-  if (!found.isDirectory()) return isImageFile(path);
-  const manifest = await stat(join(path, 'manifest.json')).catch(() => undefined);
-  return manifest === undefined;
+  return found.isDirectory() ? !(await hasManifest(path)) : isImageFile(path);
+}
+
+async function hasManifest(folder: string): Promise<boolean> {
+  return stat(join(folder, 'manifest.json')).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function inspectCheckpoint(path: string): Promise<CheckpointInspection> {

@@ -19,7 +19,7 @@ import { openTrainingEngine } from '../../training/engines.ts';
 import { LabelledImages } from '../../training/labelled-images.ts';
 import { fineTuning, type Recipe, recipeOf } from '../../training/recipe.ts';
 import type { EpochReport } from '../../training/train.ts';
-import { preprocessingOf } from '../features/feature-graph.ts';
+import { preprocessingOf, resizingOf } from '../features/feature-graph.ts';
 import { type OnLeftOut, openImages } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { trainResumably } from './train-resumably.ts';
@@ -143,8 +143,7 @@ export function describeTrainable(
       'does not say its normalisation and the size of its images',
       'make it with la-ood import',
     );
-  const { filter, shorterSide } = metadata;
-  return { classes, preprocessing, size: { height, width, filter, shorterSide } };
+  return { classes, preprocessing, size: { height, width, ...resizingOf(metadata) } };
 }
 
 const curveFiles = ['training/curves.csv', 'training/curves.svg'] as const;

@@ -7,7 +7,15 @@ import { ElementType } from '../../../src/graph/onnx.ts';
 import { images, runModel } from '../models.ts';
 import { convolutionalNet, severalOutputs, type transformer } from './networks.ts';
 
-const common = { input: 'image', dtype: 'float32', height: 8, width: 8, batch: undefined, classes: 5 };
+const shape = { height: 8, width: 8, batch: undefined };
+const common = {
+  input: 'image',
+  dtype: 'float32',
+  ...shape,
+  classes: 5,
+  isBinary: false,
+  isMultiLabel: false,
+};
 
 describe('describeClassifier', () => {
   for (const layout of ['NCHW', 'NHWC'] as const)

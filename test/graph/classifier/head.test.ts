@@ -89,7 +89,7 @@ describe('the last layer of a classifier', () => {
       const graph = featureGraph(backbone(end), 'model');
       expect(graph.head).to.equal(undefined);
       expect(graph.headInput).to.equal(undefined);
-      expect(graph.taps).to.deep.equal(['conv', 'logits']);
+      expect(graph.taps).to.deep.equal(['conv', 'logits', 'conv[deviation]']);
     });
 
   it('tells a sigmoid from a softmax', () => {

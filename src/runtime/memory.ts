@@ -1,0 +1,44 @@
+import { largestLiveBytes } from '../graph/live-bytes.ts';
+import type { ModelProto } from '../graph/onnx.ts';
+
+/** Bytes that running a graph may take beyond its weights, unless something else is asked for. */
+export const DEFAULT_MEMORY = 2 * 2 ** 30;
+
+/** What the program takes besides: Node, its workers, images that are being decoded. */
+const PROGRAM = 400 * 2 ** 20;
+
+/** onnxruntime's arenas are larger than what they hold, and its convolutions rearrange what they take. */
+const OVERHEAD = 2;
+
+/** onnxruntime keeps some of the weights a second time, rearranged for its kernels. */
+const COPIES = 2;
+
+/** Larger batches are no faster anywhere. */
+const LARGEST_BATCH = 128;
+
+/** With smaller batches than this in each, fewer sessions are better. */
+const SMALL_BATCH = 4;
+
+/** How many sessions run a graph side by side, and with how many images each at most. */
+export interface MemoryPlan {
+  readonly sessions: number;
+  readonly largestBatch: number;
+}
+
+/**
+ * As many sessions as there are cores, or as many as fit into the memory: their weights but for the first copy, and the
+ * values that are alive in them. At least one session, of one image.
+ *
+ * @param memory bytes beyond the weights
+ */
+export function planMemory(model: ModelProto, memory: number, cores: number): MemoryPlan {
+  const weights = model.graph.initializer.reduce((sum, { rawData }) => sum + (rawData?.byteLength ?? 0), 0);
+  const perImage = Math.max(1, OVERHEAD * largestLiveBytes(model));
+  const batchOf = (sessions: number) => {
+    const left = memory - PROGRAM - (COPIES * sessions - 1) * weights;
+    return Math.min(LARGEST_BATCH, Math.floor(left / (sessions * perImage)));
+  };
+  let sessions = cores;
+  while (sessions > 1 && batchOf(sessions) < SMALL_BATCH) sessions--;
+  return { sessions, largestBatch: Math.max(1, batchOf(sessions)) };
+}

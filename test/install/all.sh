@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# The package by every version of Node that it runs on, each with an npm of its time.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+npm run --silent build
+package="$PWD/$(npm pack --silent)"
+trap 'rm "$package"' EXIT
+for versions in '20.19.0 10' '22 10' '24 11' '26 11'; do
+  # shellcheck disable=SC2086
+  bash test/install/run.sh "$package" $versions
+done
