@@ -8,7 +8,8 @@ type Modules = ReadonlyMap<string, ModuleFacts>;
 /** Classes that yield what they are given, in inference. */
 const transparent = /\.(Identity|Dropout\w*|Sequential)$/;
 /** Classes without weights that the structures stand for themselves. */
-const weightless = /\.(Identity|\w*Dropout\w*|DropPath|DropBlock2d|Flatten|Sequential|ModuleList|\w*Pool2d)$/;
+const weightless =
+  /\.(Identity|\w*Dropout\w*|DropPath|DropBlock2d|Flatten|Sequential|ModuleList|AvgPool2d|AdaptiveAvgPool2d|FastAdaptiveAvgPool|MaxPool2d|BlurPool2d)$/;
 const known: Readonly<Record<string, RegExp>> = {
   Conv: /\.(Conv2d)$/,
   MaxPool: /\.(MaxPool2d)$/,
