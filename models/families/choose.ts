@@ -2,6 +2,7 @@ import { CheckpointError, UsageError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import { Network } from '../network.ts';
 import { countMisfits, describeMisfits, type Shapes } from '../weights.ts';
+import { exportItself } from './advice.ts';
 import { contradiction } from './contradictions.ts';
 import type { Evidence } from './evidence.ts';
 import type { PublishedFamily, Reading } from './family.ts';
@@ -33,10 +34,6 @@ export interface ChooseOptions {
   /** Of keys that share their tensor with others, one key that stands for all of them. */
   readonly ties?: ReadonlyMap<string, string>;
 }
-
-/** The advice where no family fits: the way on which every network can be guarded. */
-export const exportItself =
-  'export the network with torch.onnx.export where its code is at hand, and go on with la-ood fit model.onnx';
 
 /** No family has these keys and shapes. */
 export class UnknownNetwork extends CheckpointError {
@@ -104,7 +101,13 @@ function examine(
   const others: Misfit[] = [];
   const refusals: Error[] = [];
   for (const family of families) {
-    const reading = family.read(shapes, evidence);
+    let reading: Reading | undefined;
+    try {
+      reading = family.read(shapes, evidence);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      refusals.push(error);
+    }
     if (!reading) continue;
     const input = family.input(reading, evidence);
     const id = family.name === '' ? reading.architecture : `${family.name}/${reading.architecture}`;

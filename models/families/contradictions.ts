@@ -8,7 +8,8 @@ type Modules = ReadonlyMap<string, ModuleFacts>;
 /** Classes that yield what they are given, in inference. */
 const transparent = /\.(Identity|Dropout\w*|Sequential)$/;
 /** Classes without weights that the structures stand for themselves. */
-const weightless = /\.(Identity|\w*Dropout\w*|DropPath|DropBlock2d|Flatten|Sequential|ModuleList|\w*Pool2d)$/;
+const weightless =
+  /\.(Identity|\w*Dropout\w*|DropPath|DropBlock2d|Flatten|Sequential|ModuleList|AvgPool2d|AdaptiveAvgPool2d|FastAdaptiveAvgPool|MaxPool2d|BlurPool2d)$/;
 const known: Readonly<Record<string, RegExp>> = {
   Conv: /\.(Conv2d)$/,
   MaxPool: /\.(MaxPool2d)$/,
@@ -52,7 +53,8 @@ function contradicts(
   if (node && transparent.test(type) && known[node.opType]) return `${name}, not ${node.opType}`;
   if (type.startsWith('torch.nn.modules.activation.') && name.toLowerCase() !== activation.replace('_', ''))
     return `${name}, not ${activation}`;
-  if (node?.opType === 'MaxPool' && /\.AvgPool2d$/.test(type)) return `${name}, not a max-pool`;
+  if ((node?.opType === 'MaxPool' || node?.opType === 'Conv') && /\.AvgPool2d$/.test(type))
+    return `${name}, not ${node.opType}`;
   if (/Blur/.test(name) && !node) return `${name}, which the family has not`;
   if (/\.MaxPool2d$/.test(type)) {
     if (node?.opType !== 'MaxPool') return 'a max-pool that the family has not';

@@ -23,7 +23,11 @@ import type { FamilyInput } from './inputs.ts';
 export interface PublishedFamily {
   /** Whose code: `torchvision`. */
   readonly name: string;
-  /** What these keys and shapes are by that code, where they could be its. */
+  /**
+   * What these keys and shapes are by that code, where they could be its.
+   *
+   * @throws UsageError where they are, and it computes what is not built here
+   */
   readonly read: (shapes: Shapes, evidence: Evidence) => Reading | undefined;
   /**
    * False where such files are not published in this form, so that without `--arch` it is no candidate: a variant
@@ -53,7 +57,8 @@ type Descriptor<Names, Size, Rules> = Omit<PublishedFamily, 'read'> & {
   /** What is not shown by shapes; undefined where this family has no such network. */
   readonly rules: (size: Size, evidence: Evidence) => Rules | undefined;
   readonly architecture: (size: Size, evidence: Evidence) => string;
-  readonly activation?: (evidence: Evidence) => Activation | undefined;
+  /** @throws UsageError where it is none that is built here */
+  readonly activation?: (evidence: Evidence) => Activation;
 };
 
 export function residualFamily(
@@ -85,8 +90,8 @@ function family<Names, Size, Rules>(
     read(shapes, evidence) {
       const size = readSize(shapes, names);
       const ruled = size && rules(size, evidence);
+      if (!ruled) return undefined;
       const activated = activation ? activation(evidence) : 'relu';
-      if (!ruled || !activated) return undefined;
       return {
         architecture: architecture(size, evidence),
         classes: classesOf(size),

@@ -1,4 +1,7 @@
+import { UsageError } from '../../src/common/errors.ts';
+import { printable } from '../../src/common/printable.ts';
 import { activations } from '../network.ts';
+import { exportItself } from './advice.ts';
 import { residualFamily } from './family.ts';
 import { imagenet224 } from './inputs.ts';
 import { resNetName } from './naming.ts';
@@ -32,7 +35,13 @@ export const transformers = [
     }),
     activation: ({ configuration }) => {
       const name = configuration?.activation ?? 'relu';
-      return activations.find((known) => known === (name === 'swish' ? 'silu' : name));
+      const found = activations.find((known) => known === (name === 'swish' ? 'silu' : name));
+      if (found) return found;
+      throw new UsageError(
+        'config.json',
+        `has the hidden_act ${printable(name)}, and not ${activations.join(', ')}`,
+        exportItself,
+      );
     },
     architecture: (size) => resNetName(size).replace(/^resnet/, 'resnet-'),
     isPublishedAs: ({ configuration }) => (configuration?.modelType ?? 'resnet') === 'resnet',

@@ -338,6 +338,22 @@ describe('checkpoints of published families', () => {
     );
   });
 
+  it('with an activation that is not built are refused for it', async () => {
+    const embedder = 'resnet.embedder.embedder';
+    const block = 'resnet.encoder.stages.0.layers.0.layer';
+    const weights = new Weights().layer(`${embedder}.convolution`, [4, 3, 7, 7]);
+    weights.norm(`${embedder}.normalization`, 4).layer('classifier.1', [3, 4], true);
+    for (const n of [0, 1])
+      weights.layer(`${block}.${n}.convolution`, [4, 4, 3, 3]).norm(`${block}.${n}.normalization`, 4);
+    const configured = (act: string) => ({ 'config.json': { model_type: 'resnet', hidden_act: act } });
+    const known = await imported(await saved(weights.stateDict, configured('swish')));
+    expect(known.assumptions).to.include('activation silu');
+    const other = await refusal(imported(await saved(weights.stateDict, configured('tanh'))));
+    expect(other.message).to.match(
+      /^config\.json: has the hidden_act tanh, and not relu, .*; export the network/,
+    );
+  });
+
   it('are told apart by what wraps them', async () => {
     const weights = preactivation();
     const theirs = await imported(await savedUnder(weights, ['net'], 'module.'));
