@@ -214,7 +214,7 @@ function refused(refusals: readonly Error[], where: string): Error | undefined {
 /** The configuration beside the file names another network than any with these keys. */
 function unpublished(
   fitting: readonly Candidate[],
-  { configuration }: Evidence,
+  { configuration, sets = [] }: Evidence,
   where: string,
 ): CheckpointError {
   const ids = [...new Set(fitting.map(({ id }) => id))];
@@ -222,7 +222,7 @@ function unpublished(
   return new CheckpointError(
     where,
     named === undefined
-      ? `has the keys of ${ids.join(', ')}, which are published with a config.json, and there is none beside it`
+      ? `has the keys of ${ids.join(', ')}, which ${sets.length > 1 ? `are not published with ${printable(sets.join(' and '))} in one file` : 'are published with a config.json, and there is none beside it'}`
       : `the config.json beside it names ${named}, and its keys are those of ${ids.join(', ')}`,
     `say which it is: ${ids.map((id) => `--arch ${id}`).join(' or ')}`,
   );

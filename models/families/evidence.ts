@@ -3,6 +3,8 @@ export interface Evidence {
   readonly format?: 'zip' | 'legacy' | 'safetensors';
   /** The keys that led to the weights: `net`. */
   readonly wrapper?: string;
+  /** Every place in the file that holds weights: `state_dict`, `ema_state_dict`. */
+  readonly sets?: readonly string[];
   /** What every key began with: `module.`. */
   readonly prefix?: string;
   /** The keys of the mean and the standard deviation of images, where the file holds them. */

@@ -36,8 +36,15 @@ const family = (
         : undefined,
     architecture: wideResNetName,
     input: ({ classes }) => input(classes),
+    isPublishedAs,
     ...more,
   });
+
+/**
+ * None of them keeps averaged weights beside its own. Implementations of FixMatch do (`ema_state_dict`), with these very
+ * keys, and a leaky ReLU of slope 0.1.
+ */
+const isPublishedAs = ({ sets = [] }: Evidence) => sets.length <= 1;
 
 const isBare = ({ wrapper, prefix }: Evidence) => wrapper === undefined && prefix === undefined;
 const isTrainingState = ({ wrapper }: Evidence) => wrapper === 'state_dict';

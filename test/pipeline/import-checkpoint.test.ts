@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { writeSafetensors } from '../../converters/safetensors/write-safetensors.ts';
+import { chooseNetwork } from '../../models/families/choose.ts';
 import { backboneMetadata } from '../../models/metadata.ts';
 import type { StateDict, Tensor } from '../../src/common/tensor.ts';
 import {
@@ -84,6 +85,18 @@ function preactivation(): StateDict {
     if (s > 0) weights.layer(`${block}.shortcut.0`, [width, inputs, 1, 1]);
   }
   return weights.layer('linear', [10, 20], true).stateDict;
+}
+
+function wideResNet(): StateDict {
+  const widths = [16, 16, 32, 64];
+  const weights = new Weights().layer('conv1', [16, 3, 3, 3]);
+  for (const [s, width] of widths.slice(1).entries()) {
+    const [inputs, block] = [widths[s], `block${s + 1}.layer.0`];
+    weights.norm(`${block}.bn1`, inputs).layer(`${block}.conv1`, [width, inputs, 3, 3]);
+    weights.norm(`${block}.bn2`, width).layer(`${block}.conv2`, [width, width, 3, 3]);
+    if (width !== inputs) weights.layer(`${block}.convShortcut`, [width, inputs, 1, 1]);
+  }
+  return weights.norm('bn1', 64).layer('fc', [10, 64], true).stateDict;
 }
 
 const renamed = (weights: StateDict, change: (key: string) => string): StateDict =>
@@ -372,6 +385,20 @@ describe('checkpoints of published families', () => {
       imported(bare, { arch: 'kuangliu/PreActResNet10', size: { height: 64, width: 64 } }),
     );
     expect(fixed.message).to.match(/leaves a map of 8×8 where the network's last pool takes 4×4/);
+  });
+
+  it('of wide networks beside their average, as FixMatch has them, are built only where it is said which', () => {
+    const shapes = new Map([...wideResNet()].map(([key, { shape }]) => [key, shape]));
+    const where = 'wide.pth';
+    const single = { wrapper: 'state_dict', sets: ['state_dict'] };
+    expect(chooseNetwork(shapes, { where, evidence: single }).id).to.equal('xternalz/WRN-10-1');
+    const evidence = { wrapper: 'state_dict', sets: ['state_dict', 'ema_state_dict'] };
+    expect(() => chooseNetwork(shapes, { where, evidence })).to.throw(
+      CheckpointError,
+      /not published with state_dict and ema_state_dict in one file; .*--arch xternalz\/WRN-10-1/,
+    );
+    const arch = 'xternalz/WRN-10-1';
+    expect(chooseNetwork(shapes, { where, evidence, arch }).id).to.equal(arch);
   });
 
   it('that fit no network are refused, with the way that works', async () => {

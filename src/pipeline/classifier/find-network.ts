@@ -37,7 +37,7 @@ export async function findNetwork(
   checkpoint: Checkpoint,
   options: Pick<ChooseOptions, 'arch' | 'size'> = {},
 ): Promise<FoundNetwork> {
-  const { stateDict, prefix = '', format, wrapper, modules } = checkpoint;
+  const { stateDict, prefix = '', format, wrapper, sets, modules } = checkpoint;
   const notes: string[] = [];
   const { weights, leftOut } = withoutCounters(stateDict);
   if (leftOut.length > 0) notes.push(`left out, as no weights: ${listed(leftOut)}`);
@@ -49,6 +49,7 @@ export async function findNetwork(
     ...{
       format,
       wrapper,
+      sets,
       prefix: prefix || undefined,
       normalisation: pair?.keys,
       configuration,
