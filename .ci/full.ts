@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 
 interface Section {
   readonly command: string;
-  /** Where it is ended; all of them together take less than 90. */
+  /** Where it is ended, because it hangs: no section takes so long. */
   readonly minutes: number;
 }
 
