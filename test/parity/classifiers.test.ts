@@ -31,6 +31,7 @@ interface Made {
 }
 
 const count = 3;
+const classes = 10;
 const cifar = { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] };
 const halves = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
@@ -96,7 +97,7 @@ describe('classifiers of other exporters beside onnxruntime and PyTorch', () => 
     });
 
     const reason = untrainable[name];
-    it(`${name}: ${reason ? 'is not trained, and says why' : 'is trained'}`, async function () {
+    it(`${name}: ${reason ? 'is not trained, and says why' : "is trained from PyTorch's logits"}`, async function () {
       if (!reference && published.includes(name)) this.skip();
       const path = join(folder, name, 'all.onnx');
       const open = async () => {
@@ -112,18 +113,25 @@ describe('classifiers of other exporters beside onnxruntime and PyTorch', () => 
         return;
       }
       const { session, side } = await open();
-      const images = await floats(join(folder, `${name}.npy`), count * 3 * side * side);
-      const labels = Int32Array.of(0, 1, 2);
+      const bytes = 3 * side * side;
+      const images = await floats(join(folder, `${name}.npy`), count * bytes);
+      const step = async (first: number, labels: readonly number[], rate: number) => {
+        const shape: [number, 3, number, number] = [labels.length, 3, side, side];
+        const part = images.slice(first * bytes, (first + labels.length) * bytes);
+        const batch = { images: part, shape, labels: Int32Array.from(labels) };
+        return (await session.step(batch, rate, new RandomState(0))).loss;
+      };
+      const expected = logShares(made[name].logits!);
+      // The loss of one image at rate 0 is the logarithm of one class's share: all classes give all logits but for a shift.
+      const shares: number[] = [];
+      for (let i = 0; i < expected.length; i++)
+        shares.push(-(await step(Math.floor(i / classes), [i % classes], 0)));
+      expect(difference(shares, expected)).to.be.below(1e-4);
+
       const losses: number[] = [];
-      for (let step = 0; step < 4; step++) {
-        const batch = {
-          images: images.slice(),
-          shape: [count, 3, side, side] as [number, 3, number, number],
-          labels,
-        };
-        losses.push((await session.step(batch, 1e-3, new RandomState(0))).loss);
-      }
+      for (let i = 0; i < 4; i++) losses.push(await step(0, [0, 1, 2], 1e-3));
       await session.close();
+      expect(losses[0]).to.be.closeTo(-(expected[0] + expected[11] + expected[22]) / count, 1e-4);
       expect(losses.at(-1)).to.be.below(losses[0]);
     });
 
@@ -172,6 +180,15 @@ describe('classifiers of other exporters beside onnxruntime and PyTorch', () => 
 async function floats(path: string, size: number): Promise<Float32Array> {
   const bytes = await readFile(path);
   return new Float32Array(Uint8Array.from(bytes.subarray(bytes.length - 4 * size)).buffer);
+}
+
+/** The logarithm of each class's share, image by image. */
+function logShares(logits: readonly number[]): number[] {
+  return logits.map((value, i) => {
+    const first = i - (i % classes);
+    const image = logits.slice(first, first + classes);
+    return value - Math.log(image.reduce((sum, each) => sum + Math.exp(each), 0));
+  });
 }
 
 /** The largest difference, as a share of the largest value. */
