@@ -21,6 +21,7 @@ import onnx
 import torch
 import torch.nn.functional as F
 from backbones import NETWORKS as BACKBONES
+from backbones import randomise
 from classifiers import MobileNet
 from onnx import numpy_helper
 from torch import nn
@@ -147,9 +148,10 @@ def make(folder, names):
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out")
-        torch.save(network.state_dict(), folder / f"{name}.pth")
+        # The exporter makes one of initializers that are equal, which all of a new network's batch normalisations are.
+        torch.save((network if name in BACKBONES else randomise(network)).state_dict(), folder / f"{name}.pth")
         if name not in BACKBONES:
-            export(network.eval(), folder / f"{name}.onnx")
+            export(network_of(folder, name, torch.float32).eval(), folder / f"{name}.onnx")
     return {}
 
 
