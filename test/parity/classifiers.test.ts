@@ -128,8 +128,9 @@ describe('classifiers of other exporters beside onnxruntime and PyTorch', () => 
         shares.push(-(await step(Math.floor(i / classes), [i % classes], 0)));
       expect(difference(shares, expected)).to.be.below(1e-4);
 
+      // Normalisation is folded into the convolutions, so that only short steps are sure to go down.
       const losses: number[] = [];
-      for (let i = 0; i < 4; i++) losses.push(await step(0, [0, 1, 2], 1e-3));
+      for (let i = 0; i < 4; i++) losses.push(await step(0, [0, 1, 2], 1e-5));
       await session.close();
       expect(losses[0]).to.be.closeTo(
         -(expected[0] + expected[classes + 1] + expected[2 * classes + 2]) / count,
