@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 import guarded
 
-COLUMNS = "set string, image string, label long, class string, score double, p_value double, is_ood boolean"
+COLUMNS = "set string, image string, label long, class string, ood_score double, p_value double, is_ood boolean"
 # What explains the decision: of a guard of two questions, and of one by layers.
 QUESTIONS = "content_p_value double, conditions_p_value double, condition string, reason string"
 LAYER = "layer string"

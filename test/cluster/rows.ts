@@ -9,7 +9,7 @@ export interface Row {
   readonly image: string;
   readonly label: number;
   readonly class: string;
-  readonly score: number;
+  readonly ood_score: number;
   readonly p_value: number;
   readonly is_ood: boolean;
   readonly content_p_value: number;
@@ -50,7 +50,7 @@ export async function expectSameRows(
     // Scores that are next to each other may change places, on another build of onnxruntime.
     expect(row.content_p_value, image).to.be.closeTo(explained.contentPValue!, RANKS);
     expect(row.conditions_p_value, image).to.be.closeTo(explained.conditionsPValue!, RANKS);
-    expect(row.score, image).to.be.closeTo(score, near[i]);
+    expect(row.ood_score, image).to.be.closeTo(score, near[i]);
     expect(row.p_value, image).to.be.within(least[i] * (1 - 1e-6), most[i] * (1 + 1e-6));
     if (Math.abs(score - threshold) <= near[i]) continue;
     expect(row.is_ood, image).to.equal(isOod);
