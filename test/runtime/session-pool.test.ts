@@ -54,10 +54,13 @@ describe('fastestBatchSize', () => {
     const milliseconds: Readonly<Record<number, number>> = { 4: 20, 8: 20, 16: 20, 32: 120 };
     const asked: number[] = [];
     const run = async ({ image }: { image: Tensor }) => sleep(milliseconds[image.shape[0]]);
-    const size = await fastestBatchSize({ size: 1, run } as unknown as SessionPool, (count) => {
-      asked.push(count);
-      return { image: { dtype: 'float32', shape: [count], data: new Float32Array(count) } };
-    });
+    const size = await fastestBatchSize(
+      { size: 1, largestBatch: 128, run } as unknown as SessionPool,
+      (count) => {
+        asked.push(count);
+        return { image: { dtype: 'float32', shape: [count], data: new Float32Array(count) } };
+      },
+    );
     expect(asked).to.deep.equal([4, 8, 16, 32]);
     expect(size).to.equal(16);
   });
