@@ -9,10 +9,12 @@ import { writeFeatures } from '../../converters/hdf5/write-features.ts';
 import { findPreprocessing } from '../../converters/huggingface/preprocessing.ts';
 import { readCheckpoint } from '../../converters/pytorch/read-checkpoint.ts';
 import { writeCheckpoint } from '../../converters/pytorch/write-checkpoint.ts';
+import { writeSafetensors } from '../../converters/safetensors/write-safetensors.ts';
 import { readJoblib } from '../../converters/sklearn/read-joblib.ts';
 import { decodeImage, imageSize } from '../../data/decode.ts';
 import { openImageSet } from '../../data/open.ts';
 import { loadHdf5 } from '../../src/common/hdf5.ts';
+import type { StateDict } from '../../src/common/tensor.ts';
 import { checkModel } from '../../src/graph/check.ts';
 import { tapCandidates } from '../../src/graph/classifier/candidates.ts';
 import { describeClassifier, toBackbone } from '../../src/graph/classifier/classifier.ts';
@@ -84,25 +86,33 @@ const list = set(
   () => Buffer.from('a.png 1\nb.png 0\n'),
 );
 
+const weights: StateDict = new Map([
+  ['conv.weight', { dtype: 'float32', shape: [2, 3, 1, 1], data: new Float32Array(6) }],
+  ['bn.num_batches_tracked', { dtype: 'int64', shape: [], data: BigInt64Array.of(3n) }],
+]);
+
 /** Every reader of foreign bytes, by its name on the command line. */
 export const readers: Readonly<Record<string, Reader>> = {
   checkpoint: {
     name: 'weights.pth',
     seeds: async () => {
       const path = join(await scratch(), 'written.pth');
-      await writeCheckpoint(
-        path,
-        new Map([
-          ['conv.weight', { dtype: 'float32', shape: [2, 3, 1, 1], data: new Float32Array(6) }],
-          ['bn.num_batches_tracked', { dtype: 'int64', shape: [], data: BigInt64Array.of(3n) }],
-        ]),
-      );
+      await writeCheckpoint(path, weights);
       return [
         await readFile(path),
         await soundCheckpoint(),
         await soundCheckpoint(true),
         legacyCheckpoint(stateDictPickle({ weight: {}, bias: {} })),
       ];
+    },
+    read: (path) => readCheckpoint(path),
+  },
+  safetensors: {
+    name: 'model.safetensors',
+    seeds: async () => {
+      const path = join(await scratch(), 'written.safetensors');
+      await writeSafetensors(path, weights);
+      return [await readFile(path)];
     },
     read: (path) => readCheckpoint(path),
   },
