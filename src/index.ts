@@ -155,6 +155,11 @@ export {
   guardRun,
 } from './pipeline/guard/guard.ts';
 export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/guard/monitor.ts';
+export {
+  type RecalibrateOptions,
+  type RecalibrationReport,
+  recalibrateGuard,
+} from './pipeline/guard/recalibrate.ts';
 export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/guard/score.ts';
 export { writeScores } from './pipeline/guard/write-scores.ts';
 export {

@@ -91,6 +91,7 @@ const names = [
   'questions',
   'readCheckpoint',
   'readModel',
+  'recalibrateGuard',
   'recipeOf',
   'recogniseArchitecture',
   'runDemo',

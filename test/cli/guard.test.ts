@@ -1,4 +1,4 @@
-import { copyFile, readFile, rename, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rename, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import * as ort from 'onnxruntime-node';
@@ -7,6 +7,7 @@ import {
   conformalPValues,
   type GuardReport,
   getMetadata,
+  type RecalibrationReport,
   readModel,
   type ScoredImage,
 } from '../../src/index.ts';
@@ -323,6 +324,51 @@ describe('la-ood guard and score', () => {
     );
     await json('features', '--run', at('run'), '--ind', 'demo', '--train', at('train'));
     expect((await laOod('guard', '--run', at('run'))).exitCode).to.equal(0);
+  });
+
+  it('is calibrated anew by other images, and fits nothing', async () => {
+    await json('guard', '--run', at('run'), '--false-alarms', '.1');
+    const blurred = `gaussian_blur-5:${at('test')}:150`;
+    const flagged = async (file: string) => (await json<Scores>('score', file, blurred)).ood;
+    for (const detector of [undefined, 'layer-gaussians', 'energy']) {
+      if (detector) await json('guard', '--run', at('run'), '--false-alarms', '.1', '--detector', detector);
+      const file = at('blurred.onnx');
+      const anew = ['guard', guarded(), '--calibrate', blurred, '--output', file];
+      const { calibration } = await json<RecalibrationReport>(...anew);
+      expect(calibration).to.include({ rate: 0.1, confidence: 0.95, count: 150 });
+      // The images that calibrate: a tenth of them, up to ties and their own part in the ranks.
+      expect(await flagged(file), `${detector}`).to.be.within(10, 20);
+      if (!detector) expect(await flagged(guarded())).to.be.greaterThan(60);
+      // By the images of before it is what it was.
+      const back = ['guard', file, '--calibrate', at('test'), '--output', at('back.onnx')];
+      await json(...back, '--false-alarms', '.1');
+      const names = [guarded(), at('back.onnx')].map((path) => json<Scores>('score', path, at('noise')));
+      const [before, after] = await Promise.all(names);
+      for (const [i, { score, pValue }] of before.rows.entries()) {
+        expect(after.rows[i].score).to.be.closeTo(score, 2e-3 * Math.max(1, Math.abs(score)));
+        expect(after.rows[i].pValue).to.be.closeTo(pValue, 0.005);
+      }
+      const metadata = getMetadata(await readModel(file));
+      expect(metadata['la_ood.calibrated_on_sha256']).to.match(/^[0-9a-f]{64}$/);
+      expect(JSON.parse(metadata['la_ood.calibration'])).to.deep.equal(calibration);
+    }
+  });
+
+  it('refuses to calibrate by too few images, by copies, and over itself', async () => {
+    const calibrate = (set: string, output = at('refused.onnx')) =>
+      laOod('guard', guarded(), '--calibrate', set, '--output', output, '--false-alarms', '.1');
+    const few = await calibrate(`${at('test')}:8`);
+    expect(few.exitCode).to.equal(2);
+    expect(few.stderr).to.match(/cannot be promised from 8 calibration images; take at least 9 images/);
+    await mkdir(at('copies'));
+    for (let i = 0; i < 20; i++) await copyFile(join(at('test'), '0007.png'), at('copies', `${i}.png`));
+    const copies = await calibrate(at('copies'));
+    expect(copies.exitCode).to.equal(1);
+    expect(copies.stderr).to.match(/all its images are alike; calibrate with at least 9 different images/);
+    expect((await calibrate(at('test'), guarded())).stderr).to.match(/--output: is the guard itself/);
+    const half = await laOod('guard', guarded(), '--calibrate', at('test'));
+    expect(half.exitCode).to.equal(2);
+    expect(half.stderr).to.match(/--calibrate: takes a guard, images and a file to write/);
   });
 
   it('refuses what it cannot promise, and files that are not its own', async () => {
