@@ -40,7 +40,6 @@ const names = [
   'demoSetNames',
   'derivations',
   'describeClassifier',
-  'detectorKinds',
   'detectorsModel',
   'detectorsOfModel',
   'deviceNames',

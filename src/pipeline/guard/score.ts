@@ -131,9 +131,10 @@ function outputsOf({ questions = [], layers }: Guard): string[] {
 /** What explains the decision on the i-th image of a run. */
 function explanationOf({ questions, conditions, layers, calibration }: Guard, tensors: Tensors, i: number) {
   if (layers) return { layer: layers[Number(tensors.ood_layer.data[i])] };
+  if (!questions) return {};
   const number = (name: string) => Number(tensors[name].data[i]);
   const pValue = (name: string, alone: string) =>
-    tensors[name] ? number(name) : questions?.join() === alone ? number('p_value') : undefined;
+    tensors[name] ? number(name) : questions.join() === alone ? number('p_value') : undefined;
   const condition = tensors.condition && conditions?.[number('condition')];
   const answered = {
     contentPValue: pValue('content_p_value', 'content'),
