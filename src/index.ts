@@ -60,7 +60,6 @@ export {
 } from './detectors/fit-layer.ts';
 export { methodNames } from './detectors/methods/table.ts';
 // Evaluation; higher scores are more OOD.
-export { baselineScores } from './evaluation/baselines.ts';
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/bootstrap.ts';
 export {
   type Calibration,

@@ -1,9 +1,10 @@
 import type { Tensor } from '../common/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
+import { NodeScope } from '../graph/node-scope.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import type { DetectorPanel } from './detector-panel.ts';
 import type { ClassMoments, EvidenceScale } from './evidence.ts';
-import { addLogSumExp } from './log-sum-exp.ts';
+import { addEnergy } from './methods/operators.ts';
 import { addAlarm } from './voices.ts';
 
 /** What an evidence model takes: pooled taps, and the logits. */
@@ -22,7 +23,7 @@ export interface EvidenceInputs {
  * 2020); the score is how alarmed the voices are that hear both (`alarmOf`). What the layers know of an image and what the
  * classifier does are nearly independent on InD images.
  *
- * Without a scale, `layer_scores` are the detectors' as they are, and the only output.
+ * Without a scale, the outputs are `layer_scores`, the detectors' as they are, and `energy` `[batch, 1]`.
  */
 export function evidenceModel(
   detectors: DetectorPanel,
@@ -33,15 +34,17 @@ export function evidenceModel(
   for (const [tap, width] of widths) graph.input(tap, ElementType.float, ['batch', width]);
   const groups = detectors.groups.length;
   const raw = scale ? 'la_ood/detectors' : 'layer_scores';
+  if (!widths.has(logits)) graph.input(logits, ElementType.float, ['batch', classes]);
   detectors.addScores(graph, [...detectors.groups.keys()], raw);
-  if (scale) {
-    if (!widths.has(logits)) graph.input(logits, ElementType.float, ['batch', classes]);
-    addEvidence(graph, raw, { logits, classes }, scale, 'ood_score');
-  }
   graph.output('layer_scores', ElementType.float, ['batch', groups]);
   if (scale) {
+    addEvidence(graph, raw, { logits, classes }, scale, 'ood_score');
     graph.output('ood_score', ElementType.float, ['batch']);
     graph.output('ood_layer', ElementType.int64, ['batch']);
+  } else {
+    const energy = addEnergy(new NodeScope(graph, 'la_ood'), logits);
+    graph.node('Identity', [energy], { name: 'energy' });
+    graph.output('energy', ElementType.float, ['batch', 1]);
   }
   return graph.build();
 }
@@ -72,7 +75,7 @@ export function addEvidence(
   standardised(raw, layers, 'layers', 'layer_scores');
   graph.node('ArgMax', ['layer_scores'], { name: 'ood_layer', attributes: { axis: 1, keepdims: 0 } });
 
-  const freeEnergy = node('Neg', [addLogSumExp(graph, logits, 'la_ood/negative_energy')], 'free_energy');
+  const freeEnergy = addEnergy(new NodeScope(graph, 'la_ood'), logits);
   const heard = {
     raw,
     standardised: 'layer_scores',

@@ -25,7 +25,7 @@ export interface Evidence {
   /** Of each layer score, the kind of its detector. */
   readonly kinds: readonly DetectorKind[];
   /** n free energies of the logits; higher is more OOD. */
-  readonly energy: Float64Array;
+  readonly energy: ArrayLike<number>;
   /** n predicted classes. */
   readonly labels: Uint32Array;
 }

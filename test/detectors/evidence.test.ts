@@ -19,7 +19,7 @@ import { fitStandardScaler, standardise } from '../../src/detectors/standard-sca
 import { alarmOf, fitVoices, voicesOf } from '../../src/detectors/voices.ts';
 import { joinModels } from '../../src/graph/join.ts';
 import { conformalPValues, DetectorError, encodeModel, GraphError } from '../../src/index.ts';
-import { evidenceOf } from '../../src/pipeline/guard/gather-evidence.ts';
+import { predictedClasses } from '../../src/pipeline/guard/gather-evidence.ts';
 import { caught } from './thrown.ts';
 
 /** Taps of 20, 60, 60 (two groups) and 150 channels, whose values depend on each other; five classes. */
@@ -79,7 +79,7 @@ function sideBySide(values: Record<string, Float32Array>, taps: readonly string[
 /** The groups of taps that detectors are fitted on, with classes that the values depend on a little. */
 async function* trainingGroups(values: Record<string, Float32Array>): AsyncGenerator<TapGroup> {
   const count = values.logits.length / classes;
-  const { labels } = evidenceOf(new Float32Array(), [], values.logits, classes);
+  const labels = predictedClasses(values.logits, classes);
   for (const taps of groups) {
     const features = sideBySide(values, taps, count);
     yield { taps, features, width: features.length / count, labels, classes };
@@ -178,7 +178,7 @@ describe('detectors of groups of layers', () => {
 
   it('measures the distance from the nearest class', async () => {
     const scores = await distances(fitMahalanobis);
-    const { labels } = evidenceOf(new Float32Array(), [], train.logits, classes);
+    const labels = predictedClasses(train.logits, classes);
     for (let g = 0; g < 3; g++) {
       const { fitted, asked: rows, width } = standardisedRows(train, held, g);
       const means = Array.from({ length: classes }, (_, c) => {
@@ -233,8 +233,13 @@ describe('evidence', () => {
   /** Held-out samples, and the scale and the model that they give. */
   async function scaled(detectors: DetectorPanel) {
     const held = samples(400, 2);
-    const { layer_scores } = await run(evidenceModel(detectors, inputs), held);
-    const evidence = evidenceOf(layer_scores.data as Float32Array, detectors.kinds, held.logits, classes);
+    const { layer_scores, energy } = await run(evidenceModel(detectors, inputs), held);
+    const evidence = {
+      layerScores: layer_scores.data as Float32Array,
+      energy: energy.data as Float32Array,
+      kinds: detectors.kinds,
+      labels: predictedClasses(held.logits, classes),
+    };
     const rows = Uint32Array.from({ length: 200 }, (_, i) => 2 * i);
     const scale = fitEvidenceScale(evidence, classes, rows);
     return { held, evidence, scale, model: evidenceModel(detectors, inputs, scale) };

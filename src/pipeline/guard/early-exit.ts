@@ -13,7 +13,7 @@ import { setName } from '../features/feature-files.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { earlyExitGraph, type StagedScales } from './early-exit-graph.ts';
 import type { FittedLayers } from './fitted-layers.ts';
-import { evidenceOf, gatherEvidence } from './gather-evidence.ts';
+import { gatherEvidence, predictedClasses } from './gather-evidence.ts';
 import { requireEqual, runOnce, testImages } from './guarded-model.ts';
 import { type StagedNetwork, stageNetwork } from './staged-network.ts';
 
@@ -138,16 +138,15 @@ async function verify(
   threshold: number,
 ): Promise<void> {
   const pixels = testImages(features);
-  const taps = [...inputs.widths.keys()];
-  const pooled = await runOnce(features.model, { pixels }, [...new Set([...taps, features.logits])]);
-  const feeds = Object.fromEntries(taps.map((tap) => [tap, pooled[tap]]));
-  const { layer_scores } = await runOnce(evidenceModel(detectors, inputs), feeds);
-  const found = evidenceOf(
-    layer_scores.data as Float32Array,
-    detectors.kinds,
-    pooled[features.logits].data as Float32Array,
-    inputs.classes,
-  );
+  const taps = [...new Set([...inputs.widths.keys(), features.logits])];
+  const pooled = await runOnce(features.model, { pixels }, taps);
+  const { layer_scores, energy } = await runOnce(evidenceModel(detectors, inputs), pooled);
+  const found: Evidence = {
+    layerScores: layer_scores.data as Float32Array,
+    energy: energy.data as Float32Array,
+    kinds: detectors.kinds,
+    labels: predictedClasses(pooled[features.logits].data as Float32Array, inputs.classes),
+  };
   const maxima = runningMaxima(stageScores(found, evidence, stages), shares.length);
   const model = await readModel(path);
   const whole = await runOnce(withThreshold(model, Number.POSITIVE_INFINITY), { pixels });

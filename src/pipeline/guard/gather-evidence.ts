@@ -1,10 +1,9 @@
 import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
 import { DetectorError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
-import type { DetectorKind, DetectorPanel } from '../../detectors/detector-panel.ts';
+import type { DetectorPanel } from '../../detectors/detector-panel.ts';
 import type { Evidence } from '../../detectors/evidence.ts';
 import { type EvidenceInputs, evidenceModel } from '../../detectors/evidence-model.ts';
-import { baselineScores } from '../../evaluation/baselines.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
 import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
 
@@ -23,39 +22,28 @@ export async function gatherEvidence(
   const session = await GraphSession.open(evidenceModel(detectors, inputs), { device: 'cpu' });
   const features = await openFeatures(path);
   try {
-    const layers = layersOf(features, [...inputs.widths.keys()], path, backbone, inputs.widths);
+    const taps = [...new Set([...inputs.widths.keys(), inputs.logits])];
+    const layers = layersOf(features, taps, path, backbone, inputs.widths);
     const width = detectors.groups.length;
     const layerScores = new Float32Array(features.count * width);
+    const energy = new Float32Array(features.count);
     const progress = { task: 'scale', tell: onProgress };
     for await (const { start, outputs } of runOnFeatures(
       session,
       features,
       layers,
-      ['layer_scores'],
+      ['layer_scores', 'energy'],
       progress,
-    ))
+    )) {
       layerScores.set(outputs.layer_scores.data as Float32Array, start * width);
-    const logits = logitsOf(features, inputs, path, backbone);
-    return evidenceOf(layerScores, detectors.kinds, logits, inputs.classes);
+      energy.set(outputs.energy.data as Float32Array, start);
+    }
+    const labels = predictedClasses(logitsOf(features, inputs, path, backbone), inputs.classes);
+    return { layerScores, energy, kinds: detectors.kinds, labels };
   } finally {
     features.close();
     await session.close();
   }
-}
-
-/** Layer scores with what the logits say. */
-export function evidenceOf(
-  layerScores: Float32Array,
-  kinds: readonly DetectorKind[],
-  logits: Float32Array,
-  classes: number,
-): Evidence {
-  return {
-    layerScores,
-    kinds,
-    energy: baselineScores(logits, classes).energy,
-    labels: predictedClasses(logits, classes),
-  };
 }
 
 /** The logits in a feature file, n × classes, row-major. */
