@@ -23,6 +23,10 @@ export interface Guard {
   /** What its detectors watch; of a guard by layers, as all of version 0.1.0 are. */
   readonly layers?: readonly string[];
   readonly calibration: Calibration;
+  /** The output that is the logits: the first of every guarded model, under the name that it had in the backbone. */
+  readonly logits: string;
+  /** Whether classes do not exclude each other. */
+  readonly isMultiLabel: boolean;
   readonly classNames?: string[];
   /** What images are brought to. */
   readonly size: Geometry;
@@ -74,7 +78,7 @@ export function guardMetadata(
 export function guardOf(model: ModelProto, where: string): Guard {
   const metadata = getMetadata(model);
   if (metadata['la_ood.guard'] === undefined) throw noGuard(where);
-  const resizing = resizingOf(backboneMetadata(model, where));
+  const backbone = backboneMetadata(model, where);
   const input = model.graph.input.find(({ name }) => name === 'pixels');
   const dims = input?.type?.tensorType?.shape?.dim ?? [];
   const [batch, height, width] = dims.map(({ dimValue }) =>
@@ -88,8 +92,10 @@ export function guardOf(model: ModelProto, where: string): Guard {
     conditions: said('la_ood.conditions'),
     layers: said('la_ood.layers'),
     calibration: said('la_ood.calibration'),
+    logits: model.graph.output[0].name,
+    isMultiLabel: backbone.isMultiLabel ?? false,
     classNames: said(CLASSES_KEY),
-    size: { height, width, ...resizing },
+    size: { height, width, ...resizingOf(backbone) },
     batch,
   };
 }

@@ -36,8 +36,7 @@ export async function writeScores(
         rows = [];
       };
       for await (const row of scored) {
-        if (isTable && images === 0)
-          await file.write(toCsv([[...HEAD, ...(row.layer === undefined ? QUESTIONS_HEAD : LAYER_HEAD)]]));
+        if (isTable && images === 0) await file.write(toCsv([head(row)]));
         images++;
         if (row.isOod) ood++;
         if (rows.push(row) === ROWS) await write();
@@ -48,6 +47,12 @@ export async function writeScores(
     }
   });
   return { images, ood };
+}
+
+function head({ layer, logits = [] }: ScoredImage): string[] {
+  const explanation = layer === undefined ? QUESTIONS_HEAD : LAYER_HEAD;
+  const byClass = (name: string) => logits.map((_, label) => `${name}_${label}`);
+  return [...HEAD, ...explanation, ...byClass('logit'), ...byClass('probability')];
 }
 
 function cells({
@@ -63,8 +68,13 @@ function cells({
   condition,
   reason,
   layer,
+  logits = [],
+  probabilities = [],
 }: ScoredImage): (string | number)[] {
   const common = [set, image, label, className ?? '', score, pValue, String(isOod)];
-  if (layer !== undefined) return [...common, layer];
-  return [...common, contentPValue ?? '', conditionsPValue ?? '', condition ?? '', reason ?? ''];
+  const explanation =
+    layer === undefined
+      ? [contentPValue ?? '', conditionsPValue ?? '', condition ?? '', reason ?? '']
+      : [layer];
+  return [...common, ...explanation, ...logits, ...probabilities];
 }

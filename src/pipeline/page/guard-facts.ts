@@ -19,12 +19,13 @@ import { calibrationScores, guardOf } from '../guard/guarded-file.ts';
  */
 export async function guardFacts(path: string, name: string): Promise<GuardFacts> {
   const model = await readModel(path);
-  const { questions, components, conditions, layers, classNames, size } = guardOf(model, path);
+  const { questions, components, conditions, layers, logits, classNames, isMultiLabel, size } = guardOf(
+    model,
+    path,
+  );
   const metadata = getMetadata(model);
   const stages = metadata['la_ood.stages'];
-  // The logits are the first output of every guarded model, under the name that they had in the backbone.
-  const [logits] = model.graph.output;
-  const expected = await runEach(model, logits.name, size);
+  const expected = await runEach(model, logits, size);
   return {
     name,
     bytes: (await stat(path)).size,
@@ -32,6 +33,7 @@ export async function guardFacts(path: string, name: string): Promise<GuardFacts
     architecture: backboneMetadata(model, path).architecture,
     classCount: expected[0].logits.length,
     classNames,
+    isMultiLabel,
     method: questions
       ? questions.join(' and ')
       : `${metadata['la_ood.detector']}, ${metadata['la_ood.aggregation']}`,
@@ -40,7 +42,7 @@ export async function guardFacts(path: string, name: string): Promise<GuardFacts
     conditions,
     parts: components ?? layers ?? [],
     size,
-    logits: logits.name,
+    logits,
     calibration: JSON.parse(metadata['la_ood.calibration']),
     scores: Array.from(calibrationScores(model, path)),
     stages: stages === undefined ? undefined : JSON.parse(stages),
