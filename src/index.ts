@@ -61,7 +61,6 @@ export { type Question, questions } from './detectors/guard/questions.ts';
 export { type Aggregation, aggregations } from './detectors/layer-aggregation.ts';
 export { methodNames } from './detectors/methods/table.ts';
 // Evaluation; higher scores are more OOD.
-export { baselineScores } from './evaluation/baselines.ts';
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/bootstrap.ts';
 export {
   type Calibration,

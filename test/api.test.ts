@@ -24,7 +24,6 @@ const names = [
   'architectureNamed',
   'architectureNames',
   'backboneMetadata',
-  'baselineScores',
   'batches',
   'benchmarkOpenOod',
   'bootstrapIntervals',

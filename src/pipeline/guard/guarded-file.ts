@@ -29,6 +29,10 @@ export interface Guard {
   /** What makes its score, in words. */
   readonly method: string;
   readonly calibration: Calibration;
+  /** The output that is the logits: the first of every guarded model, under the name that it had in the backbone. */
+  readonly logits: string;
+  /** Whether classes do not exclude each other. */
+  readonly isMultiLabel: boolean;
   readonly classNames?: string[];
   /** What images are brought to. */
   readonly size: Geometry;
@@ -85,7 +89,7 @@ function scoringMetadata(description: GuardDescription): Record<string, string> 
 export function guardOf(model: ModelProto, where: string): Guard {
   const metadata = getMetadata(model);
   if (metadata['la_ood.guard'] === undefined) throw noGuard(where);
-  const resizing = resizingOf(backboneMetadata(model, where));
+  const backbone = backboneMetadata(model, where);
   const input = model.graph.input.find(({ name }) => name === 'pixels');
   const dims = input?.type?.tensorType?.shape?.dim ?? [];
   const [batch, height, width] = dims.map(({ dimValue }) =>
@@ -100,8 +104,10 @@ export function guardOf(model: ModelProto, where: string): Guard {
     layers: said('la_ood.layers'),
     method: methodOf(metadata),
     calibration: calibrationOf(model, where),
+    logits: model.graph.output[0].name,
+    isMultiLabel: backbone.isMultiLabel ?? false,
     classNames: said(CLASSES_KEY),
-    size: { height, width, ...resizing },
+    size: { height, width, ...resizingOf(backbone) },
     batch,
   };
 }

@@ -19,15 +19,21 @@ import { calibrationScores, guardOf } from '../guard/guarded-file.ts';
  */
 export async function guardFacts(path: string, name: string): Promise<GuardFacts> {
   const model = await readModel(path);
-  const { questions, components, conditions, layers, classNames, method, calibration, size } = guardOf(
-    model,
-    path,
-  );
+  const {
+    questions,
+    components,
+    conditions,
+    layers,
+    method,
+    calibration,
+    logits,
+    classNames,
+    isMultiLabel,
+    size,
+  } = guardOf(model, path);
   const metadata = getMetadata(model);
   const stages = metadata['la_ood.stages'];
-  // The logits are the first output of every guarded model, under the name that they had in the backbone.
-  const [logits] = model.graph.output;
-  const expected = await runEach(model, logits.name, size);
+  const expected = await runEach(model, logits, size);
   return {
     name,
     bytes: (await stat(path)).size,
@@ -35,6 +41,7 @@ export async function guardFacts(path: string, name: string): Promise<GuardFacts
     architecture: backboneMetadata(model, path).architecture,
     classCount: expected[0].logits.length,
     classNames,
+    isMultiLabel,
     method,
     // Those of version 0.1.0 that are not the paper's are `evidence`.
     isStandardised: ['mean', 'evidence'].includes(metadata['la_ood.aggregation']),
@@ -42,7 +49,7 @@ export async function guardFacts(path: string, name: string): Promise<GuardFacts
     conditions,
     parts: components ?? layers ?? [],
     size,
-    logits: logits.name,
+    logits,
     calibration,
     scores: Array.from(calibrationScores(model, path)),
     stages: stages === undefined ? undefined : JSON.parse(stages),
