@@ -153,7 +153,12 @@ export {
   type GuardReport,
   guardRun,
 } from './pipeline/guard/guard.ts';
-export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/guard/monitor.ts';
+export {
+  type MonitoredImage,
+  type MonitorOptions,
+  monitorImages,
+  type WatchedDrift,
+} from './pipeline/guard/monitor.ts';
 export {
   type RecalibrateOptions,
   type RecalibrationReport,

@@ -170,21 +170,42 @@ describe('la-ood guard and score', () => {
     expect(lines).to.have.length(41);
   });
 
-  it('watches a stream, and tells where it drifts', async () => {
-    interface Watched {
+  it('watches a stream, and tells since when content and conditions drift', async () => {
+    interface Stream {
       readonly images: number;
-      readonly alarms: readonly { at: number; set: string; drifting: string }[];
-      readonly spans: readonly { to: number; meanPValue: number }[];
+      readonly ood: number;
+      readonly drifts: readonly { of: string; since: number; alarm: number; set: string; until?: number }[];
+      readonly spans: readonly {
+        to: number;
+        ood: number;
+        watched: readonly { of: string; meanPValue: number; drifting: number }[];
+      }[];
     }
-    const { images, alarms, spans } = await json<Watched>('monitor', guarded(), at('test'), at('noise'));
+    const { images, ood, drifts, spans } = await json<Stream>('monitor', guarded(), at('test'), at('noise'));
     expect(images).to.equal(540);
     expect(spans.at(-1)!.to).to.equal(540);
-    expect(spans.at(-1)!.meanPValue).to.be.lessThan(0.1);
-    expect(alarms.map(({ set }) => set)).not.to.include(at('test'));
-    expect(alarms[0].at).to.be.within(501, 520);
-    expect(['content', ...report.conditions]).to.include(alarms[0].drifting);
-    const { stdout } = await laOod('monitor', guarded(), at('noise'));
-    expect(stdout).to.match(/40 images, \d+ alarms?; of false ones there is one in 10,000 images at most/);
+    expect(ood).to.equal(spans.reduce((sum, span) => sum + span.ood, 0));
+    expect(ood).to.be.within(70, 110);
+    expect(drifts.map(({ of }) => of).sort()).to.deep.equal(['conditions', 'content']);
+    for (const { since, alarm, set, until } of drifts) {
+      expect(since).to.be.within(490, 505);
+      expect(alarm).to.be.within(501, 520);
+      expect([set, until]).to.deep.equal([at('noise'), undefined]);
+    }
+    for (const { meanPValue } of spans.at(-1)!.watched) expect(meanPValue).to.be.lessThan(0.1);
+    const { stdout } = await laOod('monitor', guarded(), at('test'), at('noise'));
+    expect(stdout).to.match(
+      /\nConditions: still drifting since image \d+, mostly \S+.* \(found at image \d+/,
+    );
+    expect(stdout).to.match(
+      /540 images, \d+ called OOD \(\d+\.\d %\), 2 drifts; of false alarms there is one in 10,000/,
+    );
+  });
+
+  it('tells conditions that drift from content that does not', async () => {
+    const brighter = `brightness-4:${at('test')}:200`;
+    const { stdout } = await laOod('monitor', guarded(), at('test'), brighter);
+    expect(stdout).to.match(/\nConditions: still drifting since image \d+, mostly brighter/);
   });
 
   it('lets images leave early, at the same false-alarm rate', async () => {

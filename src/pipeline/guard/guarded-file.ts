@@ -115,10 +115,15 @@ export function guardOf(model: ModelProto, where: string): Guard {
 /**
  * The scores of the InD images that a guarded model was calibrated with.
  *
+ * @param constant the name of them, those by the decision where absent
  * @throws GraphError where the file is no guarded model
  */
-export function calibrationScores({ graph }: ModelProto, where: string): Float32Array {
-  const scores = graph.initializer.find(({ name }) => name === CALIBRATION);
+export function calibrationScores(
+  { graph }: ModelProto,
+  where: string,
+  constant: string = CALIBRATION,
+): Float32Array {
+  const scores = graph.initializer.find(({ name }) => name === constant);
   if (!scores) throw noGuard(where);
   return tensorFromProto(scores, where).data as Float32Array;
 }

@@ -43,7 +43,10 @@ export interface ScoredImage {
   /** The share of InD images that are at least as suspicious, (0, 1]. */
   readonly pValue: number;
   readonly isOod: boolean;
-  /** Of a guard of two questions: the p-value of each, and what the conditions are where they are unusual, in words. */
+  /** Of a guard of two questions: the score of each; higher is more OOD. */
+  readonly contentScore?: number;
+  readonly conditionsScore?: number;
+  /** Of a guard of questions: the p-value of each, and what the conditions are where they are unusual, in words. */
   readonly contentPValue?: number;
   readonly conditionsPValue?: number;
   readonly condition?: string;
@@ -129,7 +132,7 @@ export async function* scoreImages(
 function outputsOf({ questions = [], layers }: Guard): string[] {
   return [
     ...['label', 'ood_score', 'p_value', 'is_ood'],
-    ...(questions.length > 1 ? ['content_p_value', 'conditions_p_value'] : []),
+    ...(questions.length > 1 ? questions.flatMap((of) => [`${of}_score`, `${of}_p_value`]) : []),
     ...(questions.includes('conditions') ? ['condition'] : []),
     ...(layers ? ['ood_layer'] : []),
   ];
@@ -149,7 +152,11 @@ function explanationOf({ questions, conditions, layers, calibration }: Guard, te
     ...(condition !== undefined && { condition }),
   };
   const isOod = tensors.is_ood.data[i] === 1;
-  return { ...answered, reason: reasonOf({ ...answered, isOod }, calibration.rate) };
+  const scores = tensors.content_score && {
+    contentScore: number('content_score'),
+    conditionsScore: number('conditions_score'),
+  };
+  return { ...scores, ...answered, reason: reasonOf({ ...answered, isOod }, calibration.rate) };
 }
 
 /** The logits of the i-th image of a run, and what they are as probabilities. */
