@@ -1,4 +1,3 @@
-import sharp from 'sharp';
 import { DataError } from '../src/common/errors.ts';
 import { bmpSize, decodeBmp } from './bmp.ts';
 import { decodeGif, gifSize } from './gif.ts';
@@ -71,7 +70,10 @@ async function storedSize(bytes: Uint8Array, kind: ImageKind | undefined): Promi
   if (kind === 'GIF') return gifSize(bytes);
   if (kind === 'BMP') return bmpSize(bytes);
   if (kind === undefined) throw new Error(`it is ${unreadKind(bytes)}, not an image that is read`);
-  return jpegFrame(bytes) ?? (await sharp(bytes, { limitInputPixels: maxPixels }).metadata());
+  const frame = jpegFrame(bytes);
+  if (frame) return frame;
+  const { default: sharp } = await import('sharp');
+  return sharp(bytes, { limitInputPixels: maxPixels }).metadata();
 }
 
 async function decodeKind(
@@ -95,6 +97,7 @@ async function decodeKind(
 
 async function decodeByLibvips(bytes: Uint8Array, kind: ImageKind, background?: Color): Promise<Image> {
   const samples = kind === 'TIFF' ? tiffSamples(bytes) : samplesOf(bytes, kind);
+  const { default: sharp } = await import('sharp');
   const decoder = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels });
   if (samples === 'CMYK') decoder.pipelineColourspace('cmyk').toColourspace('cmyk');
   const is16Bit = samples === '16-bit grey' || samples === '16-bit colour';

@@ -73,3 +73,8 @@ export class DeviceError extends LaOodError {
 export class UsageError extends LaOodError {
   readonly kind = 'usage';
 }
+
+/** More images at a time than a guard was opened for: ask again in a while. */
+export class QueueFullError extends LaOodError {
+  readonly kind = 'queue';
+}

@@ -1,34 +1,9 @@
-import type { Geometry } from '../../../data/image-set.ts';
-import { backboneMetadata } from '../../../models/metadata.ts';
-import { GraphError } from '../../common/errors.ts';
-import { CALIBRATION } from '../../detectors/decision-model.ts';
-import type { Calibration } from '../../evaluation/conformal.ts';
-import type { ModelProto } from '../../graph/onnx.ts';
-import { getMetadata } from '../../graph/rewrite.ts';
-import { tensorFromProto } from '../../graph/tensor.ts';
-import { resizingOf } from '../features/feature-graph.ts';
 import { programVersion } from '../versions.ts';
 import type { LayerReport } from './layer-guard.ts';
-import type { Question, QuestionReport } from './question-guard.ts';
+import type { QuestionReport } from './question-guard.ts';
 
 /** Metadata key of the names of the classes, a JSON list. */
 const CLASSES_KEY = 'la_ood.classes';
-
-/** What a guarded model says of itself. */
-export interface Guard {
-  /** The questions that it answers, what its components are, and what its conditions are called; of a guard of questions. */
-  readonly questions?: readonly Question[];
-  readonly components?: readonly string[];
-  readonly conditions?: readonly string[];
-  /** What its detectors watch; of a guard by layers, as all of version 0.1.0 are. */
-  readonly layers?: readonly string[];
-  readonly calibration: Calibration;
-  readonly classNames?: string[];
-  /** What images are brought to. */
-  readonly size: Geometry;
-  /** Images a run, where the graph takes no other number. */
-  readonly batch?: number;
-}
 
 /** What a guarded model is: how it scores, and where it decides. */
 export type GuardMethod =
@@ -68,43 +43,4 @@ export function guardMetadata(
     ...(inputs.svms && { 'la_ood.detectors_sha256': inputs.svms }),
     'la_ood.calibrated_on_sha256': inputs.heldOut,
   };
-}
-
-/** @throws GraphError where the file is no guarded model */
-export function guardOf(model: ModelProto, where: string): Guard {
-  const metadata = getMetadata(model);
-  if (metadata['la_ood.guard'] === undefined) throw noGuard(where);
-  const resizing = resizingOf(backboneMetadata(model, where));
-  const input = model.graph.input.find(({ name }) => name === 'pixels');
-  const dims = input?.type?.tensorType?.shape?.dim ?? [];
-  const [batch, height, width] = dims.map(({ dimValue }) =>
-    dimValue === undefined ? undefined : Number(dimValue),
-  );
-  if (!height || !width) throw new GraphError(where, 'its input does not say the size of its images');
-  const said = (key: string) => (metadata[key] === undefined ? undefined : JSON.parse(metadata[key]));
-  return {
-    questions: said('la_ood.questions'),
-    components: said('la_ood.components'),
-    conditions: said('la_ood.conditions'),
-    layers: said('la_ood.layers'),
-    calibration: said('la_ood.calibration'),
-    classNames: said(CLASSES_KEY),
-    size: { height, width, ...resizing },
-    batch,
-  };
-}
-
-/**
- * The scores of the InD images that a guarded model was calibrated with.
- *
- * @throws GraphError where the file is no guarded model
- */
-export function calibrationScores({ graph }: ModelProto, where: string): Float32Array {
-  const scores = graph.initializer.find(({ name }) => name === CALIBRATION);
-  if (!scores) throw noGuard(where);
-  return tensorFromProto(scores, where).data as Float32Array;
-}
-
-function noGuard(where: string): GraphError {
-  return new GraphError(where, 'is no guarded model', 'la-ood guard makes one of a run');
 }
