@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Image } from '../../data/image-set.ts';
 import { DataError, QueueFullError, UsageError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
