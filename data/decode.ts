@@ -33,6 +33,16 @@ export interface DecodeOptions {
  *
  * @param where what to call the file in an error
  * @throws DataError where it is damaged, of no kind that is read, or has more than 179 million pixels
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises';
+ * import { decodeImage, resize } from 'la-ood';
+ *
+ * const image = await decodeImage(await readFile('photo.jpg'), 'photo.jpg');
+ * const pixels = resize(image, { height: 224, width: 224, filter: 'bilinear' });
+ * console.log(image.width, image.height, pixels.length); // … 150528
+ * ```
  */
 export async function decodeImage(
   bytes: Uint8Array,
