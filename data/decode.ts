@@ -118,12 +118,13 @@ async function decodeByLibvips(bytes: Uint8Array, kind: ImageKind, background?: 
   return { height: info.height, width: info.width, pixels: toRgb(data, info.channels, samples, background) };
 }
 
-function undecodable(where: string, { message }: Error): DataError {
-  const [reason] = message.trim().split('\n');
+function undecodable(where: string, cause: Error): DataError {
+  const [reason] = cause.message.trim().split('\n');
   return new DataError(
     where,
     `cannot be decoded (${reason})`,
     'replace the image, or take it out of the set',
+    cause,
   );
 }
 

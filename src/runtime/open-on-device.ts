@@ -45,6 +45,7 @@ export async function openOnDevice(
       `--device ${wanted}`,
       error.message.split('\n')[0],
       'la-ood doctor tells what is missing; --device auto takes what works',
+      error,
     );
   });
 }
