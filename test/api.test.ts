@@ -93,7 +93,6 @@ const names = {
     'bootstrapIntervals',
     'computeMetrics',
     'defaultFitOptions',
-    'detectorKinds',
     'detectorsModel',
     'detectorsOfModel',
     'evaluate',

@@ -10,6 +10,8 @@ export { generatedNames } from '../../data/generated/generated-set.ts';
 export type { ImageSet, LeftOut } from '../../data/image-set.ts';
 export { type OpenOptions, openImageSet } from '../../data/open.ts';
 export { filterNames } from '../../data/resampling/filters.ts';
+export { type Question, questions } from '../detectors/guard/questions.ts';
+export { type Aggregation, aggregations } from '../detectors/layer-aggregation.ts';
 export { type Calibration, calibrate, conformalPValues } from '../evaluation/conformal.ts';
 export { DriftDetector } from '../evaluation/drift.ts';
 export { adoptClassifier } from '../pipeline/classifier/adopt-classifier.ts';
@@ -42,9 +44,7 @@ export {
 export type { EarlyExitReport } from '../pipeline/guard/early-exit.ts';
 export { type GuardOptions, type GuardReport, guardRun } from '../pipeline/guard/guard.ts';
 export { type MonitoredImage, type MonitorOptions, monitorImages } from '../pipeline/guard/monitor.ts';
-export { type Question, type QuestionReport, questions } from '../pipeline/guard/question-guard.ts';
 export { type ScoredImage, type ScoreOptions, scoreImages } from '../pipeline/guard/score.ts';
-export { type Aggregation, aggregations } from '../pipeline/guard/scorer.ts';
 export { writeScores } from '../pipeline/guard/write-scores.ts';
 export {
   type DeviceExamination,

@@ -2,7 +2,6 @@
 
 export { RandomState } from '../common/random.ts';
 export type { GammaTrial } from '../detectors/choose-gamma.ts';
-export { type DetectorKind, detectorKinds } from '../detectors/detector-panel.ts';
 export { detectorsModel, detectorsOfModel } from '../detectors/detectors-model.ts';
 export {
   defaultFitOptions,

@@ -15,7 +15,7 @@ export interface GuardAnswer {
   /** The share of InD images that are at least as suspicious. */
   readonly pValue: number;
   readonly score: number;
-  /** Why the image is called OOD, in a plain sentence; empty where it is not, and of guards by layers. */
+  /** Why the image is called OOD, in a plain sentence; empty where it is not, and of guards that answer no questions. */
   readonly reason: string;
   /** The predicted class by name, or its number as text; absent where an image left the network early. */
   readonly label?: string;

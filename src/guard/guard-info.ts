@@ -3,7 +3,8 @@ import { filterNames } from '../../data/resampling/filters.ts';
 import { GraphError } from '../common/errors.ts';
 import { viewAs } from '../common/tensor.ts';
 import { CALIBRATION } from '../detectors/calibration-name.ts';
-import type { Calibration } from '../evaluation/conformal.ts';
+import { type Question, questions } from '../detectors/guard/questions.ts';
+import { type Calibration, calibrate } from '../evaluation/conformal.ts';
 import type { ModelOutline } from '../graph/outline.ts';
 
 /** What a guarded model says of itself. */
@@ -16,15 +17,15 @@ export interface GuardInfo {
   readonly classNames?: readonly string[];
   /** Whether classes do not exclude each other. */
   readonly isMultiLabel: boolean;
-  /** The questions that it answers, and what conditions are called; absent of a guard by layers. */
-  readonly questions?: readonly string[];
+  /** The questions that it answers, and what conditions are called; absent of other guards. */
+  readonly questions?: readonly Question[];
   readonly conditions?: readonly string[];
-  /** What its score is made of: the parts of the two answers, or layers. */
+  /** What its score is made of: the parts of the two answers, layers, or a published method. */
   readonly parts: readonly string[];
-  /** How a guard by layers joins its scores; absent of a guard of questions. */
+  /** What makes its score, in words: the questions, or the detector, and how those of layers become one score. */
+  readonly method: string;
+  /** How a guard by layers joins its scores; absent of other guards. */
   readonly aggregation?: string;
-  /** And what its detectors are. */
-  readonly detector?: string;
   readonly calibration: Calibration;
   /** The scores of the InD images that it was calibrated with. */
   readonly scores: Float32Array;
@@ -55,10 +56,10 @@ export function guardInfo({ metadataProps, graph }: ModelOutline, where: string)
     if (isOne(value)) return value;
     throw new GraphError(`${where}: metadata la_ood.${key}`, 'does not hold what it should');
   };
-  const scores = graph.initializer.find(({ name }) => name === CALIBRATION);
-  const calibration = said('calibration', isCalibration);
+  const known = graph.initializer.find(({ name }) => name === CALIBRATION);
+  const promised = said('calibration', isRate);
   const version = texts.get('la_ood.guard');
-  if (version === undefined || !scores || !calibration)
+  if (version === undefined || !known || !promised)
     throw new GraphError(where, 'is no guarded model', 'la-ood guard makes one of a run');
   const input = graph.input.find(({ name }) => name === 'pixels');
   const dims = input?.type?.tensorType?.shape?.dim ?? [];
@@ -69,20 +70,25 @@ export function guardInfo({ metadataProps, graph }: ModelOutline, where: string)
   const filter = texts.get('la_ood.filter');
   if (filter !== undefined && !isFilter(filter))
     throw new GraphError(`${where}: metadata la_ood.filter`, `is ${JSON.stringify(filter)}`);
+  const scores = known.rawData
+    ? (viewAs('float32', known.rawData) as Float32Array)
+    : Float32Array.from(known.floatData);
+  const asked = said('questions', areQuestions);
+  const aggregation = texts.get('la_ood.aggregation');
+  const detector = [texts.get('la_ood.detector'), aggregation].filter((part) => part !== undefined);
   return {
     version,
     architecture: texts.get('la_ood.architecture'),
     classNames: said('classes', areTexts),
     isMultiLabel: said('multi_label', isBoolean) ?? false,
-    questions: said('questions', areTexts),
+    questions: asked,
     conditions: said('conditions', areTexts),
     parts: said('components', areTexts) ?? said('layers', areTexts) ?? [],
-    aggregation: texts.get('la_ood.aggregation'),
-    detector: texts.get('la_ood.detector'),
-    calibration,
-    scores: scores.rawData
-      ? (viewAs('float32', scores.rawData) as Float32Array)
-      : Float32Array.from(scores.floatData),
+    method: asked ? asked.join(' and ') : detector.join(', '),
+    aggregation,
+    // Files of version 0.1.0 state less of it than there is to know.
+    calibration: calibrate(scores, promised.rate, promised.confidence),
+    scores,
     size: {
       ...{ height, width, filter },
       shorterSide: said('shorter_side', isSide),
@@ -118,9 +124,12 @@ const areNumbers = (value: unknown): value is number[] => Array.isArray(value) &
 const isColor = (value: unknown): value is Color =>
   Array.isArray(value) && value.length === 3 && value.every(isLevel);
 
-function isCalibration(value: unknown): value is Calibration {
-  const given = value as Partial<Calibration> | null;
-  return [given?.threshold, given?.rate, given?.upperBound, given?.confidence, given?.count].every(isNumber);
+const areQuestions = (value: unknown): value is Question[] =>
+  Array.isArray(value) && value.every((item) => (questions as readonly unknown[]).includes(item));
+
+function isRate(value: unknown): value is Pick<Calibration, 'rate' | 'confidence'> {
+  const { rate, confidence } = (value ?? {}) as Partial<Calibration>;
+  return [rate, confidence].every((share) => isNumber(share) && share > 0 && share < 1);
 }
 
 function isFraming(value: unknown): value is Framing {

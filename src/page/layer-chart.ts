@@ -11,8 +11,8 @@ export function layerChart(facts: GuardFacts, answer: GuardAnswer): HTMLElement 
   const { parts: layers } = facts;
   const { parts: layerScores } = answer;
   const layer = largestOf(facts, answer);
-  // Other scores are not standardised by what is usual.
-  const isStandardised = facts.aggregation === 'evidence';
+  // By what is usual; those of version 0.1.0 that are not the paper's are `evidence`.
+  const isStandardised = ['mean', 'evidence'].includes(facts.aggregation ?? '');
   const known = layerScores.filter((value) => !Number.isNaN(value));
   const low = Math.min(isStandardised ? -USUAL - 0.5 : 0, ...known);
   const high = Math.max(isStandardised ? USUAL + 1.5 : 0, ...known);

@@ -6,7 +6,7 @@ import { megabytes, milliseconds, percent, plural } from './text.ts';
 /** What the model says of itself. */
 export function showModel(facts: GuardFacts): void {
   const { name, bytes, architecture, classCount, classNames, size } = facts;
-  const { parts, questions, detector, aggregation, calibration, stages } = facts;
+  const { parts, questions, method, calibration, stages } = facts;
   byId('name').textContent = name;
   document.title = `${name} · la-ood`;
   const { height, width, filter = 'lanczos', shorterSide, framing } = size;
@@ -21,7 +21,7 @@ export function showModel(facts: GuardFacts): void {
       ['Classes', classNames ? listed(classNames) : String(classCount)],
       ['Input', `${width} × ${height} RGB, ${resized}, ${filter}`],
       [questions ? 'Made of' : 'Detectors', listed(parts, questions ? 'part' : 'detector')],
-      [questions ? 'Answers' : 'Method', questions ? questions.join(' and ') : `${detector}, ${aggregation}`],
+      [questions ? 'Answers' : 'Method', method],
       ...(stages ? ([['Stages', stages.map(percent).join(', ')]] as const) : []),
       ['Calibrated on', plural(calibration.count, 'image')],
       ['False alarms', `at most ${percent(calibration.rate)} on average`],
