@@ -3,9 +3,7 @@ import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import { withConstants } from '../graph/rewrite.ts';
 import { tensorToProto } from '../graph/tensor.ts';
-
-/** Name of the tensor of calibration scores. */
-export const CALIBRATION = 'la_ood/calibration';
+import { CALIBRATION } from './calibration-name.ts';
 
 /** Name of the optional input that scores are compared with. */
 const THRESHOLD = 'threshold';

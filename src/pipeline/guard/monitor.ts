@@ -1,9 +1,12 @@
+import { GraphError } from '../../common/errors.ts';
 import { RandomState } from '../../common/random.ts';
 import { answerCalibration } from '../../detectors/guard/answers-model.ts';
+import type { Question } from '../../detectors/guard/questions.ts';
 import { DriftDetector, type DriftState } from '../../evaluation/drift.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { readModel } from '../../graph/read.ts';
-import { calibrationScores, guardOf } from './guarded-file.ts';
+import { tensorFromProto } from '../../graph/tensor.ts';
+import { guardInfo } from '../../guard/guard-info.ts';
 import { type ScoredImage, type ScoreOptions, scoreImages } from './score.ts';
 
 export interface MonitorOptions extends ScoreOptions {
@@ -76,29 +79,34 @@ interface Watch {
 }
 
 function watchedOf(model: ModelProto, path: string): Watch[] {
-  const { questions } = guardOf(model, path);
+  const { questions, scores } = guardInfo(model, path);
   const condition = (image: ScoredImage) => image.condition ?? '';
-  if (questions?.length === 2)
+  if (questions?.length !== 2)
     return [
       {
-        of: 'content',
-        scores: calibrationScores(model, path, answerCalibration('content')),
-        scoreOf: ({ contentScore }) => contentScore!,
-        nameOf: () => '',
-      },
-      {
-        of: 'conditions',
-        scores: calibrationScores(model, path, answerCalibration('conditions')),
-        scoreOf: ({ conditionsScore }) => conditionsScore!,
-        nameOf: condition,
+        of: questions?.[0] ?? 'score',
+        scores,
+        scoreOf: ({ score }) => score,
+        nameOf: (image) => image.layer ?? condition(image),
       },
     ];
+  const known = (question: Question) => {
+    const tensor = model.graph.initializer.find(({ name }) => name === answerCalibration(question));
+    if (tensor) return tensorFromProto(tensor, path).data as Float32Array;
+    throw new GraphError(path, `does not say how calibration images answer for ${question}`);
+  };
   return [
     {
-      of: questions?.[0] ?? 'score',
-      scores: calibrationScores(model, path),
-      scoreOf: ({ score }) => score,
-      nameOf: (image) => image.layer ?? condition(image),
+      of: 'content',
+      scores: known('content'),
+      scoreOf: ({ contentScore }) => contentScore!,
+      nameOf: () => '',
+    },
+    {
+      of: 'conditions',
+      scores: known('conditions'),
+      scoreOf: ({ conditionsScore }) => conditionsScore!,
+      nameOf: condition,
     },
   ];
 }

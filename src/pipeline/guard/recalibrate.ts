@@ -18,12 +18,13 @@ import { alarmsOf, type Calibration, calibrate } from '../../evaluation/conforma
 import { makeValueInfo } from '../../graph/make.ts';
 import { ElementType, type ModelProto, type TensorProto } from '../../graph/onnx.ts';
 import { readModel } from '../../graph/read.ts';
-import { getMetadata, setMetadata, withConstants } from '../../graph/rewrite.ts';
+import { setMetadata, withConstants } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
+import { type GuardInfo, guardInfo } from '../../guard/guard-info.ts';
 import type { FeatureOutputs } from '../features/feature-rows.ts';
 import { type OnLeftOut, openImages } from '../open-images.ts';
 import { checkCopies, checkSpread } from './calibration-images.ts';
-import { CALIBRATED_ON_KEY, CALIBRATION_KEY, type Guard, guardOf } from './guarded-file.ts';
+import { CALIBRATED_ON_KEY, CALIBRATION_KEY } from './guarded-file.ts';
 import { type ImageRunOptions, outputsOnImages } from './outputs-on-images.ts';
 import { compareRuntimes, type RuntimeComparison } from './runtimes.ts';
 import { imagesForTrial } from './trial-images.ts';
@@ -70,7 +71,7 @@ export async function recalibrateGuard(
   if (await isSameFile(path, output))
     throw new UsageError('--output', 'is the guard itself', 'name another file');
   const model = await readModel(path);
-  const guard = guardOf(model, path);
+  const guard = guardInfo(model, path);
   const { rate = guard.calibration.rate, confidence = guard.calibration.confidence } = options;
   const { orient, skipDamaged, onProgress, onLeftOut } = options;
   const { images } = await openImages(source, { orient, skipDamaged, onProgress, onLeftOut });
@@ -106,14 +107,14 @@ export async function recalibrateGuard(
 /** What the calibration images are scored by, and their logits as text to compare by. */
 async function componentsOf(
   model: ModelProto,
-  guard: Guard,
+  guard: GuardInfo,
   images: ImageSet,
   where: string,
   options: ImageRunOptions,
 ): Promise<{ outputs: FeatureOutputs; logits: string[] }> {
   const values = new Set(model.graph.node.flatMap(({ output }) => output));
   const within = [...contentValues(guard), PROJECTIONS_VALUE];
-  const isMean = getMetadata(model)['la_ood.aggregation'] === 'mean';
+  const isMean = guard.aggregation === 'mean';
   const found = [...within, ...(isMean ? [RAW_LAYER_SCORES] : [])].filter((name) => values.has(name));
   const type = { elemType: ElementType.float, shape: ['batch', 'width'] };
   // None leaves early: its score is that of all stages.
@@ -128,19 +129,19 @@ async function componentsOf(
   return { outputs, logits: Array.from({ length: images.length }, (_, i) => row(i)) };
 }
 
-function contentValues({ components = [] }: Guard): string[] {
-  return components.map(contentValue);
+function contentValues({ parts }: GuardInfo): string[] {
+  return parts.map(contentValue);
 }
 
 /** The scores of calibration images by what is usual of themselves, and the constants that say it. */
 function calibrationOf(
-  guard: Guard,
+  guard: GuardInfo,
   outputs: FeatureOutputs,
   rate: number,
 ): { scores: Float32Array; constants: readonly TensorProto[] } {
   const layers = outputs.get(RAW_LAYER_SCORES);
   if (layers) {
-    const count = guard.layers!.length;
+    const count = guard.parts.length;
     const aggregation = fitAggregation('mean', layers, count);
     return {
       scores: aggregate(layers, count, aggregation),
@@ -149,7 +150,7 @@ function calibrationOf(
   }
   const scores = outputs.get('ood_score')!;
   if (!guard.questions) return { scores, constants: [] };
-  const content = guard.components!.filter((name) => outputs.has(contentValue(name)));
+  const content = guard.parts.filter((name) => outputs.has(contentValue(name)));
   const components = {
     count: scores.length,
     content: content.map((name) => outputs.get(contentValue(name))!),
