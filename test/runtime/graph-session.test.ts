@@ -55,6 +55,31 @@ describe('GraphSession', () => {
     expect((await rejection(session.run(feeds(1, 1)), Error)).message).to.equal('the session was closed');
   });
 
+  it('begins where another was closed, and gets none of its answers', async () => {
+    const [first, other] = [smallNet(), smallNet()];
+    other.graph.output[0].name = 'renamed';
+    for (const node of other.graph.node)
+      node.output = node.output.map((name) => (name === 'logits' ? 'renamed' : name));
+    const session = await GraphSession.open(first, { device: 'cpu', threads: 1 });
+    const waiting = Promise.allSettled(Array.from({ length: 20 }, () => session.run(feeds(1, 1))));
+    const closing = session.close();
+    const late = rejection(session.run(feeds(1, 1)), Error);
+    await closing;
+    const next = await GraphSession.open(other, { device: 'cpu', threads: 1 });
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => next.run(feeds(1 + (i % 3), i + 1))),
+    );
+    results.forEach((outputs, i) => {
+      expect(Object.keys(outputs)).to.deep.equal(['renamed']);
+      expect(outputs.renamed.shape).to.deep.equal([1 + (i % 3), 5]);
+    });
+    for (const run of await waiting)
+      if (run.status === 'fulfilled') expect(run.value.logits.shape).to.deep.equal([1, 5]);
+      else expect(run.reason.message).to.match(/closed|disposed/);
+    expect((await late).message).to.equal('the session was closed');
+    await next.close();
+  });
+
   it('says which device is not there, and falls back only where none is named', async () => {
     const unknown = process.platform === 'darwin' ? 'dml' : 'coreml';
     const { message } = await rejection(GraphSession.open(model, { device: unknown }), DeviceError);
