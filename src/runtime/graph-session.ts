@@ -22,7 +22,8 @@ const resting = new Set<Worker>();
 
 /**
  * An ONNX graph, ready to run in a worker thread: onnxruntime's `run` blocks the thread that it is called on, so that
- * progress, decoding and Ctrl-C would stand still. Runs are executed one at a time, in the order of the calls.
+ * progress, decoding and Ctrl-C would stand still. Runs are executed one at a time, in the order of the calls. A session
+ * that has nothing to do does not keep the process from ending, be it closed or not.
  */
 export class GraphSession {
   readonly device: Device;
@@ -45,6 +46,7 @@ export class GraphSession {
     this.#worker = worker;
     this.device = device;
     for (const [event, listener] of Object.entries(this.#listeners)) worker.on(event, listener);
+    worker.unref();
   }
 
   /**
@@ -82,6 +84,7 @@ export class GraphSession {
     const id = this.#runs++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
+      this.#worker.ref();
       this.#worker.postMessage({ id, feeds, outputs } satisfies ToSession);
     });
   }
@@ -91,6 +94,7 @@ export class GraphSession {
     if (this.#failure) return Promise.resolve();
     this.#closed ??= new Promise((resolve) => {
       this.#whenEnded = resolve;
+      this.#worker.ref();
       this.#worker.postMessage({ close: true } satisfies ToSession);
     });
     return this.#closed;
@@ -101,6 +105,7 @@ export class GraphSession {
     if (!('id' in message)) return;
     const waiting = this.#waiting.get(message.id)!;
     this.#waiting.delete(message.id);
+    if (this.#waiting.size === 0 && !this.#closed) this.#worker.unref();
     if ('outputs' in message) waiting.resolve(message.outputs);
     else waiting.reject(new Error(message.error));
   }

@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { DeviceError } from '../../src/common/errors.ts';
+import { packageRoot } from '../../src/common/package-root.ts';
 import type { Tensor } from '../../src/common/tensor.ts';
 import { GraphSession } from '../../src/runtime/graph-session.ts';
 import { rejection } from '../data/rejection.ts';
@@ -78,6 +82,20 @@ describe('GraphSession', () => {
       else expect(run.reason.message).to.match(/closed|disposed/);
     expect((await late).message).to.equal('the session was closed');
     await next.close();
+  });
+
+  it('does not keep the process from ending where it is left open', async () => {
+    const [library, backbone] = ['dist/src/index.js', 'data/demo/backbone.onnx'].map(
+      (file) => new URL(file, packageRoot),
+    );
+    const script = `
+      import { GraphSession } from ${JSON.stringify(library.href)};
+      const session = await GraphSession.open(${JSON.stringify(fileURLToPath(backbone))}, { device: 'cpu' });
+      const input = { dtype: 'float32', shape: [1, 3, 32, 32], data: new Float32Array(3072) };
+      const { logits } = await session.run({ input });
+      console.log(logits.shape.join());`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    expect(stdout).to.equal('1,10\n');
   });
 
   it('says which device is not there, and falls back only where none is named', async () => {
