@@ -21,6 +21,7 @@ const sections: Readonly<Record<string, Section>> = {
   kills: { command: 'LA_OOD_KILLS=100 npm run test:kills', minutes: 20 },
   fuzz: { command: 'npm run fuzz -- --minutes 8', minutes: 10 },
   browser: { command: 'npm run test:browser', minutes: 10 },
+  examples: { command: 'npm run test:examples', minutes: 5 },
 };
 
 /** For all sections that are run; what has not finished by then has failed. Each uses all cores, so they take turns. */
