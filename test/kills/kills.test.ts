@@ -186,7 +186,6 @@ function filesIn(folder: string): string[] {
 /** A manifest without what differs from run to run: times, and the folder's own name. */
 function timeless(folder: string, file: string): unknown {
   const text = readFileSync(join(folder, file), 'utf8').replaceAll(folder, 'FOLDER');
-  // A step whose blocks were all there when it was killed runs nothing more, and names no device.
-  const ofTheRun = ['seconds', 'finished', 'device'];
+  const ofTheRun = ['seconds', 'finished'];
   return JSON.parse(text, (key, value) => (ofTheRun.includes(key) ? undefined : value));
 }
