@@ -64,7 +64,7 @@ export const guardCommand = command({
     seed: { type: 'number', default: 0, describe: 'seed of the split of the held-out images', check: seed },
     device,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
     const path = runPath(options);
     const { ind, detector: detectors, falseAlarms: rate, confidence, aggregation } = options;
     const { earlyExit, seed, device } = options;
@@ -72,7 +72,7 @@ export const guardCommand = command({
     const report = await RunFolder.use(path, (run) =>
       guardRun(run, {
         ...given({ ind, detectors, aggregation, watch: options.watch && watch }),
-        ...{ rate, confidence, earlyExit, seed, device, onProgress },
+        ...{ rate, confidence, earlyExit, seed, device, onProgress, onLeftOut },
       }),
     );
     const { calibration, file, seconds } = report;

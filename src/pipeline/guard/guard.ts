@@ -7,6 +7,7 @@ import { readModel } from '../../graph/read.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { corruptedFile, featureFile, oodFiles, setName } from '../features/feature-files.ts';
 import { type FeatureGraph, featureGraph } from '../features/feature-graph.ts';
+import { type OnLeftOut, tellLeftOut } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import type { EarlyExitReport } from './early-exit.ts';
 import { guardMetadata } from './guarded-file.ts';
@@ -34,6 +35,7 @@ export interface GuardOptions {
   readonly seed?: number;
   readonly device?: DeviceName;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 /** A guard of either kind. */
@@ -86,7 +88,7 @@ interface Selection {
 }
 
 async function select(run: RunFolder, options: GuardOptions): Promise<Selection> {
-  const { rate = 0.05, confidence = 0.95, ind, device, onProgress } = options;
+  const { rate = 0.05, confidence = 0.95, ind, device, onProgress, onLeftOut } = options;
   const path = run.file('backbone.onnx');
   const graph = featureGraph(await readModel(path), path);
   const heldOut = await featureFile(run, 'test', ind);
@@ -94,6 +96,7 @@ async function select(run: RunFolder, options: GuardOptions): Promise<Selection>
     if (error instanceof RunError) return [];
     throw error;
   });
+  tellLeftOut(run, [heldOut, ...oods], onLeftOut);
   const common = { rate, confidence, where: path, device, onProgress };
   const backbone = await sha256File(path);
   const classNames = graph.classNames ?? classNamesOf(run, heldOut);
@@ -116,6 +119,7 @@ async function select(run: RunFolder, options: GuardOptions): Promise<Selection>
       features: detectors.some((kind) => kind !== 'ocsvm') ? await featureFile(run, 'train', ind) : undefined,
       svms: detectors.includes('ocsvm') ? run.file('detectors.onnx') : undefined,
     };
+    if (sources.features) tellLeftOut(run, [sources.features], onLeftOut);
     const inputs = await hashes(sources);
     return {
       settings: {
@@ -154,6 +158,7 @@ async function select(run: RunFolder, options: GuardOptions): Promise<Selection>
 
   const watch = options.watch ?? questions;
   const train = await featureFile(run, 'train', ind);
+  tellLeftOut(run, [train], onLeftOut);
   const sources = {
     train,
     corrupted: watch.includes('conditions') && hasConditions(graph) ? corruptedFile(train) : undefined,
