@@ -83,12 +83,15 @@ describe('openGuard', () => {
     const server = createServer((_, response) => response.end(bytes)).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    for (const source of [bytes, pathToFileURL(model), `http://127.0.0.1:${port}/`]) {
-      const other = await openGuard(source, { device: 'cpu' });
-      requireSame(await other.score(images[0]), rows[0]);
-      await other[Symbol.asyncDispose]();
+    try {
+      for (const source of [bytes, pathToFileURL(model), `http://127.0.0.1:${port}/`]) {
+        const other = await openGuard(source, { device: 'cpu' });
+        requireSame(await other.score(images[0]), rows[0]);
+        await other[Symbol.asyncDispose]();
+      }
+    } finally {
+      server.close();
     }
-    server.close();
   });
 
   it('refuses at once what the queue has no place for, and goes on', async () => {
