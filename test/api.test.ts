@@ -75,6 +75,7 @@ const names = {
     'openImageSet',
     'programVersion',
     'questions',
+    'recalibrateGuard',
     'runDemo',
     'scoreImages',
     'servePage',
@@ -88,7 +89,6 @@ const names = {
   methods: [
     'LayerFitter',
     'RandomState',
-    'baselineScores',
     'benchmarkOpenOod',
     'bootstrapIntervals',
     'computeMetrics',

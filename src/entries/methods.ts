@@ -12,7 +12,6 @@ export {
   LayerFitter,
 } from '../detectors/fit-layer.ts';
 export { methodNames } from '../detectors/methods/table.ts';
-export { baselineScores } from '../evaluation/baselines.ts';
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from '../evaluation/bootstrap.ts';
 export {
   type EvaluateOptions,

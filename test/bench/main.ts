@@ -13,6 +13,7 @@ import { guard } from './guard.ts';
 import { importing } from './import.ts';
 import { machineFacts } from './machine.ts';
 import { methods } from './methods.ts';
+import { methodsBank } from './methods-bank.ts';
 import { methodsSpeed } from './methods-speed.ts';
 import { real } from './real.ts';
 import { scoring } from './scoring.ts';
@@ -31,6 +32,7 @@ const benches: Readonly<Record<string, Bench>> = {
   guard,
   server,
   'methods-speed': methodsSpeed,
+  'methods-bank': methodsBank,
   methods,
   real,
   training,

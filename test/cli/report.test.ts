@@ -106,7 +106,7 @@ describe('report.html', () => {
     expect(guard.indImages).to.equal(500);
     expect(sets[0].guard!.metrics).to.deep.equal(guard.sets[0]);
     expect(msp.means.far!.auroc).to.be.closeTo((msp.sets[1].auroc + msp.sets[2].auroc) / 2, 1e-12);
-    // The same scores by another way; 30 against the first 30 there, and against all 500 here.
+    // The same scores: of 30 against the first 30 there, and against all 500 here.
     const baseline = sets[0].baselines.find(({ name }) => name === 'MSP')!;
     expect(msp.sets[0].auroc).to.be.closeTo(baseline.metrics.auroc, 0.1);
     const shown = ({ auroc, fprAt95TprIndPositive }: Metrics) =>

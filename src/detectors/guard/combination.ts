@@ -11,6 +11,15 @@ export interface Components {
   readonly directions: readonly Float32Array[];
 }
 
+/** The columns of projections, n × directions, row-major; none where there are no directions. */
+export function columnsOf(projections: Float32Array | undefined, count: number): Float32Array[] {
+  if (!projections) return [];
+  const along = projections.length / count;
+  return Array.from({ length: along }, (_, d) =>
+    Float32Array.from({ length: count }, (__, i) => projections[i * along + d]),
+  );
+}
+
 /** What is usual of some scores. */
 export interface Usual {
   readonly mean: number;

@@ -1,4 +1,3 @@
-import { DetectorError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { decisionModel } from '../../detectors/decision-model.ts';
 import { type Question, questions } from '../../detectors/guard/questions.ts';
@@ -13,7 +12,7 @@ import { setName } from '../features/feature-files.ts';
 import { withTaps } from '../features/feature-graph.ts';
 import { outputsOnFeatures } from '../features/feature-rows.ts';
 import type { RunFolder } from '../run-folder.ts';
-import { checkCalibrationImages } from './calibration-images.ts';
+import { checkCalibrationImages, checkSpread } from './calibration-images.ts';
 import { type EarlyExitReport, guardWithEarlyExit } from './early-exit.ts';
 import type { CalibratedGuard, FittedGuard, GuardDescription } from './fitted-guard.ts';
 import { guardMetadata } from './guarded-file.ts';
@@ -156,9 +155,7 @@ async function calibrateGuard(
     await outputsOnFeatures(fitted.components, files.heldOut, running),
     rate,
   );
-  const { ood } = calibrated.known;
-  if (ood.every((score) => score === ood[0]))
-    throw new DetectorError('calibration', 'all its images have one score', 'take images that differ');
+  checkSpread(calibrated.known.ood, files.heldOut);
   return calibrated;
 }
 

@@ -1,6 +1,7 @@
 import { batches } from '../../../data/batches.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { withThreshold } from '../../detectors/decision-model.ts';
+import { probabilitiesOf } from '../../evaluation/probabilities.ts';
 import { readModel } from '../../graph/read.ts';
 import type { GuardAnswer } from '../../guard/guard-answer.ts';
 import { type GuardInfo, guardInfo } from '../../guard/guard-info.ts';
@@ -17,6 +18,8 @@ export interface ScoreOptions {
   readonly memory?: number;
   /** Scores above it are OOD; the file's own where absent. */
   readonly threshold?: number;
+  /** Whether the logits and probabilities of images are given too. */
+  readonly logits?: boolean;
   /** Turns image files as their EXIF orientation says. */
   readonly orient?: boolean;
   /** Leaves out images that cannot be decoded. */
@@ -29,6 +32,7 @@ export interface ScoreOptions {
 export interface ScoredImage {
   /** The set that it is of, as it was given, and its name there. */
   readonly set: string;
+  /** The path that it opens by, from the working folder; its name in the set where it is no file of its own. */
   readonly image: string;
   /** The predicted class, by number; −1 where an image left early. And by name, where the guard knows it. */
   readonly label: number;
@@ -38,7 +42,10 @@ export interface ScoredImage {
   /** The share of InD images that are at least as suspicious, (0, 1]. */
   readonly pValue: number;
   readonly isOod: boolean;
-  /** Of a guard of two questions: the p-value of each, and what the conditions are where they are unusual, in words. */
+  /** Of a guard of questions: the score of each that it answers; higher is more OOD. */
+  readonly contentScore?: number;
+  readonly conditionsScore?: number;
+  /** The p-value of each, and what the conditions are where they are unusual, in words. */
   readonly contentPValue?: number;
   readonly conditionsPValue?: number;
   readonly condition?: string;
@@ -46,6 +53,9 @@ export interface ScoredImage {
   readonly reason?: string;
   /** Of a guard by layers: those that are farthest from what is usual. */
   readonly layer?: string;
+  /** Where they were asked for: each class's logit, and its probability by softmax, or by sigmoid where classes do not exclude each other; NaN where an image left early. */
+  readonly logits?: readonly number[];
+  readonly probabilities?: readonly number[];
 }
 
 /** Images that are read and scored before results are given out. */
@@ -63,7 +73,7 @@ export async function* scoreImages(
   sources: readonly string[],
   options: ScoreOptions = {},
 ): AsyncGenerator<ScoredImage, void, undefined> {
-  const { device, threshold, orient, skipDamaged, onProgress, onLeftOut } = options;
+  const { device, threshold, logits, orient, skipDamaged, onProgress, onLeftOut } = options;
   const model = await readModel(path);
   const info = guardInfo(model, path);
   const guarded = threshold === undefined ? model : withThreshold(model, threshold);
@@ -72,18 +82,24 @@ export async function* scoreImages(
   try {
     for (const source of sources) {
       const { images } = await openImages(source, { orient, skipDamaged, onProgress, onLeftOut });
+      const tell = (done: number) =>
+        onProgress?.({ task: `score ${images.name}`, done, total: images.length, unit: 'images' });
+      tell(0);
       // As many runs at once as there are sessions; results are given out in order.
       const running: { start: number; count: number; answers: Promise<GuardAnswer[]> }[] = [];
       const next = async function* () {
         const { start, count, answers } = running.shift()!;
         for (const [i, answer] of (await answers).entries())
-          yield { set: source, image: images.imageName(start + i), ...rowOf(answer, info) };
-        onProgress?.({
-          task: `score ${images.name}`,
-          done: start + count,
-          total: images.length,
-          unit: 'images',
-        });
+          yield {
+            set: source,
+            image: images.imagePath?.(start + i) ?? images.imageName(start + i),
+            ...rowOf(answer, info),
+            ...(logits && {
+              logits: answer.logits,
+              probabilities: probabilitiesOf(answer.logits, info.isMultiLabel),
+            }),
+          };
+        tell(start + count);
       };
       for await (const { start, count, pixels } of batches(images, { batch, size: info.size })) {
         const answers = runGuard(pool, info, pixels, count);
@@ -111,7 +127,11 @@ function rowOf(
     ...(className !== undefined && { className }),
     ...{ score, pValue, isOod },
     ...(questions
-      ? { contentPValue: content?.pValue, conditionsPValue: conditions?.pValue, reason }
+      ? {
+          ...(content && { contentScore: content.score }),
+          ...(conditions && { conditionsScore: conditions.score }),
+          ...{ contentPValue: content?.pValue, conditionsPValue: conditions?.pValue, reason },
+        }
       : { layer }),
     ...(conditions?.name !== undefined && { condition: conditions.name }),
   };

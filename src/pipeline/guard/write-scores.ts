@@ -36,7 +36,7 @@ export async function writeScores(
         rows = [];
       };
       for await (const row of scored) {
-        if (isTable && images === 0) await file.write(toCsv([[...HEAD, ...explanationHead(row)]]));
+        if (isTable && images === 0) await file.write(toCsv([head(row)]));
         images++;
         if (row.isOod) ood++;
         if (rows.push(row) === ROWS) await write();
@@ -49,7 +49,12 @@ export async function writeScores(
   return { images, ood };
 }
 
-function explanationHead({ layer, reason }: ScoredImage): readonly string[] {
+function head({ layer, reason, logits = [] }: ScoredImage): string[] {
+  const byClass = (name: string) => logits.map((_, label) => `${name}_${label}`);
+  return [...HEAD, ...explanationHead(layer, reason), ...byClass('logit'), ...byClass('probability')];
+}
+
+function explanationHead(layer?: string, reason?: string): readonly string[] {
   if (layer !== undefined) return LAYER_HEAD;
   return reason === undefined ? [] : QUESTIONS_HEAD;
 }
@@ -67,9 +72,11 @@ function cells({
   condition,
   reason,
   layer,
+  logits = [],
+  probabilities = [],
 }: ScoredImage): (string | number)[] {
   const common = [set, image, label, className ?? '', score, pValue, String(isOod)];
-  if (layer !== undefined) return [...common, layer];
-  if (reason === undefined) return common;
-  return [...common, contentPValue ?? '', conditionsPValue ?? '', condition ?? '', reason];
+  const questions = [contentPValue ?? '', conditionsPValue ?? '', condition ?? '', reason ?? ''];
+  const explanation = layer !== undefined ? [layer] : reason === undefined ? [] : questions;
+  return [...common, ...explanation, ...logits, ...probabilities];
 }
