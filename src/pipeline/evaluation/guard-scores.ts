@@ -60,27 +60,39 @@ async function scoresOf(
   file: string,
   onProgress?: OnProgress,
 ): Promise<Float32Array> {
+  const { ood_score } = await guardOnFeatures(guarded, ['ood_score'], where, file, onProgress);
+  return Float32Array.from(ood_score);
+}
+
+/**
+ * Outputs of a guard, a number an image each, for the images of a feature file.
+ *
+ * @param where the guard's file, for errors
+ * @throws GraphError where it needs more than the features
+ */
+export async function guardOnFeatures<Output extends string>(
+  guarded: ModelProto,
+  outputs: readonly Output[],
+  where: string,
+  file: string,
+  onProgress?: OnProgress,
+): Promise<Record<Output, Float64Array>> {
   const features = await openFeatures(file);
   try {
     const types = featureLayers(features).map(
       ({ tap, width }) => [tap, { elemType: ElementType.float, shape: ['batch', width] }] as const,
     );
-    const scorer = partBehind(guarded, new Map(types), ['ood_score'], where);
+    const scorer = partBehind(guarded, new Map(types), outputs, where);
     const session = await GraphSession.open(scorer, { device: 'cpu' });
     try {
       const taps = scorer.graph.input.map(({ name }) => name);
       const layers = layersOf(features, taps, file, undefined);
-      const scores = new Float32Array(features.count);
+      const named = outputs.map((name) => [name, new Float64Array(features.count)] as const);
       const progress = { task: `guard ${setName(file)}`, tell: onProgress };
-      for await (const { start, outputs } of runOnFeatures(
-        session,
-        features,
-        layers,
-        ['ood_score'],
-        progress,
-      ))
-        scores.set(outputs.ood_score.data as Float32Array, start);
-      return scores;
+      for await (const run of runOnFeatures(session, features, layers, outputs, progress))
+        for (const [name, values] of named)
+          values.set(Float64Array.from(run.outputs[name].data, Number), run.start);
+      return Object.fromEntries(named) as Record<Output, Float64Array>;
     } finally {
       await session.close();
     }
