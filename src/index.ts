@@ -48,7 +48,6 @@ export type { DType, StateDict, Tensor, TensorData } from './common/tensor.ts';
 export { endWorkers } from './common/workers.ts';
 // Detectors.
 export type { GammaTrial } from './detectors/choose-gamma.ts';
-export { type DetectorKind, detectorKinds } from './detectors/detector-panel.ts';
 export { detectorsModel, detectorsOfModel } from './detectors/detectors-model.ts';
 export {
   defaultFitOptions,
@@ -58,9 +57,10 @@ export {
   type LayerDetector,
   LayerFitter,
 } from './detectors/fit-layer.ts';
+export { type Question, questions } from './detectors/guard/questions.ts';
+export { type Aggregation, aggregations } from './detectors/layer-aggregation.ts';
 export { methodNames } from './detectors/methods/table.ts';
 // Evaluation; higher scores are more OOD.
-export { baselineScores } from './evaluation/baselines.ts';
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/bootstrap.ts';
 export {
   type Calibration,
@@ -154,9 +154,7 @@ export {
   guardRun,
 } from './pipeline/guard/guard.ts';
 export { type MonitoredImage, type MonitorOptions, monitorImages } from './pipeline/guard/monitor.ts';
-export { type Question, type QuestionReport, questions } from './pipeline/guard/question-guard.ts';
 export { type ScoredImage, type ScoreOptions, scoreImages } from './pipeline/guard/score.ts';
-export { type Aggregation, aggregations } from './pipeline/guard/scorer.ts';
 export { writeScores } from './pipeline/guard/write-scores.ts';
 export {
   type CompareOptions,

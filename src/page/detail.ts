@@ -1,4 +1,5 @@
 import type { Calibration } from '../evaluation/conformal.ts';
+import { probabilitiesOf } from '../evaluation/probabilities.ts';
 import { reasonOf } from '../evaluation/reason.ts';
 import { byId, definitions, element } from './elements.ts';
 import { type Entry, isSmall, verdict } from './gallery.ts';
@@ -98,7 +99,7 @@ function sentence(
   if (label < 0) return ['It left the network early, as soon as it was seen to be OOD; it has no class.'];
   const named = [
     element('strong', {}, className(label, facts)),
-    `, softmax ${percent(softmax(logits)[label])}`,
+    `, ${facts.isMultiLabel ? 'sigmoid' : 'softmax'} ${percent(probabilitiesOf(logits, facts.isMultiLabel)[label])}`,
   ];
   return isOod
     ? [`${reason(outputs, facts, rate)}. The classifier would say `, ...named, '.']
@@ -157,11 +158,4 @@ function likeIt({ scores }: GuardFacts, value: number): string {
 /** A class by its name, where the guard knows it. */
 export function className(label: number, { classNames }: GuardFacts): string {
   return classNames?.[label] ?? `class ${label}`;
-}
-
-function softmax(logits: readonly number[]): number[] {
-  const largest = Math.max(...logits);
-  const powers = logits.map((logit) => Math.exp(logit - largest));
-  const sum = powers.reduce((total, power) => total + power, 0);
-  return powers.map((power) => power / sum);
 }

@@ -14,6 +14,8 @@ export interface GuardFacts {
   readonly architecture?: string;
   readonly classCount: number;
   readonly classNames?: readonly string[];
+  /** Whether classes do not exclude each other. */
+  readonly isMultiLabel: boolean;
   /** What makes its score, in words. */
   readonly method: string;
   /** Whether the scores of its parts are standardised by what is usual. */

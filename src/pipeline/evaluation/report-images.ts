@@ -92,14 +92,17 @@ async function predictionsOf(
   const features = await openFeatures(file);
   try {
     const layer = featureLayers(features).find(({ tap }) => tap === features.attributes.logits);
-    if (!layer || !baselines) return new Map();
+    if (!layer) return new Map();
     return new Map(
       indices.map((index) => {
         const logits = features.readLayerRows(layer.index, index, 1);
         const label = logits.indexOf(Math.max(...logits));
         return [
           index,
-          { predicted: classes?.[label] ?? `class ${label}`, confidence: -baselines.MSP[index] },
+          {
+            predicted: classes?.[label] ?? `class ${label}`,
+            ...(baselines?.MSP && { confidence: 1 - baselines.MSP[index] }),
+          },
         ];
       }),
     );

@@ -1,6 +1,8 @@
 import { batches } from '../../../data/batches.ts';
 import type { OnProgress } from '../../common/progress.ts';
+import { toFloat32 } from '../../common/tensor.ts';
 import { withThreshold } from '../../detectors/decision-model.ts';
+import { probabilitiesOf } from '../../evaluation/probabilities.ts';
 import { reasonOf } from '../../evaluation/reason.ts';
 import { readModel } from '../../graph/read.ts';
 import type { DeviceName } from '../../runtime/device.ts';
@@ -17,6 +19,8 @@ export interface ScoreOptions {
   readonly memory?: number;
   /** Scores above it are OOD; the file's own where absent. */
   readonly threshold?: number;
+  /** Whether the logits and probabilities of images are given too. */
+  readonly logits?: boolean;
   /** Turns image files as their EXIF orientation says. */
   readonly orient?: boolean;
   /** Leaves out images that cannot be decoded. */
@@ -27,8 +31,9 @@ export interface ScoreOptions {
 
 /** What a guarded model says of an image. */
 export interface ScoredImage {
-  /** The set that it is of, as it was given, and its name there. */
+  /** The set that it is of, as it was given. */
   readonly set: string;
+  /** The path that it opens by, from the working folder; its name in the set where it is no file of its own. */
   readonly image: string;
   /** The predicted class, by number; −1 where an image left early. And by name, where the guard knows it. */
   readonly label: number;
@@ -46,6 +51,9 @@ export interface ScoredImage {
   readonly reason?: string;
   /** Of a guard by layers: those that are farthest from what is usual. */
   readonly layer?: string;
+  /** Where they were asked for: each class's logit, and its probability by softmax, or by sigmoid where classes do not exclude each other; NaN where an image left early. */
+  readonly logits?: readonly number[];
+  readonly probabilities?: readonly number[];
 }
 
 /** Images that are read and scored before results are given out. */
@@ -63,17 +71,20 @@ export async function* scoreImages(
   sources: readonly string[],
   options: ScoreOptions = {},
 ): AsyncGenerator<ScoredImage, void, undefined> {
-  const { device, threshold, orient, skipDamaged, onProgress, onLeftOut } = options;
+  const { device, threshold, logits, orient, skipDamaged, onProgress, onLeftOut } = options;
   const model = await readModel(path);
   const guard = guardOf(model, path);
   const { classNames, size, batch: only } = guard;
-  const wanted = outputsOf(guard);
+  const wanted = [...outputsOf(guard), ...(logits ? [guard.logits] : [])];
   const guarded = threshold === undefined ? model : withThreshold(model, threshold);
   const pool = await SessionPool.open(guarded, device, options.memory);
   const batch = only ?? options.batch ?? Math.min(DEFAULT_BATCH, pool.largestBatch);
   try {
     for (const source of sources) {
       const { images } = await openImages(source, { orient, skipDamaged, onProgress, onLeftOut });
+      const tell = (done: number) =>
+        onProgress?.({ task: `score ${images.name}`, done, total: images.length, unit: 'images' });
+      tell(0);
       const score = async (pixels: Uint8Array, count: number) => {
         const shape = [count, size.height, size.width, 3];
         return pool.run({ pixels: { dtype: 'uint8', shape, data: pixels } }, wanted);
@@ -87,7 +98,7 @@ export async function* scoreImages(
         for (let i = 0; i < count; i++)
           yield {
             set: source,
-            image: images.imageName(start + i),
+            image: images.imagePath?.(start + i) ?? images.imageName(start + i),
             label: Number(label.data[i]),
             ...(classNames?.[Number(label.data[i])] !== undefined && {
               className: classNames[Number(label.data[i])],
@@ -96,13 +107,9 @@ export async function* scoreImages(
             pValue: Number(p_value.data[i]),
             isOod: is_ood.data[i] === 1,
             ...explanationOf(guard, tensors, i),
+            ...(logits && classScores(guard, tensors, i, count)),
           };
-        onProgress?.({
-          task: `score ${images.name}`,
-          done: start + count,
-          total: images.length,
-          unit: 'images',
-        });
+        tell(start + count);
       };
       for await (const { start, count, pixels } of batches(images, { batch, size })) {
         const outputs = score(pixels, count);
@@ -131,9 +138,10 @@ function outputsOf({ questions = [], layers }: Guard): string[] {
 /** What explains the decision on the i-th image of a run. */
 function explanationOf({ questions, conditions, layers, calibration }: Guard, tensors: Tensors, i: number) {
   if (layers) return { layer: layers[Number(tensors.ood_layer.data[i])] };
+  if (!questions) return {};
   const number = (name: string) => Number(tensors[name].data[i]);
   const pValue = (name: string, alone: string) =>
-    tensors[name] ? number(name) : questions?.join() === alone ? number('p_value') : undefined;
+    tensors[name] ? number(name) : questions.join() === alone ? number('p_value') : undefined;
   const condition = tensors.condition && conditions?.[number('condition')];
   const answered = {
     contentPValue: pValue('content_p_value', 'content'),
@@ -142,4 +150,12 @@ function explanationOf({ questions, conditions, layers, calibration }: Guard, te
   };
   const isOod = tensors.is_ood.data[i] === 1;
   return { ...answered, reason: reasonOf({ ...answered, isOod }, calibration.rate) };
+}
+
+/** The logits of the i-th image of a run, and what they are as probabilities. */
+function classScores({ logits, isMultiLabel }: Guard, tensors: Tensors, i: number, count: number) {
+  const all = toFloat32(tensors[logits]);
+  const classes = all.length / count;
+  const own = Array.from(all.subarray(i * classes, (i + 1) * classes));
+  return { logits: own, probabilities: probabilitiesOf(own, isMultiLabel) };
 }

@@ -19,12 +19,21 @@ import { calibrationScores, guardOf } from '../guard/guarded-file.ts';
  */
 export async function guardFacts(path: string, name: string): Promise<GuardFacts> {
   const model = await readModel(path);
-  const { questions, components, conditions, layers, classNames, size } = guardOf(model, path);
+  const {
+    questions,
+    components,
+    conditions,
+    layers,
+    method,
+    calibration,
+    logits,
+    classNames,
+    isMultiLabel,
+    size,
+  } = guardOf(model, path);
   const metadata = getMetadata(model);
   const stages = metadata['la_ood.stages'];
-  // The logits are the first output of every guarded model, under the name that they had in the backbone.
-  const [logits] = model.graph.output;
-  const expected = await runEach(model, logits.name, size);
+  const expected = await runEach(model, logits, size);
   return {
     name,
     bytes: (await stat(path)).size,
@@ -32,16 +41,16 @@ export async function guardFacts(path: string, name: string): Promise<GuardFacts
     architecture: backboneMetadata(model, path).architecture,
     classCount: expected[0].logits.length,
     classNames,
-    method: questions
-      ? questions.join(' and ')
-      : `${metadata['la_ood.detector']}, ${metadata['la_ood.aggregation']}`,
-    isStandardised: metadata['la_ood.aggregation'] === 'evidence',
+    isMultiLabel,
+    method,
+    // Those of version 0.1.0 that are not the paper's are `evidence`.
+    isStandardised: ['mean', 'evidence'].includes(metadata['la_ood.aggregation']),
     questions,
     conditions,
     parts: components ?? layers ?? [],
     size,
-    logits: logits.name,
-    calibration: JSON.parse(metadata['la_ood.calibration']),
+    logits,
+    calibration,
     scores: Array.from(calibrationScores(model, path)),
     stages: stages === undefined ? undefined : JSON.parse(stages),
     backbone: metadata['la_ood.backbone_sha256'],

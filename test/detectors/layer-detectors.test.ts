@@ -2,24 +2,24 @@ import { expect } from 'chai';
 import * as ort from 'onnxruntime-node';
 import { RandomState } from '../../src/common/random.ts';
 import { decisionModel } from '../../src/detectors/decision-model.ts';
-import { type DetectorKind, type DetectorPanel, panelOf } from '../../src/detectors/detector-panel.ts';
-import { evidenceScores, fitEvidenceScale } from '../../src/detectors/evidence.ts';
-import { evidenceModel } from '../../src/detectors/evidence-model.ts';
 import { fitGaussians } from '../../src/detectors/gaussian.ts';
 import { fitKnn } from '../../src/detectors/knn.ts';
 import {
+  aggregate,
+  aggregations,
+  fitAggregation,
+  layersModel,
+} from '../../src/detectors/layer-aggregation.ts';
+import {
   type FitLayerDetectors,
   groupTaps,
-  type LayerDetectors,
+  layerNames,
   type TapGroup,
 } from '../../src/detectors/layer-detectors.ts';
-import { fitMahalanobis } from '../../src/detectors/mahalanobis.ts';
 import { moments } from '../../src/detectors/moments.ts';
 import { fitStandardScaler, standardise } from '../../src/detectors/standard-scaler.ts';
-import { alarmOf, fitVoices, voicesOf } from '../../src/detectors/voices.ts';
 import { joinModels } from '../../src/graph/join.ts';
 import { conformalPValues, DetectorError, encodeModel, GraphError } from '../../src/index.ts';
-import { evidenceOf } from '../../src/pipeline/guard/gather-evidence.ts';
 import { caught } from './thrown.ts';
 
 /** Taps of 20, 60, 60 (two groups) and 150 channels, whose values depend on each other; five classes. */
@@ -30,7 +30,6 @@ const widths = new Map([
   ['d', 150],
 ]);
 const classes = 5;
-const inputs = { widths, logits: 'logits', classes };
 const groups = [['a', 'b'], ['c'], ['d']];
 
 function samples(count: number, seed: number, spread = 1): Record<string, Float32Array> {
@@ -76,17 +75,14 @@ function sideBySide(values: Record<string, Float32Array>, taps: readonly string[
   return Float32Array.from(rows);
 }
 
-/** The groups of taps that detectors are fitted on, with classes that the values depend on a little. */
+/** The groups of taps that detectors are fitted on. */
 async function* trainingGroups(values: Record<string, Float32Array>): AsyncGenerator<TapGroup> {
   const count = values.logits.length / classes;
-  const { labels } = evidenceOf(new Float32Array(), [], values.logits, classes);
   for (const taps of groups) {
     const features = sideBySide(values, taps, count);
-    yield { taps, features, width: features.length / count, labels, classes };
+    yield { taps, features, width: features.length / count };
   }
 }
-
-const alone = (kind: DetectorKind, detectors: LayerDetectors) => panelOf(new Map([[kind, detectors]]));
 
 /** A group's standardised rows: of the samples that a detector was fitted on, and of others. */
 function standardisedRows(
@@ -156,7 +152,7 @@ describe('detectors of groups of layers', () => {
   async function distances(fitKind: FitLayerDetectors): Promise<Float32Array> {
     const detectors = await fitKind(trainingGroups(train), 1);
     expect(detectors.groups).to.deep.equal(groups);
-    const { layer_scores } = await run(evidenceModel(alone('gaussian', detectors), inputs), held);
+    const { layer_scores } = await run(layersModel(detectors, widths), held);
     return layer_scores.data as Float32Array;
   }
 
@@ -176,23 +172,6 @@ describe('detectors of groups of layers', () => {
     }
   });
 
-  it('measures the distance from the nearest class', async () => {
-    const scores = await distances(fitMahalanobis);
-    const { labels } = evidenceOf(new Float32Array(), [], train.logits, classes);
-    for (let g = 0; g < 3; g++) {
-      const { fitted, asked: rows, width } = standardisedRows(train, held, g);
-      const means = Array.from({ length: classes }, (_, c) => {
-        const own = fitted.filter((_, r) => labels[r] === c);
-        return new Float64Array(width).map((_, j) => own.reduce((sum, row) => sum + row[j], 0) / own.length);
-      });
-      const covariance = covarianceOf(fitted, (r) => means[labels[r]]);
-      for (const i of asked) {
-        const nearest = Math.min(...means.map((mean) => mahalanobis(covariance, rows[i], mean)));
-        expect(scores[i * 3 + g]).to.be.closeTo(Math.log(nearest), 1e-3);
-      }
-    }
-  });
-
   it('measures the distance from the fifth nearest of some samples', async () => {
     const scores = await distances(fitKnn);
     const chosen = new RandomState(0).permutation(1500).subarray(0, 1000);
@@ -209,7 +188,7 @@ describe('detectors of groups of layers', () => {
 
   it('refuses features that are no numbers', async () => {
     const broken = { ...train, c: train.c.map((value, at) => (at === 7 ? Number.NaN : value)) };
-    for (const fitKind of [fitGaussians, fitMahalanobis, fitKnn]) {
+    for (const fitKind of [fitGaussians, fitKnn]) {
       const error = await caught(() => fitKind(trainingGroups(broken), 1));
       expect(error).to.be.instanceOf(DetectorError);
       expect(error.message).to.equal('layer c: a feature is not a finite number');
@@ -217,105 +196,43 @@ describe('detectors of groups of layers', () => {
   });
 });
 
-describe('evidence', () => {
-  const train = samples(2000, 1);
-  const fitters: Partial<Record<DetectorKind, () => Promise<LayerDetectors>>> = {
-    gaussian: () => fitGaussians(trainingGroups(train), 1),
-    knn: () => fitKnn(trainingGroups(train), 1),
-  };
+describe('the aggregation of layers', () => {
+  const train = samples(1500, 1);
+  const known = samples(400, 2);
 
-  async function panel(...kinds: DetectorKind[]) {
-    const byKind = new Map<DetectorKind, LayerDetectors>();
-    for (const kind of kinds) byKind.set(kind, await fitters[kind]!());
-    return panelOf(byKind);
-  }
-
-  /** Held-out samples, and the scale and the model that they give. */
-  async function scaled(detectors: DetectorPanel) {
-    const held = samples(400, 2);
-    const { layer_scores } = await run(evidenceModel(detectors, inputs), held);
-    const evidence = evidenceOf(layer_scores.data as Float32Array, detectors.kinds, held.logits, classes);
-    const rows = Uint32Array.from({ length: 200 }, (_, i) => 2 * i);
-    const scale = fitEvidenceScale(evidence, classes, rows);
-    return { held, evidence, scale, model: evidenceModel(detectors, inputs, scale) };
-  }
-
-  for (const kinds of [['gaussian'], ['gaussian', 'knn'], ['knn', 'gaussian']] as const)
-    it(`is scored in the graph as the formula says (${kinds.join(', ')})`, async () => {
-      const detectors = await panel(...kinds);
-      const { held, evidence, scale, model } = await scaled(detectors);
-      const outputs = await run(model, held);
-      expect(outputs.layer_scores.dims).to.deep.equal([400, detectors.groups.length]);
-      const expected = evidenceScores(evidence, scale);
-      for (let i = 0; i < 400; i++) expect(outputs.ood_score.data[i]).to.be.closeTo(expected[i], 1e-3);
-      const far = (await run(model, samples(50, 3, 4))).ood_score.data as Float32Array;
-      expect(Math.min(...far)).to.be.greaterThan(Math.max(...expected));
+  for (const kind of aggregations)
+    it(`is the ${kind} in the graph, and here`, async () => {
+      const detectors = await fitGaussians(trainingGroups(train), 1);
+      const raw = (await run(layersModel(detectors, widths), known)).layer_scores.data as Float32Array;
+      const fitted = fitAggregation(kind, raw, 3);
+      const column = (d: number) => Array.from({ length: 400 }, (_, i) => raw[i * 3 + d]);
+      const usual = [0, 1, 2].map((d) => moments(column(d)));
+      const outputs = await run(layersModel(detectors, widths, fitted), known);
+      const scores = aggregate(raw, 3, fitted);
+      for (let i = 0; i < 400; i++) {
+        const own = Array.from(raw.subarray(3 * i, 3 * i + 3), (score, d) =>
+          kind === 'max' ? score : (score - usual[d].mean) / usual[d].deviation,
+        );
+        const expected = kind === 'max' ? Math.max(...own) : (own[0] + own[1] + own[2]) / 3;
+        expect(scores[i]).to.be.closeTo(expected, 1e-5);
+        expect(outputs.ood_score.data[i]).to.be.closeTo(expected, 1e-3);
+        expect(Number(outputs.ood_layer.data[i])).to.equal(own.indexOf(Math.max(...own)));
+      }
+      const far = (await run(layersModel(detectors, widths, fitted), samples(50, 3, 4))).ood_score.data;
+      expect(Math.min(...(far as Float32Array))).to.be.greaterThan(Math.max(...scores));
     });
 
-  it('says what its detectors watch', async () => {
-    const { names } = await panel('gaussian', 'knn');
-    const groups = ['a … b', 'c', 'd'];
-    expect(names).to.deep.equal(
-      ['gaussian', 'knn'].flatMap((kind) => groups.map((group) => `${group} (${kind})`)),
-    );
-  });
-
-  it('is log Σ exp of what voices say, each with its part of the energy', async () => {
-    const { evidence, scale } = await scaled(await panel('gaussian', 'knn'));
-    const { layers, energy, voices } = scale;
-    // Three Gaussians, and three of the second kind; what the voices hear of a row, and its energy.
-    const heard = (row: number) => {
-      const label = evidence.labels[row];
-      const own = (which: 'mean' | 'deviation', d: number) => layers[which][label * 6 + d];
-      const raw = Array.from(evidence.layerScores.subarray(row * 6, row * 6 + 6));
-      const z = raw.map((score, d) => (score - own('mean', d)) / own('deviation', d));
-      const mean = (of: number[]) => of.reduce((a, b) => a + b, 0) / of.length;
-      return {
-        values: [mean(z.slice(0, 3)), mean(raw.slice(3, 6))],
-        doubt: (evidence.energy[row] - energy.mean[label]) / energy.deviation[label],
-      };
-    };
-    expect(voices.map(({ detectors }) => detectors)).to.deep.equal([
-      [0, 1, 2],
-      [3, 4, 5],
-    ]);
-    const scaledOn = Array.from({ length: 200 }, (_, i) => heard(2 * i));
-    const doubts = [1.3, 0.4];
-    const said = doubts.map((weight, v) => {
-      const own = moments(scaledOn.map(({ values }) => values[v]));
-      const add = ({ values, doubt }: ReturnType<typeof heard>) =>
-        (values[v] - own.mean) / own.deviation + weight * doubt;
-      const all = moments(scaledOn.map(add));
-      return (row: number) => (add(heard(row)) - all.mean) / all.deviation;
-    });
-    const scores = evidenceScores(evidence, scale);
-    for (const row of [0, 13, 399]) {
-      const expected = Math.log(said.reduce((sum, voice) => sum + Math.exp(voice(row)), 0));
-      expect(scores[row]).to.be.closeTo(expected, 1e-9);
-    }
-  });
-
-  it('hears the three largest of more scores', () => {
-    const random = new RandomState(0);
-    const kinds: DetectorKind[] = ['gaussian', ...Array(5).fill('ocsvm')];
-    const samples = Array.from({ length: 50 }, () => {
-      const raw = Float64Array.from(kinds, () => random.normal());
-      return { raw, standardised: raw };
-    });
-    const voices = fitVoices(samples, voicesOf(kinds)).filter(({ hears }) => hears === 'largest');
-    const [{ heard, said }] = voices;
-    expect(heard.mean).to.be.greaterThan(0.4);
-    // Of one voice alone, the alarm is what it says: of the largest three of 9, 5, 4, 0 and 0 the mean, 6.
-    const raw = [100, 9, 0, 5, 4, 0];
-    const expected = ((6 - heard.mean) / heard.deviation - said.mean) / said.deviation;
-    expect(alarmOf({ raw, standardised: raw }, voices)).to.be.closeTo(expected, 1e-9);
+  it('names detectors by the ends of what they watch', async () => {
+    expect(layerNames(await fitGaussians(trainingGroups(train), 1))).to.deep.equal(['a … b', 'c', 'd']);
   });
 
   it('is no number where a tap is none', async () => {
-    const { held, model } = await scaled(await panel('gaussian', 'knn'));
+    const detectors = await fitGaussians(trainingGroups(train), 1);
     for (const tap of ['a', 'd']) {
-      const broken = { ...held, [tap]: held[tap].slice().fill(Number.NaN, 0, widths.get(tap)) };
-      const { ood_score } = await run(model, broken);
+      const broken = { ...known, [tap]: known[tap].slice().fill(Number.NaN, 0, widths.get(tap)) };
+      const raw = (await run(layersModel(detectors, widths), broken)).layer_scores.data as Float32Array;
+      const mean = fitAggregation('mean', raw.subarray(3), 3);
+      const { ood_score } = await run(layersModel(detectors, widths, mean), broken);
       expect(ood_score.data[0], tap).to.be.NaN;
       expect(ood_score.data[1]).to.not.be.NaN;
     }
