@@ -56,10 +56,12 @@ describe('the tables of a guard', () => {
     expect(cells).to.include(`| ${of('KNN', 1).toFixed(1)} /`);
     expect(cells).to.include(`| ${of('decision', 1).toFixed(1)} /`);
     expect(cells).to.match(new RegExp(` ${(of('KNN', 1) - of('decision', 1)).toFixed(1)} open-set \\|$`));
-    expect(text).to.include(`points: open-set/unknown ${(of('KNN', 1) - of('content', 1)).toFixed(1)}.`);
-    expect(text).to.include('less than 75 % of those found: open-set/noise .08 60 of 25.');
+    expect(text).to.include(`points: unknown (open-set ${(of('KNN', 1) - of('content', 1)).toFixed(1)}).`);
+    expect(text).to.include('in % of how many: noise .08 (open-set 60 of 25).');
     const lost = (of('0.1.0', 0) - of('decision', 0)).toFixed(1);
-    expect(text).to.include(`open-set/noise .08 ${lost}`);
+    expect(text).to.include(
+      `(1 of 2 pairs) where its own conditions score does not, for content adds its noise and conditions count from one deviation on: none; and where that does too, for no direction points there, or the early maps see little of it: noise .08 (open-set ${lost}).`,
+    );
     expect(text).to.include('| noise .08 | 50 | 0 | 26 | 26 |');
     expect(text).to.include('chosen on open-set and the sets unknown,');
   });
