@@ -26,6 +26,15 @@ export interface Calibration {
  * @param rate false-alarm rate, (0, 1)
  * @param confidence of the upper bound, and of the interval, (0, 1)
  * @throws UsageError where n images cannot support the rate: it is below 1 / (n + 1)
+ *
+ * @example
+ * ```ts
+ * import { calibrate } from 'la-ood/guard';
+ *
+ * const scores = Float32Array.from({ length: 999 }, Math.random);
+ * const { threshold, upperBound } = calibrate(scores, 0.05);
+ * console.log(`scores above ${threshold} are OOD: with 95 % confidence at most ${upperBound} of InD images`);
+ * ```
  */
 export function calibrate(scores: ArrayLike<number>, rate: number, confidence = 0.95): Calibration {
   const count = scores.length;

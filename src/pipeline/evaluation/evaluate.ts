@@ -54,6 +54,14 @@ export interface EvaluateRunReport {
  * a summary into `results/`, and all of it to look at into `report.html`.
  *
  * @throws RunError where detectors or features are missing, or belong to different backbones
+ *
+ * @example
+ * ```ts
+ * import { evaluateRun, RunFolder } from 'la-ood/guard';
+ *
+ * const { evaluation } = await RunFolder.use('runs/mine', (run) => evaluateRun(run));
+ * for (const { laOod } of evaluation.sets) console.log(laOod.metrics.auroc);
+ * ```
  */
 export async function evaluateRun(
   run: RunFolder,

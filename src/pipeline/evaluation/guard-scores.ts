@@ -7,10 +7,10 @@ import { ElementType, type ModelProto } from '../../graph/onnx.ts';
 import { partBehind } from '../../graph/part.ts';
 import { readModel } from '../../graph/read.ts';
 import type { ValueType } from '../../graph/shapes.ts';
+import { guardInfo } from '../../guard/guard-info.ts';
 import { featureLayers, setName } from '../features/feature-files.ts';
 import { outputsOnFeatures } from '../features/feature-rows.ts';
 import { GUARD_FILE } from '../guard/guard.ts';
-import { guardOf } from '../guard/guarded-file.ts';
 import type { RunFolder } from '../run-folder.ts';
 
 /**
@@ -34,7 +34,7 @@ export async function guardScores(
     record?.outputs[GUARD_FILE] === (await sha256File(path));
   if (!record || !isIntact) return undefined;
   const model = await readModel(path);
-  const { method, questions = [], calibration } = guardOf(model, path);
+  const { method, questions = [], calibration } = guardInfo(model, path);
   const answered = questions.length > 1 ? questions : [];
   const score = async (file: string): Promise<GuardedScores> => {
     const wanted = ['ood_score', ...answered.map((question) => `${question}_score`)];

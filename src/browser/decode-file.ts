@@ -35,7 +35,7 @@ export async function decodeFile(file: Blob, name: string, background?: Color): 
     }
   } catch (error) {
     const [reason] = String((error as Error).message ?? error).split('\n');
-    throw new DataError(name, `cannot be decoded (${reason})`, 'is it damaged?');
+    throw new DataError(name, `cannot be decoded (${reason})`, 'is it damaged?', error);
   }
   throw new DataError(name, 'is no JPEG, PNG, WebP or GIF', 'save it as one of these');
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { sha256 } from '../../src/common/files.ts';
-import { checkImages } from '../../src/page/check-images.ts';
+import { checkImages } from '../../src/guard/check-images.ts';
 
 describe('check images', () => {
   it('are the same everywhere, of the size asked for', () => {
