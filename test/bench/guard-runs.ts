@@ -1,13 +1,13 @@
 import { basename, resolve } from 'node:path';
 import type { MethodScores, SetKind } from '../../src/evaluation/method-table.ts';
 import { readModel } from '../../src/graph/read.ts';
+import { guardInfo } from '../../src/guard/guard-info.ts';
 import { guardOnFeatures } from '../../src/pipeline/evaluation/guard-scores.ts';
 import { scoreRunMethods } from '../../src/pipeline/evaluation/score-run-methods.ts';
 import { featureFile, oodFiles, setKind, setName } from '../../src/pipeline/features/feature-files.ts';
 import { extractFeatures } from '../../src/pipeline/features/features.ts';
 import { openRecorded, recordedSet } from '../../src/pipeline/features/recorded-set.ts';
 import { GUARD_FILE, guardRun } from '../../src/pipeline/guard/guard.ts';
-import { guardOf } from '../../src/pipeline/guard/guarded-file.ts';
 import type { RunFolder } from '../../src/pipeline/run-folder.ts';
 import { changedKind, changedSets } from './guard-sets.ts';
 import type { RunScores } from './regret.ts';
@@ -66,7 +66,7 @@ export async function measureGuard(
   const { methods } = await scoreRunMethods(run, ind, files, { methods: PANEL, device: 'cpu' });
 
   const model = await readModel(run.file(GUARD_FILE));
-  const { conditions: names = [] } = guardOf(model, run.file(GUARD_FILE));
+  const { conditions: names = [] } = guardInfo(model, run.file(GUARD_FILE));
   const images = await openRecorded(recorded);
   const changed = new Set([further, ...changedSets.map(({ by }) => by)]);
   const answers: Record<Answer, Float64Array[]> = { content: [], conditions: [], decision: [] };
