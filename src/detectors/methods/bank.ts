@@ -6,6 +6,7 @@ import { encodeModel } from '../../graph/write.ts';
 import * as ort from '../../runtime/onnxruntime.ts';
 import { GROUP } from './largest.ts';
 import type { MethodOptions } from './method.ts';
+import { headRows } from './moments.ts';
 import { normalise } from './operators.ts';
 import type { Training } from './training.ts';
 
@@ -82,7 +83,7 @@ export async function coresetNotes(
 }
 
 function* normalisedBlocks(training: Training): Generator<Float32Array> {
-  for (const { values } of training.headInputs()) yield normalise(values, training.width);
+  for (const { values } of headRows(training, { normalised: true })) yield values;
 }
 
 /** Searches for the k-th largest product of each query with rows that come in blocks. */
