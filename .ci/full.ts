@@ -20,6 +20,7 @@ const sections: Readonly<Record<string, Section>> = {
   kills: { command: 'LA_OOD_KILLS=100 npm run test:kills', minutes: 40 },
   fuzz: { command: 'npm run fuzz -- --minutes 20', minutes: 25 },
   browser: { command: 'npm run test:browser', minutes: 10 },
+  examples: { command: 'npm run test:examples', minutes: 5 },
 };
 
 interface Counts {

@@ -28,6 +28,7 @@ export function imageFileSet(
     ...(leftOut?.length && { leftOut }),
     label: (index) => (labels && labels[index] >= 0 ? labels[index] : undefined),
     imageName: (index) => tree.names.at(files[index]),
+    imagePath: (index) => tree.path?.(files[index]),
     storedSize: async (index) => imageSize(await tree.read(files[index]), tree.describe(files[index])),
     fingerprint: () => tree.fingerprint(files),
     async read(start, count, geometry) {

@@ -77,6 +77,8 @@ export interface ImageSet {
   label(index: number): number | undefined;
   /** What to call image `index` in a message or a table: its path inside the set, or its number. */
   imageName(index: number): string;
+  /** The path that the file of image `index` opens by, where it is a file of its own and nothing else. */
+  readonly imagePath?: (index: number) => string | undefined;
   /** The size that image `index` is stored in; absent where images are drawn in whatever size they are asked for. */
   readonly storedSize?: (index: number) => Promise<ImageSize>;
   /** Hex SHA-256 that changes when the images do; for the manifest, and to know whether work can be resumed. */

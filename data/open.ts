@@ -42,6 +42,15 @@ export interface OpenOptions {
  * - any of these and `:50`: so many of its images, drawn by the seed, in their order; all where there are no more
  *
  * @throws DataError where there is nothing to open, or it is damaged
+ *
+ * @example
+ * ```ts
+ * import { batches, openImageSet } from 'la-ood/guard';
+ *
+ * const images = await openImageSet('cifar-10-python.tar.gz:test');
+ * for await (const { start, count } of batches(images, { batch: 64, size: { height: 32, width: 32 } }))
+ *   console.log(images.imageName(start), count);
+ * ```
  */
 export async function openImageSet(spec: string, options: OpenOptions = {}): Promise<ImageSet> {
   const generated = generatedSet(spec, options);

@@ -4,7 +4,7 @@ import type { ImageSet } from './image-set.ts';
 
 /** Some images of a set, in the order of their numbers. */
 export function subset(set: ImageSet, numbers: Uint32Array): ImageSet {
-  const { storedSize } = set;
+  const { imagePath, storedSize } = set;
   return {
     name: set.name,
     length: numbers.length,
@@ -12,6 +12,7 @@ export function subset(set: ImageSet, numbers: Uint32Array): ImageSet {
     leftOut: set.leftOut,
     label: (index) => set.label(numbers[index]),
     imageName: (index) => set.imageName(numbers[index]),
+    imagePath: imagePath && ((index) => imagePath(numbers[index])),
     storedSize: storedSize && ((index) => storedSize(numbers[index])),
     fingerprint: async () => sha256(Buffer.from(`${await set.fingerprint()}\n${numbers.join()}`)),
     async read(start, count, geometry) {

@@ -62,29 +62,64 @@ load = functools.cache(GuardedModel)
 
 def pixels(path, encoded, size, metadata):
     """The bytes that the model takes of an image, height × width × 3; `size` is height and width."""
-    for key in ("la_ood.framing", "la_ood.background"):
-        if key in metadata:
-            raise ValueError(f"{path}: the model's {key} is not followed here; use la-ood score or la-ood serve")
     try:
-        image = Image.open(io.BytesIO(encoded)).convert("RGB")
+        image = opaque(Image.open(io.BytesIO(encoded)), metadata.get("la_ood.background"))
     except OSError as error:
         raise ValueError(f"{path}: cannot be decoded: {error}") from error
-    height, width = size
+    size = tuple(reversed(size))
+    framing = framing_of(metadata)
     resample = Image.Resampling[metadata.get("la_ood.filter", "lanczos").upper()]
-    shorter_side = metadata.get("la_ood.shorter_side")
-    if shorter_side is None:
-        return np.asarray(image.resize((width, height), resample))
-    # torchvision's Resize(shorter_side), then CenterCrop((height, width)): what is smaller gets a black border.
-    shorter_side = int(shorter_side)
-    scaled = [shorter_side * side // min(image.size) for side in image.size]
-    image = image.resize(scaled, resample)
-    left, top = (crop_start(*sides) for sides in zip(image.size, (width, height)))
-    return np.asarray(image.crop((left, top, left + width, top + height)))
+    image = image.resize(size_within(image.size, framing) if framing else size, resample)
+    if image.size == size:
+        return np.asarray(image)
+    canvas = Image.new("RGB", size, tuple(framing.get("border", (0, 0, 0))))
+    canvas.paste(image, tuple(-start(*sides, framing["place"]) for sides in zip(image.size, size)))
+    return np.asarray(canvas)
 
 
-def crop_start(whole, part):
-    """Where the middle `part` of `whole` begins; below zero where it is larger."""
-    return round((whole - part) / 2) if whole >= part else -((part - whole) // 2)
+def opaque(image, background):
+    """An image without its alpha: on the background, if there is one; what GIF leaves open is never on it."""
+    if background is None or image.format == "GIF" or not image.has_transparency_data:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    canvas = Image.new("RGB", image.size, tuple(json.loads(background)))
+    canvas.paste(image, mask=image)
+    return canvas
+
+
+def framing_of(metadata):
+    """How images are resized, and then cut or bordered; nothing where they are stretched to the model's size."""
+    if "la_ood.framing" in metadata:
+        return json.loads(metadata["la_ood.framing"])
+    if "la_ood.shorter_side" not in metadata:
+        return None
+    # torchvision's Resize(side), then CenterCrop: what is smaller gets a black border.
+    side = int(metadata["la_ood.shorter_side"])
+    return {"fit": "cover", "to": {"height": side, "width": side}, "rounding": "truncate", "place": "middle"}
+
+
+def size_within(size, framing):
+    """The width and height that an image gets before it is cut or bordered; both here are widths and heights."""
+    to = (framing["to"]["width"], framing["to"]["height"])
+    if framing["fit"] == "stretch":
+        return to
+    ratios = [side / wanted for side, wanted in zip(size, to)]
+    ratio = min(ratios) if framing["fit"] == "cover" else max(ratios)
+    if framing["rounding"] == "round":
+        return tuple(round(side / ratio) for side in size)
+    # The side that decides is exactly as long as it should be.
+    by_width = (size[0] * to[1] <= size[1] * to[0]) == (framing["fit"] == "cover")
+    return (to[0], int(to[0] * size[1] / size[0])) if by_width else (int(to[1] * size[0] / size[1]), to[1])
+
+
+def start(whole, part, place):
+    """Where `part` of `whole` begins; below zero where it is larger."""
+    spare = whole - part
+    if place == "start":
+        return 0
+    if place == "middle-floor":
+        return spare // 2
+    return round(spare / 2) if spare >= 0 else -(-spare // 2)
 
 
 def columns(folder, paths, outputs, metadata):
@@ -93,7 +128,7 @@ def columns(folder, paths, outputs, metadata):
     labels = outputs["label"]
     return {
         "set": [folder] * len(paths),
-        "image": [name_in(folder, path) for path in paths],
+        "image": [f"{folder.rstrip('/')}/{name_in(folder, path)}" for path in paths],
         "label": labels,
         "class": [classes.get(label, "") for label in labels.tolist()],
         "ood_score": outputs["ood_score"].astype(np.float64),
@@ -108,6 +143,8 @@ def explanation(outputs, metadata):
     if "ood_layer" in outputs:
         layers = json.loads(metadata["la_ood.layers"])
         return {"layer": [layers[layer] for layer in outputs["ood_layer"]]}
+    if "la_ood.questions" not in metadata:  # A guard by one published method.
+        return {}
     questions = json.loads(metadata["la_ood.questions"])
     names = dict(enumerate(json.loads(metadata["la_ood.conditions"])))
     none = [None] * len(outputs["label"])

@@ -1,4 +1,3 @@
-import sharp from 'sharp';
 import type { RandomState } from '../../src/common/random.ts';
 import { decodeImage } from '../decode.ts';
 import { gaussianFilter } from '../gaussian-filter.ts';
@@ -119,6 +118,7 @@ export function withSaturation({ pixels }: Image, share: number): Uint8Array {
 /** Saved as JPEG, with colours at half the resolution, and read again. */
 export async function savedAsJpeg(image: Image, quality: number): Promise<Uint8Array> {
   const { height, width, pixels } = image;
+  const { default: sharp } = await import('sharp');
   const file = await sharp(pixels, { raw: { height, width, channels: 3 } })
     .jpeg({ quality, chromaSubsampling: '4:2:0' })
     .toBuffer();

@@ -22,7 +22,7 @@ export function loadHdf5(): Promise<Hdf5> {
 export class Hdf5Refusal extends Error {}
 
 /** The class of error in which a caller of HDF5 says what went wrong. */
-type Failure = new (where: string, problem: string, remedy: string) => LaOodError;
+type Failure = new (where: string, problem: string, remedy: string, cause?: unknown) => LaOodError;
 
 /** Calls HDF5 on a file that is being written; its errors are told in one line. */
 export type Hdf5Call = <T>(call: () => T) => T;
@@ -76,7 +76,7 @@ export function calling<T>(
   } catch (error) {
     const reason = error instanceof Error && hdf5Reason(error);
     if (!reason) throw error;
-    throw new Failure(path, `${problem} (${reason})`, remedy);
+    throw new Failure(path, `${problem} (${reason})`, remedy, error);
   }
 }
 

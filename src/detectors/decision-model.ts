@@ -2,9 +2,7 @@ import type { Tensor } from '../common/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import { tensorToProto } from '../graph/tensor.ts';
-
-/** Name of the tensor of calibration scores. */
-export const CALIBRATION = 'la_ood/calibration';
+import { CALIBRATION } from './calibration-name.ts';
 
 /** Name of the optional input that scores are compared with. */
 const THRESHOLD = 'threshold';

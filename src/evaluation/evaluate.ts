@@ -1,7 +1,15 @@
 import { UsageError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { type BootstrapOptions, bootstrapIntervals, type MetricIntervals } from './bootstrap.ts';
-import { flaggedShare, GUARD, type GuardScores, guardMethod, guardScoresOf } from './guard-scores.ts';
+import {
+  answerName,
+  answersOf,
+  flaggedShare,
+  GUARD,
+  type GuardScores,
+  guardMethods,
+  guardScoresOf,
+} from './guard-scores.ts';
 import { type MethodScores, type MethodTable, measureMethods } from './method-table.ts';
 import { computeMetrics, type MetricOptions, type Metrics } from './metrics.ts';
 import type { Scores } from './operating-points.ts';
@@ -53,8 +61,10 @@ export interface LayerResult extends DetectorResult {
   readonly oodMaxima: number;
 }
 
-/** How well the run's guard finds an OOD set: measured on all OOD images, and on the InD images that it was calibrated on. */
+/** How well the run's guard finds an OOD set: measured on all images of both, the InD ones being those that calibrated it. */
 export interface GuardResult extends MethodResult {
+  /** Its two answers, content and conditions, where it answers both questions. */
+  readonly answers: readonly MethodResult[];
   readonly indCount: number;
   readonly oodCount: number;
   /** Share of the OOD images that it calls OOD, at its threshold. */
@@ -111,7 +121,8 @@ export function evaluate(
 ): Evaluation {
   const { bootstrap, compat, guard, methods, onProgress } = options;
   const pairs = pairings(layers, ind, oodSets, options);
-  const each = layers.length + 1 + Object.keys(ind.baselines ?? {}).length + (guard ? 1 : 0);
+  const each =
+    layers.length + 1 + Object.keys(ind.baselines ?? {}).length + (guard ? 1 + answersOf(guard).length : 0);
   const total = pairs.length * each;
   let done = 0;
   const measured = () => onProgress?.({ task: 'measure', done: ++done, total, unit: 'scores' });
@@ -130,13 +141,11 @@ export function evaluate(
   }));
   const measuredMethods = [
     ...(guard
-      ? [
-          guardMethod(
-            guard,
-            oodSets.map(({ name }) => name),
-            ind.isWrong,
-          ),
-        ]
+      ? guardMethods(
+          guard,
+          oodSets.map(({ name }) => name),
+          ind.isWrong,
+        )
       : []),
     ...(methods ?? maximumAndBaselines(ind, oodSets)),
   ];
@@ -196,8 +205,11 @@ function maximumAndBaselines(ind: ScoredSet, oodSets: readonly ScoredSet[]): Met
 function guardResult(guard: GuardScores, set: string, measuring: Measuring): GuardResult {
   const scores = guardScoresOf(guard, set);
   return {
-    ...methodResult(GUARD, guard.ind, scores, measuring),
-    ...{ indCount: guard.ind.length, oodCount: scores.length, flagged: flaggedShare(guard, scores) },
+    ...methodResult(GUARD, guard.ind.ood, scores, measuring),
+    answers: answersOf(guard).map((answer) =>
+      methodResult(answerName(answer), guard.ind[answer]!, guardScoresOf(guard, set, answer), measuring),
+    ),
+    ...{ indCount: guard.ind.ood.length, oodCount: scores.length, flagged: flaggedShare(guard, scores) },
   };
 }
 

@@ -22,7 +22,7 @@ export function fpr95Convention({ compat }: Pick<Evaluation, 'compat'>): readonl
 export function guardNote({ sets: [{ guard }] }: Evaluation): string[] {
   if (!guard) return [];
   return [
-    `guard: guarded.onnx, on all OOD images and on the ${guard.indCount} InD images that it was calibrated on.`,
+    `guard: guarded.onnx, its decision and its answers, on all OOD images and on all ${guard.indCount} InD images, which calibrated it.`,
   ];
 }
 
@@ -57,7 +57,7 @@ export function layerCsv(set: SetResult): string {
     ...set.layers.map(layerRow),
     ['Best layer:'],
     layerRow(set.best),
-    ...[...guardRow(set), set.laOod, ...set.baselines].map((method) => [method.name, ...metrics(method)]),
+    ...[...guardRows(set), set.laOod, ...set.baselines].map((method) => [method.name, ...metrics(method)]),
   ]);
 }
 
@@ -139,15 +139,16 @@ export const columns: readonly {
 /** The guard where there is one, LA-OOD, the best of its layers and the baselines: the rows of every table. */
 export function methods(set: SetResult): MethodResult[] {
   return [
-    ...guardRow(set),
+    ...guardRows(set),
     set.laOod,
     { ...set.best, name: `best layer: ${set.best.name}` },
     ...set.baselines,
   ];
 }
 
-function guardRow({ guard }: SetResult): MethodResult[] {
-  return guard ? [guard] : [];
+/** The guard's decision and its answers. */
+export function guardRows({ guard }: SetResult): MethodResult[] {
+  return guard ? [guard, ...guard.answers] : [];
 }
 
 /** The method's name and metrics, and below them their intervals where there are any. */
@@ -160,7 +161,7 @@ function methodLines({ name, metrics, intervals }: MethodResult): string[][] {
 
 /** Precision depends on how many images there are of each, and the guard has counts of its own. */
 export function isComparable(method: string, metric: keyof Metrics): boolean {
-  return method !== GUARD || !metric.startsWith('aupr');
+  return !method.startsWith(GUARD) || !metric.startsWith('aupr');
 }
 
 /** Two decimals, without the sign. */

@@ -99,6 +99,15 @@ function isChanged({ pooling, elemType = ElementType.float }: Tap): boolean {
   return pooling !== 'none' || elemType !== ElementType.float;
 }
 
+/** The same model without the inputs that no node takes. */
+export function withUsedInputs(model: ModelProto): ModelProto {
+  const needed = new Set(model.graph.node.flatMap(neededValues));
+  return {
+    ...model,
+    graph: { ...model.graph, input: model.graph.input.filter(({ name }) => needed.has(name)) },
+  };
+}
+
 /**
  * Drops the nodes and constants that no output of the graph needs, and what is said about their values. The inputs stay,
  * but for those that only named such a constant.

@@ -39,6 +39,17 @@ export class GraphSession {
   /**
    * @param model a model, or the path of its file, which then is in memory once only
    * @throws DeviceError where a named device is not there
+   *
+   * @example
+   * ```ts
+   * import { GraphSession } from 'la-ood/onnx';
+   *
+   * const session = await GraphSession.open('guarded.onnx');
+   * const pixels = { dtype: 'uint8', shape: [1, 32, 32, 3], data: new Uint8Array(3072) } as const;
+   * const { p_value } = await session.run({ pixels });
+   * console.log(p_value.data);
+   * await session.close();
+   * ```
    */
   static async open(
     model: ModelProto | string,

@@ -2,8 +2,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { DeviceError } from '../common/errors.ts';
 import { type DType, type Tensor, viewAs } from '../common/tensor.ts';
 import { onMessage } from '../common/workers.ts';
-import { type Device, type DeviceName, openOnDevice, type Setting } from './device.ts';
+import type { Device, DeviceName, Setting } from './device.ts';
 import * as ort from './onnxruntime.ts';
+import { openOnDevice } from './open-on-device.ts';
 
 /** The thread behind a `GraphSession`: opens one session, then answers runs. */
 

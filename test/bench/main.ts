@@ -16,6 +16,7 @@ import { methods } from './methods.ts';
 import { methodsSpeed } from './methods-speed.ts';
 import { real } from './real.ts';
 import { scoring } from './scoring.ts';
+import { server } from './server.ts';
 import { training } from './training.ts';
 
 /** `npm run bench -- NAME`: ratios measured side by side in one run. */
@@ -28,6 +29,7 @@ const benches: Readonly<Record<string, Bench>> = {
   growth,
   scoring,
   guard,
+  server,
   'methods-speed': methodsSpeed,
   methods,
   real,

@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path';
 import { UsageError } from '../../src/common/errors.ts';
 import { sha256Files, writeAtomically } from '../../src/common/files.ts';
 import { methods as allMethods } from '../../src/detectors/methods/table.ts';
-import { GUARD, guardMethod } from '../../src/evaluation/guard-scores.ts';
+import { GUARD, guardMethods } from '../../src/evaluation/guard-scores.ts';
 import {
   misclassifiedPanels,
   panelsMarkdown,
@@ -66,7 +66,7 @@ async function measureRun(run: RunFolder, names: readonly string[]): Promise<Mea
     const kind = setKind(run, file);
     return { name: setName(file), images: methods[0].sets[s].length, ...(kind && { kind }) };
   });
-  const all = [...(guard ? [guardMethod(guard, oods.map(setName), methods[0].isWrong)] : []), ...methods];
+  const all = [...(guard ? guardMethods(guard, oods.map(setName), methods[0].isWrong) : []), ...methods];
   const accuracy = run.record(`features/${basename(ind, '.hdf5')}`)?.results.accuracy as number | undefined;
   return {
     ...{ name: basename(resolve(run.path)), sets, methods: all, notes, accuracy },

@@ -4,10 +4,12 @@ import { expect } from 'chai';
 import sharp from 'sharp';
 import { openImageSet } from '../../data/open.ts';
 import { filterNames } from '../../data/resampling/filters.ts';
-import { RandomState, type ScoredImage } from '../../src/index.ts';
+import { encodeBackboneMetadata } from '../../models/metadata.ts';
+import { type Geometry, RandomState, type ScoredImage } from '../../src/index.ts';
+import { resizingOf } from '../../src/pipeline/features/feature-graph.ts';
 import { temporaryFolder } from '../cli/files.ts';
 import { start } from '../cli/run.ts';
-import { python } from '../parity/python.ts';
+import { python, pythonWithInput } from '../parity/python.ts';
 import { type Lake, makeLake } from './lake.ts';
 import { descendants, startProgram, startRecipe, until } from './processes.ts';
 import { expectSameRows, type Row } from './rows.ts';
@@ -33,23 +35,39 @@ describe('Recipes for clusters', () => {
     await noise(90, 40).png({ palette: true }).toFile(at('kinds', 'b.PNG'));
     await noise(20, 33).ensureAlpha(0.5).webp({ lossless: true }).toFile(at('kinds', 'c.webp'));
     await noise(200, 31).greyscale().jpeg().toFile(at('kinds', 'd.jpeg'));
+    const alpha = Uint8Array.from({ length: 50 * 45 }, () => random.integer(255));
+    await noise(50, 45)
+      .joinChannel(Buffer.from(alpha), { raw: { height: 50, width: 45, channels: 1 } })
+      .png()
+      .toFile(at('kinds', 'e.png'));
     const set = await openImageSet(at('kinds'));
     const size = { height: 40, width: 57 };
-    for (const filter of filterNames)
-      for (const shorterSide of [undefined, 64, 31]) {
-        const metadata = JSON.stringify({
-          'la_ood.filter': filter,
-          ...(shorterSide && { 'la_ood.shorter_side': String(shorterSide) }),
-        });
-        const sides = [size.height, size.width].map(String);
-        const names = await python<string[]>(
-          '../cluster/pixels.py',
-          ...[at('kinds'), at('pixels'), ...sides, metadata],
-        );
-        expect(names).to.deep.equal(['a.jpg', 'b.PNG', 'c.webp', 'd.jpeg']);
-        const ours = await set.read(0, set.length, { ...size, filter, shorterSide });
-        expect((await readFile(at('pixels'))).equals(ours), metadata).to.equal(true);
-      }
+    const geometries: Geometry[] = filterNames.flatMap((filter) =>
+      [undefined, 64, 31].map((shorterSide) => ({ ...size, filter, shorterSide })),
+    );
+    const border = [9, 200, 77] as const;
+    for (const fit of ['stretch', 'cover', 'contain'] as const)
+      for (const rounding of ['truncate', 'round'] as const)
+        for (const place of ['middle', 'middle-floor', 'start'] as const)
+          for (const to of [size, { height: 51, width: 60 }, { height: 33, width: 32 }])
+            geometries.push({ ...size, filter: 'bicubic', framing: { fit, to, rounding, place, border } });
+    geometries.push({ ...size, background: border });
+    const metadata = geometries.map((geometry) =>
+      encodeBackboneMetadata({ filter: geometry.filter, ...resizingOf(geometry) }),
+    );
+    const names = await pythonWithInput<string[]>(
+      '../cluster/pixels.py',
+      JSON.stringify(metadata),
+      ...[at('kinds'), at('pixels'), ...[size.height, size.width].map(String)],
+    );
+    expect(names).to.deep.equal(['a.jpg', 'b.PNG', 'c.webp', 'd.jpeg', 'e.png']);
+    const theirs = await readFile(at('pixels'));
+    const bytes = theirs.length / geometries.length;
+    for (const [at, geometry] of geometries.entries()) {
+      const ours = await set.read(0, set.length, geometry);
+      const own = theirs.subarray(at * bytes, (at + 1) * bytes);
+      expect(own.equals(ours), JSON.stringify(geometry)).to.equal(true);
+    }
   });
 
   it('score on Ray, where a worker is killed on the way, what la-ood score scores', async () => {
@@ -152,7 +170,7 @@ function rowsOfCsv(text: string): Row[] {
   const names = head.split(',');
   return lines.map((line) => {
     const row = Object.fromEntries(line.split(',').map((cell, i) => [names[i], cell]));
-    const [label, score, p_value] = [row.label, row.score, row.p_value].map(Number);
-    return { ...(row as unknown as Row), label, score, p_value, is_ood: row.is_ood === 'true' };
+    const [label, ood_score, p_value] = [row.label, row.ood_score, row.p_value].map(Number);
+    return { ...(row as unknown as Row), label, ood_score, p_value, is_ood: row.is_ood === 'true' };
   });
 }

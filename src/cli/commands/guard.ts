@@ -1,14 +1,14 @@
 import {
   aggregations,
-  detectorKinds,
   type EarlyExitReport,
   type GuardReport,
   guardRun,
+  methodNames,
   questions,
   RunFolder,
 } from '../../index.ts';
 import { command } from '../command.ts';
-import { device, given, properShare, runOptions, runPath, seed } from '../options.ts';
+import { device, given, properShare, runOptions, runPath } from '../options.ts';
 import { columns, duration, plural } from '../text.ts';
 
 export const guardCommand = command({
@@ -45,15 +45,12 @@ export const guardCommand = command({
         'the questions that it answers: content (is this what the classifier was taught?), conditions (was it taken and processed like the training images?); both where not given',
     },
     detector: {
-      array: true,
-      choices: detectorKinds,
-      describe:
-        "detectors of layers in place of the two questions, one kind or several; ocsvm is the paper's, of la-ood fit",
+      choices: methodNames,
+      describe: "a published method in place of the two questions; layer-svms is the paper's, of la-ood fit",
     },
     aggregation: {
       choices: aggregations,
-      describe:
-        "how detectors of layers become one score: what they and the logits' energy say together, or the paper's maximum",
+      describe: "how detectors of layers become one score: their mean, or the paper's maximum",
     },
     'early-exit': {
       type: 'boolean',
@@ -61,34 +58,33 @@ export const guardCommand = command({
       describe:
         'detectors of layers, and guarded-early-exit.onnx too: images leave the network as soon as they are seen to be OOD',
     },
-    seed: { type: 'number', default: 0, describe: 'seed of the split of the held-out images', check: seed },
     device,
   },
   async run(options, onProgress, onLeftOut) {
     const path = runPath(options);
-    const { ind, detector: detectors, falseAlarms: rate, confidence, aggregation } = options;
-    const { earlyExit, seed, device } = options;
+    const { ind, detector, falseAlarms: rate, confidence, aggregation } = options;
+    const { earlyExit, device } = options;
     const watch = questions.filter((question) => [question, 'both'].includes(options.watch ?? ''));
     const report = await RunFolder.use(path, (run) =>
       guardRun(run, {
-        ...given({ ind, detectors, aggregation, watch: options.watch && watch }),
-        ...{ rate, confidence, earlyExit, seed, device, onProgress, onLeftOut },
+        ...given({ ind, detector, aggregation, watch: options.watch && watch }),
+        ...{ rate, confidence, earlyExit, device, onProgress, onLeftOut },
       }),
     );
     const { calibration, file, seconds } = report;
-    const { threshold, count, upperBound } = calibration;
-    const early = report.kind === 'layers' ? report.earlyExit : undefined;
+    const { threshold, count, interval } = calibration;
+    const { earlyExit: early } = report;
     const found = foundTable(report);
     return {
       result: { run: path, ...report },
       text: [
         ...describe(report),
         `Calibrated on ${plural(count, 'InD image')} that nothing was fitted on.`,
-        `Scores above ${threshold.toPrecision(5)} are OOD: at most ${percent(rate)} false alarms on average, with ${percent(confidence)} confidence below ${percent(upperBound)}.`,
+        `Scores above ${threshold.toPrecision(5)} are OOD: at most ${percent(rate)} false alarms on average; of guards calibrated on ${plural(count, 'image')}, ${percent(confidence)} raise ${percent(interval.low)} to ${percent(interval.high)}.`,
         ...(found ? ['', found] : []),
         ...(early ? describeEarlyExit(early) : []),
         '',
-        ...(report.kind === 'questions' ? [describeRuntimes(report.runtimes)] : []),
+        describeRuntimes(report.runtimes),
         `Wrote ${[file, ...(early ? [early.file] : [])].map((name) => `${path}/${name}`).join(' and ')}, read ${early ? 'them' : 'it'} back, and compared ${early ? 'them with their' : 'it with its'} pieces (${duration(seconds)}).`,
       ].join('\n'),
       next: `Next: la-ood score ${path}/${file} IMAGES…`,
@@ -97,17 +93,20 @@ export const guardCommand = command({
 });
 
 function describe(report: GuardReport): string[] {
-  if (report.kind === 'layers') {
-    const { layers, detectors, aggregation } = report;
-    return [
-      `${plural(layers.length, 'detector')} watch the network (${detectors.join(', ')}; by ${aggregation}).`,
-    ];
+  return [scoring(report), ...report.notes.map((note) => `Note: ${note}.`)];
+}
+
+function scoring(report: GuardReport): string {
+  switch (report.kind) {
+    case 'questions': {
+      const asked = report.questions.map((question) => `the question of ${question}`).join(' and ');
+      return `Answers ${asked}, by ${report.components.join(', ')}; classes by ${report.labels}.`;
+    }
+    case 'layers':
+      return `${plural(report.layers.length, 'detector')} of layers score (${report.detector}, by their ${report.aggregation}).`;
+    case 'method':
+      return `Scores by ${report.detector}; classes by ${report.labels}.`;
   }
-  const { questions, components, labels, notes } = report;
-  return [
-    `Answers ${questions.map((question) => `the question of ${question}`).join(' and ')}, by ${components.join(', ')}; classes by ${labels}.`,
-    ...notes.map((note) => `Note: ${note}.`),
-  ];
 }
 
 function describeRuntimes({
@@ -130,7 +129,7 @@ function foundTable(report: GuardReport): string | undefined {
     percent(found),
   ];
   if (report.sets.length === 0) return undefined;
-  if (report.kind === 'layers' || report.questions.length === 1)
+  if (report.kind !== 'questions' || report.questions.length === 1)
     return columns(
       ['OOD set', 'AUROC', 'called OOD'],
       report.sets.map((set) => [set.name, ...cells(set)]),

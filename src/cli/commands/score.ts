@@ -30,14 +30,19 @@ export const scoreCommand = command({
       check: (file: string) => (/\.(csv|jsonl)$/.test(file) ? undefined : 'must end in .csv or .jsonl'),
     },
     threshold: { type: 'number', describe: "scores above it are OOD; the model's own by default" },
+    logits: {
+      type: 'boolean',
+      describe:
+        "each class's logit and probability too, in a file or as JSON; a table has the probability of the label",
+    },
     memory,
     ...imageOptions,
     device,
   },
   async run({ model, images, output, ...options }, onProgress, onLeftOut) {
-    const { threshold, batch, exifOrientation: orient, skipDamaged, device } = options;
+    const { threshold, logits, batch, exifOrientation: orient, skipDamaged, device } = options;
     const settings = {
-      ...given({ threshold, batch, orient, skipDamaged }),
+      ...given({ threshold, logits, batch, orient, skipDamaged }),
       ...{ device, memory: bytesOf(options.memory), onProgress, onLeftOut },
     };
     const scored = scoreImages(model, images, settings);
@@ -60,11 +65,16 @@ export const scoreCommand = command({
 
 function table(rows: readonly ScoredImage[]): string {
   const byLayers = rows.some(({ layer }) => layer !== undefined);
+  const hasProbability = rows.some(({ probabilities }) => probabilities);
   return columns(
-    ['image', 'label', 'score', 'p-value', 'decision', byLayers ? 'layer' : 'why'],
-    rows.map(({ image, label, className, score, pValue, isOod, layer, reason }) => [
+    [
+      ...['image', 'label', ...(hasProbability ? ['probability'] : [])],
+      ...['ood_score', 'p-value', 'decision', byLayers ? 'layer' : 'why'],
+    ],
+    rows.map(({ image, label, className, probabilities, score, pValue, isOod, layer, reason }) => [
       image,
       className ?? (label < 0 ? '–' : label),
+      ...(hasProbability ? [probabilities?.[label]?.toFixed(4) ?? '–'] : []),
       score.toFixed(3),
       pValue.toFixed(4),
       isOod ? 'OOD' : 'InD',

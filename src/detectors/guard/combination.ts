@@ -1,6 +1,6 @@
 import type { NodeScope } from '../../graph/node-scope.ts';
 import { ElementType } from '../../graph/onnx.ts';
-import { addPValue, pValueOf } from './p-value.ts';
+import { addPValue, pValueAmongOthers, pValueOf } from './p-value.ts';
 
 /** What a guard's parts say of images: content parts as they are, and projections on directions. */
 export interface Components {
@@ -44,7 +44,7 @@ export function fitCombination(components: Components): Combination {
   const content = components.content.map((scores) => Float32Array.from(scores).sort());
   const directions = components.directions.map(usualOf);
   if (content.length === 0 || directions.length === 0) return { content, directions };
-  const answers = answersOf(components, { content, directions });
+  const answers = calibrationAnswers(components, { content, directions });
   const usual = { content: usualOf(answers.content!), conditions: usualOf(answers.conditions!) };
   return { content, directions, decision: usual };
 }
@@ -55,11 +55,27 @@ export function fitCombination(components: Components): Combination {
  * - conditions: the largest |z| of the projections on the directions;
  * - decision: z(content) + max(0, z(conditions) − 1); with one question alone, its score.
  */
-export function answersOf({ count, ...components }: Components, combination: Combination): Answers {
+export function answersOf(components: Components, combination: Combination): Answers {
+  return combine(components, combination, pValueOf);
+}
+
+/**
+ * `answersOf` of the calibration images themselves: each is ranked among the others. Among all of them it would be its own
+ * neighbour, new images would rank one higher than they, and more of these than stated would be called OOD.
+ */
+export function calibrationAnswers(components: Components, combination: Combination): Answers {
+  return combine(components, combination, pValueAmongOthers);
+}
+
+function combine(
+  { count, ...components }: Components,
+  combination: Combination,
+  pValue: typeof pValueOf,
+): Answers {
   const { content: ranked, directions: usual, decision } = combination;
   const content = ranked.length > 0 ? new Float32Array(count) : undefined;
   components.content.forEach((scores, part) => {
-    for (let i = 0; i < count; i++) content![i] -= Math.log(pValueOf(ranked[part], scores[i]));
+    for (let i = 0; i < count; i++) content![i] -= Math.log(pValue(ranked[part], scores[i]));
   });
   const conditions = usual.length > 0 ? new Float32Array(count) : undefined;
   const condition = conditions && new Uint32Array(count);
@@ -103,11 +119,11 @@ export function addCombination(
   { content: methods, projections }: ComponentValues,
   { content: ranked, directions, decision }: Combination,
 ): AnswerValues {
-  const evidence = methods.map((score, part) => {
+  const components = methods.map((score, part) => {
     const p = addPValue(nodes, score, ranked[part], `content_${part}`);
-    return nodes.node('Neg', [nodes.node('Log', [p], `log_${part}`)], `evidence_${part}`);
+    return nodes.node('Neg', [nodes.node('Log', [p], `log_${part}`)], `component_${part}`);
   });
-  const content = evidence.length > 1 ? nodes.node('Sum', evidence, 'content') : evidence[0];
+  const content = components.length > 1 ? nodes.node('Sum', components, 'content') : components[0];
   const column = (word: string, of: (usual: Usual) => number) =>
     nodes.floats(word, [1, directions.length], directions.map(of));
   let sizes: string | undefined;
@@ -140,7 +156,7 @@ export function addCombination(
       'decision',
     );
   };
-  const parts = [...evidence, ...(sizes ? [sizes] : [])];
+  const parts = [...components, ...(sizes ? [sizes] : [])];
   return {
     content,
     conditions,

@@ -18,6 +18,16 @@ export function pValueOf(calibration: Float32Array, score: number): number {
   return (1 + calibration.length - low) / (calibration.length + 1);
 }
 
+/**
+ * The p-value of one of the n calibration scores among the n − 1 others.
+ *
+ * @param calibration n scores, ascending, this one among them
+ */
+export function pValueAmongOthers(calibration: Float32Array, score: number): number {
+  const count = calibration.length;
+  return ((count + 1) * pValueOf(calibration, score) - 1) / count;
+}
+
 /** Adds the p-values, `[batch, 1]`, of scores, `[batch, 1]`. The calibration's constants are named after the word. */
 export function addPValue(nodes: NodeScope, score: string, calibration: Float32Array, word: string): string {
   const count = calibration.length;

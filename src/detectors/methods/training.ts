@@ -89,7 +89,7 @@ export class Training {
       const own = group.map((at) => taps[at][1]);
       const features = sideBySide(names.map(read), own);
       const width = own.reduce((sum, size) => sum + size, 0);
-      yield { taps: names, features, width, labels: this.labels, classes: this.classes };
+      yield { taps: names, features, width };
     }
   }
 

@@ -124,7 +124,7 @@ export function words({ evaluation, guard }: ReportContent): string {
     guard
       ? [
           'Guard',
-          `guarded.onnx (${escapeXml(guard.method)}), which is deployed. Measured on all OOD images and on the ${count(guard.calibration.count)} InD images that it was calibrated on.`,
+          `guarded.onnx (${escapeXml(guard.method)}), which is deployed. It decides by one score; where it answers two questions, “content” is whether an image shows what the classifier was taught, and “conditions” whether it was taken and processed like the training images. Measured on all OOD images and on all ${count(guard.ind.ood.length)} InD images.`,
         ]
       : undefined,
   ];

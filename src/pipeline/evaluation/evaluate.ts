@@ -1,10 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
-import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/features.ts';
 import { RunError } from '../../common/errors.ts';
 import { sha256Files, writeAtomically } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { BACKBONE_KEY, detectorsOfModel } from '../../detectors/detectors-model.ts';
-import { baselineScores } from '../../evaluation/baselines.ts';
 import { aurocChart } from '../../evaluation/chart.ts';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../../evaluation/evaluate.ts';
 import { methodsCsv } from '../../evaluation/method-panels.ts';
@@ -15,15 +14,10 @@ import { decodeModel } from '../../graph/read.ts';
 import { getMetadata } from '../../graph/rewrite.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
-import {
-  type FeatureLayer,
-  featureFile,
-  featureLayers,
-  oodFiles,
-  setKind,
-  setName,
-} from '../features/feature-files.ts';
+import { type FeatureLayer, featureFile, oodFiles, setKind, setName } from '../features/feature-files.ts';
 import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
+import { baselines, openBaselines } from '../methods/baselines.ts';
+import type { MethodScorer } from '../methods/score-methods.ts';
 import { leftOutOf, type OnLeftOut, tellLeftOut } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { warningsOf } from './evaluation-warnings.ts';
@@ -62,6 +56,14 @@ export interface EvaluateRunReport {
  * a summary into `results/`, and all of it to look at into `report.html`.
  *
  * @throws RunError where detectors or features are missing, or belong to different backbones
+ *
+ * @example
+ * ```ts
+ * import { evaluateRun, RunFolder } from 'la-ood/guard';
+ *
+ * const { evaluation } = await RunFolder.use('runs/mine', (run) => evaluateRun(run));
+ * for (const { laOod } of evaluation.sets) console.log(laOod.metrics.auroc);
+ * ```
  */
 export async function evaluateRun(
   run: RunFolder,
@@ -98,9 +100,13 @@ export async function evaluateRun(
     inputs: { ...inputs, at: new Date().toISOString() },
     run: async () => {
       const session = await GraphSession.open(model, { device });
+      const baselineScorer = await openBaselines(ind);
       try {
         const widths = new Map(detectors.map(({ tap, width }) => [tap, width]));
-        const score = (file: string) => scoreFile(session, widths, file, backbone, onProgress);
+        const score = async (file: string) => {
+          const { scores, layers } = await scoreFile(session, widths, file, backbone, onProgress);
+          return { layers, scores: { ...scores, ...(await scoreBaselines(baselineScorer, file)) } };
+        };
         const isWrong = await wrongImages(ind);
         const scored = await score(ind);
         const indScores = { ...scored.scores, ...(isWrong && { isWrong }) };
@@ -131,6 +137,7 @@ export async function evaluateRun(
         return { outputs: [...tables, report], device: session.device };
       } finally {
         await session.close();
+        await baselineScorer?.close();
       }
     },
   });
@@ -171,17 +178,21 @@ async function scoreFile(
       for (let i = 0; i < rows; i++)
         for (let l = 0; l < taps.length; l++) scores[l][start + i] = values[i * taps.length + l];
     }
-    return { scores: { name, count, layers: scores, baselines: baselines(features) }, layers };
+    return { scores: { name, count, layers: scores }, layers };
   } finally {
     features.close();
   }
 }
 
-/** MSP, maximum logit and energy, where the file says which layer the logits are. */
-function baselines(features: FeatureFile): ScoredSet['baselines'] {
-  const layer = featureLayers(features).find(({ tap }) => tap === features.attributes.logits);
-  if (!layer) return undefined;
-  return { ...baselineScores(features.readLayer(layer.index), layer.width) };
+/** MSP, maximum logit and energy by their titles, as far as there are any. */
+async function scoreBaselines(
+  scorer: MethodScorer | undefined,
+  path: string,
+): Promise<Pick<ScoredSet, 'baselines'>> {
+  if (!scorer) return {};
+  const scores = await scorer.score(path);
+  const named = baselines.filter(({ name }) => scores.has(name));
+  return { baselines: Object.fromEntries(named.map(({ name, title }) => [title, scores.get(name)!])) };
 }
 
 async function writeTables(run: RunFolder, evaluation: Evaluation): Promise<string[]> {

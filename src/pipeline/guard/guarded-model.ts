@@ -9,28 +9,31 @@ import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { GraphSession, type Tensors } from '../../runtime/graph-session.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
-import type { Scorer } from './scorer.ts';
 
 /** Largest difference to the separate pieces, as a share of the largest value. */
 const TOLERANCE = 1e-4;
 
 /** What a guarded model yields behind the logits, in this order. */
-function outputsOf({ outputs }: Scorer): string[] {
-  const [score, ...others] = outputs;
-  return ['label', score, 'p_value', 'is_ood', ...others];
+function outputsOf(scorer: ModelProto): string[] {
+  const others = scorer.graph.output.map(({ name }) => name).filter((name) => name !== 'ood_score');
+  return ['label', 'ood_score', 'p_value', 'is_ood', ...others];
 }
 
-/** Network, scorer and decision in one model. */
+/**
+ * Network, scorer and decision in one model.
+ *
+ * @param scorer from features to `ood_score` and what explains it
+ */
 export function guardedModel(
   features: FeatureGraph,
-  scorer: Scorer,
+  scorer: ModelProto,
   decision: ModelProto,
   metadata: Readonly<Record<string, string>>,
   where: string,
 ): ModelProto {
   const widths = new Map(features.taps.map((tap, at) => [tap, features.widths[at]]));
   const network = flattenTogether(features.model, widths);
-  const whole = joinModels(joinModels(network, scorer.model, where), decision, where);
+  const whole = joinModels(joinModels(network, scorer, where), decision, where);
   const outputs = [features.logits, ...outputsOf(scorer)].map(
     (name) => whole.graph.output.find((output) => output.name === name)!,
   );
@@ -45,14 +48,15 @@ export function guardedModel(
 export async function verifyGuarded(
   path: string,
   features: FeatureGraph,
-  scorer: Scorer,
+  scorer: ModelProto,
   calibration: Float32Array,
   threshold: number,
 ): Promise<void> {
   const pixels = testImages(features);
-  const pooled = await runOnce(features.model, { pixels }, [...new Set([...scorer.taps, features.logits])]);
-  const taps = Object.fromEntries(scorer.taps.map((tap) => [tap, pooled[tap]]));
-  const { ood_score } = await runOnce(scorer.model, taps, ['ood_score']);
+  const inputs = scorer.graph.input.map(({ name }) => name);
+  const pooled = await runOnce(features.model, { pixels }, [...new Set([...inputs, features.logits])]);
+  const taps = Object.fromEntries(inputs.map((tap) => [tap, pooled[tap]]));
+  const { ood_score } = await runOnce(scorer, taps, ['ood_score']);
   const guarded = await runOnce(await readModel(path), { pixels }, [features.logits, ...outputsOf(scorer)]);
   const expected: Record<string, Float32Array> = {
     [features.logits]: pooled[features.logits].data as Float32Array,

@@ -1,7 +1,7 @@
 import { RandomState } from '../../common/random.ts';
 import { DriftDetector } from '../../evaluation/drift.ts';
 import { readModel } from '../../graph/read.ts';
-import { calibrationScores } from './guarded-file.ts';
+import { guardInfo } from '../../guard/guard-info.ts';
 import { type ScoredImage, type ScoreOptions, scoreImages } from './score.ts';
 
 export interface MonitorOptions extends ScoreOptions {
@@ -36,7 +36,7 @@ export async function* monitorImages(
   sources: readonly string[],
   { every = 10_000, seed = 0, ...options }: MonitorOptions = {},
 ): AsyncGenerator<MonitoredImage, void, undefined> {
-  const scores = calibrationScores(await readModel(path), path);
+  const { scores } = guardInfo(await readModel(path), path);
   const drift = new DriftDetector(scores, every, new RandomState(seed));
   const latest: string[] = [];
   for await (const { pValue: _, isOod: __, ...image } of scoreImages(path, sources, options)) {

@@ -1,13 +1,14 @@
 import { batches } from '../../../data/batches.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { withThreshold } from '../../detectors/decision-model.ts';
-import { reasonOf } from '../../evaluation/reason.ts';
+import { probabilitiesOf } from '../../evaluation/probabilities.ts';
 import { readModel } from '../../graph/read.ts';
+import type { GuardAnswer } from '../../guard/guard-answer.ts';
+import { type GuardInfo, guardInfo } from '../../guard/guard-info.ts';
+import { runGuard } from '../../guard/open-guard.ts';
 import type { DeviceName } from '../../runtime/device.ts';
-import type { Tensors } from '../../runtime/graph-session.ts';
 import { SessionPool } from '../../runtime/session-pool.ts';
 import { type OnLeftOut, openImages } from '../open-images.ts';
-import { type Guard, guardOf } from './guarded-file.ts';
 
 export interface ScoreOptions {
   readonly device?: DeviceName;
@@ -17,6 +18,8 @@ export interface ScoreOptions {
   readonly memory?: number;
   /** Scores above it are OOD; the file's own where absent. */
   readonly threshold?: number;
+  /** Whether the logits and probabilities of images are given too. */
+  readonly logits?: boolean;
   /** Turns image files as their EXIF orientation says. */
   readonly orient?: boolean;
   /** Leaves out images that cannot be decoded. */
@@ -29,6 +32,7 @@ export interface ScoreOptions {
 export interface ScoredImage {
   /** The set that it is of, as it was given, and its name there. */
   readonly set: string;
+  /** The path that it opens by, from the working folder; its name in the set where it is no file of its own. */
   readonly image: string;
   /** The predicted class, by number; −1 where an image left early. And by name, where the guard knows it. */
   readonly label: number;
@@ -46,6 +50,9 @@ export interface ScoredImage {
   readonly reason?: string;
   /** Of a guard by layers: those that are farthest from what is usual. */
   readonly layer?: string;
+  /** Where they were asked for: each class's logit, and its probability by softmax, or by sigmoid where classes do not exclude each other; NaN where an image left early. */
+  readonly logits?: readonly number[];
+  readonly probabilities?: readonly number[];
 }
 
 /** Images that are read and scored before results are given out. */
@@ -63,52 +70,39 @@ export async function* scoreImages(
   sources: readonly string[],
   options: ScoreOptions = {},
 ): AsyncGenerator<ScoredImage, void, undefined> {
-  const { device, threshold, orient, skipDamaged, onProgress, onLeftOut } = options;
+  const { device, threshold, logits, orient, skipDamaged, onProgress, onLeftOut } = options;
   const model = await readModel(path);
-  const guard = guardOf(model, path);
-  const { classNames, size, batch: only } = guard;
-  const wanted = outputsOf(guard);
+  const info = guardInfo(model, path);
   const guarded = threshold === undefined ? model : withThreshold(model, threshold);
   const pool = await SessionPool.open(guarded, device, options.memory);
-  const batch = only ?? options.batch ?? Math.min(DEFAULT_BATCH, pool.largestBatch);
+  const batch = info.batch ?? options.batch ?? Math.min(DEFAULT_BATCH, pool.largestBatch);
   try {
     for (const source of sources) {
       const { images } = await openImages(source, { orient, skipDamaged, onProgress, onLeftOut });
-      const score = async (pixels: Uint8Array, count: number) => {
-        const shape = [count, size.height, size.width, 3];
-        return pool.run({ pixels: { dtype: 'uint8', shape, data: pixels } }, wanted);
-      };
+      const tell = (done: number) =>
+        onProgress?.({ task: `score ${images.name}`, done, total: images.length, unit: 'images' });
+      tell(0);
       // As many runs at once as there are sessions; results are given out in order.
-      const running: { start: number; count: number; outputs: ReturnType<typeof score> }[] = [];
+      const running: { start: number; count: number; answers: Promise<GuardAnswer[]> }[] = [];
       const next = async function* () {
-        const { start, count, outputs } = running.shift()!;
-        const tensors = await outputs;
-        const { label, ood_score, p_value, is_ood } = tensors;
-        for (let i = 0; i < count; i++)
+        const { start, count, answers } = running.shift()!;
+        for (const [i, answer] of (await answers).entries())
           yield {
             set: source,
-            image: images.imageName(start + i),
-            label: Number(label.data[i]),
-            ...(classNames?.[Number(label.data[i])] !== undefined && {
-              className: classNames[Number(label.data[i])],
+            image: images.imagePath?.(start + i) ?? images.imageName(start + i),
+            ...rowOf(answer, info),
+            ...(logits && {
+              logits: answer.logits,
+              probabilities: probabilitiesOf(answer.logits, info.isMultiLabel),
             }),
-            score: Number(ood_score.data[i]),
-            pValue: Number(p_value.data[i]),
-            isOod: is_ood.data[i] === 1,
-            ...explanationOf(guard, tensors, i),
           };
-        onProgress?.({
-          task: `score ${images.name}`,
-          done: start + count,
-          total: images.length,
-          unit: 'images',
-        });
+        tell(start + count);
       };
-      for await (const { start, count, pixels } of batches(images, { batch, size })) {
-        const outputs = score(pixels, count);
+      for await (const { start, count, pixels } of batches(images, { batch, size: info.size })) {
+        const answers = runGuard(pool, info, pixels, count);
         // The caller sees a failure when its turn comes; until then nobody listens.
-        outputs.catch(() => {});
-        running.push({ start, count, outputs });
+        answers.catch(() => {});
+        running.push({ start, count, answers });
         if (running.length > pool.size) yield* next();
       }
       while (running.length) yield* next();
@@ -118,28 +112,20 @@ export async function* scoreImages(
   }
 }
 
-/** The outputs that are read of a guarded model. */
-function outputsOf({ questions = [], layers }: Guard): string[] {
-  return [
-    ...['label', 'ood_score', 'p_value', 'is_ood'],
-    ...(questions.length > 1 ? ['content_p_value', 'conditions_p_value'] : []),
-    ...(questions.includes('conditions') ? ['condition'] : []),
-    ...(layers ? ['ood_layer'] : []),
-  ];
-}
-
-/** What explains the decision on the i-th image of a run. */
-function explanationOf({ questions, conditions, layers, calibration }: Guard, tensors: Tensors, i: number) {
-  if (layers) return { layer: layers[Number(tensors.ood_layer.data[i])] };
-  const number = (name: string) => Number(tensors[name].data[i]);
-  const pValue = (name: string, alone: string) =>
-    tensors[name] ? number(name) : questions?.join() === alone ? number('p_value') : undefined;
-  const condition = tensors.condition && conditions?.[number('condition')];
-  const answered = {
-    contentPValue: pValue('content_p_value', 'content'),
-    conditionsPValue: pValue('conditions_p_value', 'conditions'),
-    ...(condition !== undefined && { condition }),
+/** An answer as a row of a table. */
+function rowOf(
+  answer: GuardAnswer,
+  { classNames, questions }: GuardInfo,
+): Omit<ScoredImage, 'set' | 'image'> {
+  const { classIndex, score, pValue, isOod, content, conditions, reason, layer } = answer;
+  const className = classNames?.[classIndex];
+  return {
+    label: classIndex,
+    ...(className !== undefined && { className }),
+    ...{ score, pValue, isOod },
+    ...(questions
+      ? { contentPValue: content?.pValue, conditionsPValue: conditions?.pValue, reason }
+      : { layer }),
+    ...(conditions?.name !== undefined && { condition: conditions.name }),
   };
-  const isOod = tensors.is_ood.data[i] === 1;
-  return { ...answered, reason: reasonOf({ ...answered, isOod }, calibration.rate) };
 }

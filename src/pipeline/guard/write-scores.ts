@@ -5,7 +5,7 @@ import type { ScoredImage } from './score.ts';
 
 const HEAD = ['set', 'image', 'label', 'class', 'ood_score', 'p_value', 'is_ood'];
 
-/** What explains the decision: of a guard of questions, and of a guard by layers. */
+/** What explains the decision: of a guard of questions, and of a guard by layers; nothing does of one by a method. */
 const QUESTIONS_HEAD = ['content_p_value', 'conditions_p_value', 'condition', 'reason'];
 const LAYER_HEAD = ['layer'];
 
@@ -36,8 +36,7 @@ export async function writeScores(
         rows = [];
       };
       for await (const row of scored) {
-        if (isTable && images === 0)
-          await file.write(toCsv([[...HEAD, ...(row.layer === undefined ? QUESTIONS_HEAD : LAYER_HEAD)]]));
+        if (isTable && images === 0) await file.write(toCsv([head(row)]));
         images++;
         if (row.isOod) ood++;
         if (rows.push(row) === ROWS) await write();
@@ -48,6 +47,16 @@ export async function writeScores(
     }
   });
   return { images, ood };
+}
+
+function head({ layer, reason, logits = [] }: ScoredImage): string[] {
+  const byClass = (name: string) => logits.map((_, label) => `${name}_${label}`);
+  return [...HEAD, ...explanationHead(layer, reason), ...byClass('logit'), ...byClass('probability')];
+}
+
+function explanationHead(layer?: string, reason?: string): readonly string[] {
+  if (layer !== undefined) return LAYER_HEAD;
+  return reason === undefined ? [] : QUESTIONS_HEAD;
 }
 
 function cells({
@@ -63,8 +72,11 @@ function cells({
   condition,
   reason,
   layer,
+  logits = [],
+  probabilities = [],
 }: ScoredImage): (string | number)[] {
   const common = [set, image, label, className ?? '', score, pValue, String(isOod)];
-  if (layer !== undefined) return [...common, layer];
-  return [...common, contentPValue ?? '', conditionsPValue ?? '', condition ?? '', reason ?? ''];
+  const questions = [contentPValue ?? '', conditionsPValue ?? '', condition ?? '', reason ?? ''];
+  const explanation = layer !== undefined ? [layer] : reason === undefined ? [] : questions;
+  return [...common, ...explanation, ...logits, ...probabilities];
 }
