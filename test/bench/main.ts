@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LaOodError, UsageError } from '../../src/common/errors.ts';
 import type { Bench, BenchValues } from './bench.ts';
+import { calibration } from './calibration.ts';
 import { data } from './data.ts';
 import { detectors } from './detectors.ts';
 import { features } from './features.ts';
@@ -13,6 +14,7 @@ import { guard } from './guard.ts';
 import { importing } from './import.ts';
 import { machineFacts } from './machine.ts';
 import { methods } from './methods.ts';
+import { methodsBank } from './methods-bank.ts';
 import { methodsSpeed } from './methods-speed.ts';
 import { real } from './real.ts';
 import { scoring } from './scoring.ts';
@@ -31,7 +33,9 @@ const benches: Readonly<Record<string, Bench>> = {
   guard,
   server,
   'methods-speed': methodsSpeed,
+  'methods-bank': methodsBank,
   methods,
+  calibration,
   real,
   training,
   'fine-tuning': fineTuning,

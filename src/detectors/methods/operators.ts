@@ -1,13 +1,15 @@
 import type { LinearHead } from '../../graph/classifier/classifier.ts';
 import type { NodeScope } from '../../graph/node-scope.ts';
-import { addLogSumExp } from '../log-sum-exp.ts';
 
 /** What several methods compute, as nodes. */
 
 /** −log Σ exp of the logits, `[batch, 1]`, safe from overflow. */
-export function addEnergy({ graph, name }: NodeScope, logits: string): string {
-  const logSum = addLogSumExp(graph, logits, graph.freshName(`${name}/log_sum`));
-  return graph.node('Neg', [logSum], { name: graph.freshName(`${name}/energy`) });
+export function addEnergy(nodes: NodeScope, logits: string): string {
+  const largest = nodes.reduce('ReduceMax', logits, 1, 'largest');
+  const below = nodes.node('Sub', [logits, largest], 'below');
+  const sum = nodes.reduce('ReduceSum', nodes.node('Exp', [below], 'exponentials'), 1, 'sum');
+  const log = nodes.node('Log', [sum], 'log');
+  return nodes.node('Neg', [nodes.node('Add', [largest, log], 'log_sum')], 'energy');
 }
 
 /** 1 − the largest softmax probability, `[batch, 1]`, as the sum of the others: exact where it is next to nothing. */
