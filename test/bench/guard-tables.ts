@@ -141,17 +141,23 @@ function regretTable(
     const whole = own.filter(
       (run) => run.others.length === Math.max(...runs.map(({ others }) => others.length)),
     );
-    const decision = (of: readonly GuardedRun[], outsiders: readonly string[]) => {
+    const decision = (of: readonly GuardedRun[], rivalsOf: (run: GuardedRun) => readonly string[]) => {
+      const compared = of.map((run) => {
+        const rivals = rivalsOf(run);
+        const methods = run.methods.filter(({ name }) => name === 'decision' || rivals.includes(name));
+        return { ...run, methods };
+      });
       const regret =
-        of.length > 0 && regrets(of, ({ name }) => isWanted(name), outsiders, options).get('decision');
+        compared.length > 0 &&
+        regrets(compared, ({ name }) => isWanted(name), ['decision'], options).get('decision');
       return regret ? [within(regret.mean), `${within(regret.largest)} ${title(regret.where)}`] : ['', ''];
     };
     return [
       [
         what,
         String(pairs),
-        ...decision(own, [...ANSWERS, ...runs.flatMap(({ others }) => others)]),
-        ...decision(whole, ANSWERS),
+        ...decision(own, ({ panel }) => panel),
+        ...decision(whole, ({ panel, others }) => [...panel, ...others]),
       ],
     ];
   });
