@@ -60,13 +60,19 @@ describe('la-ood features, of sets in every form', () => {
   });
 
   it('names it again in every command that works on those features', async () => {
-    const half = at('half');
-    await mkdir(half);
-    for (let i = 0; i < 40; i++) await writeFile(join(half, `${i}.png`), await png(6 * i, 7 * i, 9, 32));
+    const [half, others] = [at('half'), at('others')];
+    for (const [folder, red] of [
+      [half, 0],
+      [others, 3],
+    ] as const) {
+      await mkdir(folder);
+      for (let i = 0; i < 40; i++)
+        await writeFile(join(folder, `${i}.png`), await png(6 * i + red, 7 * i, 9, 32));
+    }
     await writeFile(join(half, 'b.heic'), '\0\0\0\x18ftypheic\0\0\0\0mif1heic');
     const run = ['--run', at('half-run')];
     await importCheckpoint(at('weights.pth'), at('half-run', 'backbone.onnx'));
-    const sets = ['--train', `half=${half}`, '--test', `half=${half}`, '--ood', `other=${half}`];
+    const sets = ['--train', `half=${half}`, '--test', `half=${others}`, '--ood', `other=${half}`];
     const { stdout } = await laOod('features', ...run, '--batch', '8', '--corrupted', '0', ...sets);
     expect(stdout).to.match(/^set +images +left out .*\nhalf_train +40 +1 /);
     const toldBy = async (...command: string[]) => {
@@ -80,7 +86,7 @@ describe('la-ood features, of sets in every form', () => {
     expect(evaluated.exitCode).to.equal(3);
     expect(evaluated.stdout).to.match(/^Left out of [^\n]*half: 1 file not read: b\.heic \(HEIC\)\.$/m);
     expect(await readFile(at('half-run', 'report.html'), 'utf8')).to.include('that were left out');
-    await toldBy('guard', '--false-alarms', '.5', '--detector', 'gaussian');
+    await toldBy('guard', '--false-alarms', '.5', '--detector', 'msp');
   });
 
   it('refuses an empty folder in one line', async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
@@ -35,7 +35,7 @@ describe('openGuard', () => {
     const noise = await imagesOf('noise');
     rows = [];
     for await (const row of scoreImages(model, [noise])) rows.push(row);
-    images = rows.map(({ image }) => join(noise, image));
+    images = rows.map(({ image }) => join(noise, basename(image)));
     guard = await open(model);
   });
   after(() => Promise.all(opened.map((one) => one.close())));

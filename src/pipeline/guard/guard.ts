@@ -100,12 +100,12 @@ type Settings = GuardOptions & Required<Pick<GuardOptions, 'rate' | 'confidence'
 
 async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
   const { graph, files } = plan;
-  const doubts = await checkCalibrationImages(files, graph, options.rate);
+  const calibrationNotes = await checkCalibrationImages(files, graph, options.rate);
   const fitted = await fitGuard(run, plan, options);
   const calibrated = await calibrateGuard(fitted, plan, options);
   const calibration = calibrate(calibrated.known.ood, options.rate, options.confidence);
   const sets = await tryOnSets(fitted, calibrated, plan, options);
-  const report = { ...fitted.description, calibration, sets, notes: [...doubts, ...fitted.notes] };
+  const report = { ...fitted.description, calibration, sets, notes: [...calibrationNotes, ...fitted.notes] };
   const runtimes = await writeGuard(run, plan, calibrated, report);
   const { design } = plan;
   if (design.kind !== 'layers' || !design.earlyExit)
