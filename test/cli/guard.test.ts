@@ -117,7 +117,10 @@ describe('la-ood guard and score', () => {
     const { images, ood, rows } = await json<Scores>('score', guarded(), at('noise'), image);
     expect(images).to.equal(41);
     expect(ood).to.equal(rows.filter(({ isOod }) => isOod).length);
-    expect(rows.map(({ image }) => image).slice(0, 2)).to.deep.equal(['0000.png', '0001.png']);
+    expect(rows.map(({ image }) => image).slice(0, 2)).to.deep.equal([
+      at('noise', '0000.png'),
+      at('noise', '0001.png'),
+    ]);
     const { rows: again } = await json<Scores>('score', guarded(), at('noise'), image, '--batch', '7');
     rows.forEach((row, i) => {
       expect(again[i].score).to.be.closeTo(row.score, 1e-4 * Math.max(1, Math.abs(row.score)));
@@ -127,11 +130,11 @@ describe('la-ood guard and score', () => {
   it('scores what a pattern fits, and what standard input names', async () => {
     const { rows } = await json<Scores>('score', guarded(), `${at()}/n*/000?.png`);
     expect(rows.map(({ image }) => image)).to.deep.equal(
-      Array.from({ length: 10 }, (_, i) => `noise/000${i}.png`),
+      Array.from({ length: 10 }, (_, i) => at('noise', `000${i}.png`)),
     );
     const { rows: anywhere } = await json<Scores>('score', guarded(), `${at()}/**/0007.png`);
     expect(anywhere.map(({ image }) => image)).to.deep.equal(
-      ['noise', 'test', 'train'].map((set) => `${set}/0007.png`),
+      ['noise', 'test', 'train'].map((set) => at(set, '0007.png')),
     );
     const paths = [3, 1].map((i) => at('noise', `000${i}.png`));
     const piped = await start(['score', guarded(), '-', '--json'], {}, `${paths.join('\n')}\n`).finished;
@@ -140,7 +143,7 @@ describe('la-ood guard and score', () => {
     expect(named.rows[1].score).to.be.closeTo(rows[1].score, 1e-3);
     const text = await start(['score', guarded(), '-'], {}, 'notes.txt\n').finished;
     expect(text.exitCode).to.equal(1);
-    expect(text.stderr).to.match(/^notes\.txt: cannot be read \(ENOENT\); [^\n]+\n$/);
+    expect(text.stderr).to.match(/^notes\.txt: cannot be read \(ENOENT\); [^\n]+\n$/m);
     const none = await laOod('score', guarded(), `${at()}/*.gif`);
     expect(none.exitCode).to.equal(1);
   });

@@ -56,7 +56,7 @@ export class ScatterSum {
       const end = Math.min(count, start + ROWS);
       const products = await this.#session.run({
         rows: new ort.Tensor('float32', rows.subarray(start * width, end * width), [end - start, width]),
-        centre_of: new ort.Tensor('int32', Int32Array.from(centreOf.subarray(start, end)), [end - start]),
+        centre_of: new ort.Tensor('int32', new Int32Array(centreOf.subarray(start, end)), [end - start]),
       });
       for (const [name, { data }] of Object.entries(products)) {
         const sum = this.#sums.get(name) ?? new Float64Array(data.length);
