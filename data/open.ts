@@ -33,7 +33,7 @@ export interface OpenOptions {
  *
  * - `demo:train`, `demo:test`, `demo:shapes`, …: a set of the built-in demo; `demo:train:16000` for so many images
  * - `pure_color` (the original's synthetic set), `gaussian_noise`, `uniform_noise`, `blobs`: a generated set
- * - `inverted:SET`, `permuted:SET`, `contrast-3:SET`, …: another set, changed (see `derived/`)
+ * - `inverted:SET`, `permuted:SET`, `contrast-3:SET`, `contrast@.3:SET`, …: another set, changed (see `derived/`)
  * - a path: a folder, a zip or tar archive, or a file of images (the formats are those of `formats/open-file.ts`, the
  *   ways in which folders and archives are laid out those of `layouts/`)
  * - a pattern, `camera/*.jpg`, where no shell has expanded it (see `files/pattern.ts`); `stdin:`, on the command line `-`,

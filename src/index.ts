@@ -12,3 +12,4 @@ export * from './entries/training.ts';
 export { misclassifiedPanels, panelsText, panelWords, setPanels } from './evaluation/method-panels.ts';
 export { openOodText } from './evaluation/openood/tables.ts';
 export { summaryTable } from './evaluation/tables.ts';
+export { demoDescriptions } from './pipeline/demo.ts';

@@ -75,6 +75,7 @@ const names = {
     'openImageSet',
     'programVersion',
     'questions',
+    'recalibrateGuard',
     'runDemo',
     'scoreImages',
     'servePage',

@@ -42,7 +42,14 @@ export function createApp(guard, { maxBytes = 20 * 2 ** 20, maxPixels = 50e6, lo
     metrics.requests.inc({ status: reply.statusCode });
     metrics.seconds.observe(reply.elapsedTime / 1000);
   });
-  // Requests that are under way have their answers by then.
+  // What is under way is answered, on connections that then close.
+  let isClosing = false;
+  app.addHook('preClose', async () => {
+    isClosing = true;
+  });
+  app.addHook('onSend', async (_, reply) => {
+    if (isClosing) reply.header('Connection', 'close');
+  });
   app.addHook('onClose', () => guard.close());
   return app;
 }

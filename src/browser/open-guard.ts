@@ -86,7 +86,7 @@ export async function openGuard(
   const { report, run, close } = await fastest(bytes, info, { runtime, expected, onnxruntime });
   const prepare = async (image: ImageInput, place: string) =>
     resize(await imageOf(image, place, info), info.size);
-  return new BrowserGuard(info, { prepare, run, close }, { batch, queue }, report);
+  return new BrowserGuard(info, { decoders: 2, prepare, run, close }, { batch, queue }, report);
 }
 
 async function imageOf(image: ImageInput, where: string, { size }: GuardInfo): Promise<Image> {

@@ -1,5 +1,5 @@
 import { GraphBuilder } from '../graph/builder.ts';
-import { ElementType, type ModelProto } from '../graph/onnx.ts';
+import { ElementType, type ModelProto, type TensorProto } from '../graph/onnx.ts';
 import type { LayerDetectors } from './layer-detectors.ts';
 import { type Moments, moments } from './moments.ts';
 
@@ -78,7 +78,16 @@ export function addAggregation(
   graph.node('ArgMax', [layerScores], { name: layer, attributes: { axis: 1, keepdims: 0 } });
 }
 
-/** The scores of layers as they are, in the graphs here. */
+/** The constants of `layersModel` that calibration images set, under their names: they can take the place of those in a guarded model. */
+export function aggregationConstants(aggregation: LayerAggregation, detectors: number): TensorProto[] {
+  const graph = new GraphBuilder('la_ood_calibration');
+  graph.input(RAW_LAYER_SCORES, ElementType.float, ['batch', detectors]);
+  const outputs = { layerScores: 'layer_scores', score: 'ood_score', layer: 'ood_layer' };
+  addAggregation(graph, RAW_LAYER_SCORES, aggregation, detectors, outputs);
+  return graph.build().graph.initializer;
+}
+
+/** The scores of layers as they are, `[batch, detectors]`, in the graphs here. */
 export const RAW_LAYER_SCORES = 'la_ood/layers/scores';
 
 /**

@@ -43,7 +43,17 @@ export {
 } from '../pipeline/features/features.ts';
 export type { EarlyExitReport } from '../pipeline/guard/early-exit.ts';
 export { type GuardOptions, type GuardReport, guardRun } from '../pipeline/guard/guard.ts';
-export { type MonitoredImage, type MonitorOptions, monitorImages } from '../pipeline/guard/monitor.ts';
+export {
+  type MonitoredImage,
+  type MonitorOptions,
+  monitorImages,
+  type WatchedDrift,
+} from '../pipeline/guard/monitor.ts';
+export {
+  type RecalibrateOptions,
+  type RecalibrationReport,
+  recalibrateGuard,
+} from '../pipeline/guard/recalibrate.ts';
 export { type ScoredImage, type ScoreOptions, scoreImages } from '../pipeline/guard/score.ts';
 export { writeScores } from '../pipeline/guard/write-scores.ts';
 export {

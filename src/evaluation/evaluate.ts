@@ -81,6 +81,8 @@ export interface SetResult {
   readonly selection?: Selection;
   /** Present where the run has a guard. */
   readonly guard?: GuardResult;
+  /** The published method with the highest AUROC of those that were compared, known only after the fact; on all images of both sets. */
+  readonly bestMethod?: MethodResult;
   readonly layers: readonly LayerResult[];
   /** The single layer with the highest AUROC, known only after the fact. */
   readonly best: LayerResult;
@@ -100,6 +102,9 @@ export interface Evaluation {
 
 /** What the paper's score, the maximum over the layers, is called in tables. */
 const LA_OOD = 'LA-OOD';
+
+/** What the best published method on a set is called in tables, before its name. */
+export const BEST_METHOD = 'best method';
 
 /** The name under which all OOD sets are joined. */
 export const COMBINED = 'combined';
@@ -127,34 +132,48 @@ export function evaluate(
   let done = 0;
   const measured = () => onProgress?.({ task: 'measure', done: ++done, total, unit: 'scores' });
   const measuring = { bootstrap, compat, measured };
-  const sets = pairs.map(({ ind, ood, selection }): SetResult => {
-    const result = compare(layers, ind, ood, measuring);
-    return {
-      ...result,
-      ...(selection && { selection }),
-      ...(guard && { guard: guardResult(guard, ood.name, measuring) }),
-    };
-  });
   const compared = oodSets.map(({ name, kind, count }) => ({
     ...{ name, images: count },
     ...(kind && { kind }),
   }));
-  const measuredMethods = [
-    ...(guard
-      ? guardMethods(
-          guard,
-          oodSets.map(({ name }) => name),
-          ind.isWrong,
-        )
-      : []),
-    ...(methods ?? maximumAndBaselines(ind, oodSets)),
-  ];
-  return {
-    ind: ind.name,
-    ...(compat && { compat }),
-    sets,
-    methods: measureMethods(ind.name, compared, measuredMethods, { compat, onProgress }),
-  };
+  const ofGuard = guard
+    ? guardMethods(
+        guard,
+        oodSets.map(({ name }) => name),
+        ind.isWrong,
+      )
+    : [];
+  const table = measureMethods(
+    ind.name,
+    compared,
+    [...ofGuard, ...(methods ?? maximumAndBaselines(ind, oodSets))],
+    { compat, onProgress },
+  );
+  const sets = pairs.map(({ ind, ood, selection }, s): SetResult => {
+    const bestMethod = bestPublished(table, s, [...ofGuard.map(({ name }) => name), LA_OOD]);
+    return {
+      ...{ ood: ood.name, indCount: ind.count, oodCount: ood.count },
+      ...(selection && { selection }),
+      ...(guard && { guard: guardResult(guard, ood.name, measuring) }),
+      ...(bestMethod && { bestMethod }),
+      ...compare(layers, ind, ood, measuring),
+    };
+  });
+  return { ind: ind.name, ...(compat && { compat }), sets, methods: table };
+}
+
+/** The best of the methods on the set of a number, but for some; undefined where there is no such set, as of all joined, or no method. */
+function bestPublished(
+  { methods }: MethodTable,
+  set: number,
+  others: readonly string[],
+): MethodResult | undefined {
+  const published = methods.filter(({ name, sets }) => !others.includes(name) && sets[set]);
+  if (published.length === 0) return undefined;
+  const { name, sets } = published.reduce((best, method) =>
+    method.sets[set].auroc > best.sets[set].auroc ? method : best,
+  );
+  return { name: `${BEST_METHOD}: ${name}`, metrics: sets[set] };
 }
 
 /** An OOD set, and the InD images that it is measured against. */
@@ -220,7 +239,12 @@ interface Measuring extends MetricOptions {
   measured(): void;
 }
 
-function compare(layers: readonly Layer[], ind: ScoredSet, ood: ScoredSet, measuring: Measuring): SetResult {
+function compare(
+  layers: readonly Layer[],
+  ind: ScoredSet,
+  ood: ScoredSet,
+  measuring: Measuring,
+): Pick<SetResult, 'laOod' | 'best' | 'baselines' | 'layers'> {
   const layerMeasuring = { ...measuring, bootstrap: undefined };
   const indMaximum = maximumOverLayers(ind);
   const oodMaximum = maximumOverLayers(ood);
@@ -233,15 +257,12 @@ function compare(layers: readonly Layer[], ind: ScoredSet, ood: ScoredSet, measu
     }),
   );
   return {
-    ood: ood.name,
-    indCount: ind.count,
-    oodCount: ood.count,
-    layers: layerResults,
-    best: layerResults.reduce((best, layer) => (layer.metrics.auroc > best.metrics.auroc ? layer : best)),
     laOod: detectorResult(LA_OOD, indMaximum.scores, oodMaximum.scores, measuring),
+    best: layerResults.reduce((best, layer) => (layer.metrics.auroc > best.metrics.auroc ? layer : best)),
     baselines: Object.entries(ind.baselines ?? {}).map(([name, scores]) =>
       methodResult(name, scores, ood.baselines![name], measuring),
     ),
+    layers: layerResults,
   };
 }
 

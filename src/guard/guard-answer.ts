@@ -25,9 +25,9 @@ export interface GuardAnswer {
   /** The most probable classes, the first being `label`. */
   readonly classes: readonly ClassScore[];
   /** Is it something that the classifier was not taught? Absent where the guard does not answer it. */
-  readonly content?: { readonly pValue: number };
+  readonly content?: { readonly pValue: number; readonly score: number };
   /** Was it taken or processed otherwise than the training images? `name` says how, where that is so: `blurrier`. */
-  readonly conditions?: { readonly pValue: number; readonly name?: string };
+  readonly conditions?: { readonly pValue: number; readonly score: number; readonly name?: string };
   /** Of a guard by layers: the layer that is farthest from what is usual. */
   readonly layer?: string;
   /** The stage after which the image left, from 0, of a model that images can leave early. */
@@ -66,13 +66,16 @@ function answerOf(outputs: Outputs, count: number, i: number, info: GuardInfo): 
   const classIndex = number('label');
   const logits = row(info.logits);
   const nameOf = (index: number) => classNames?.[index] ?? String(index);
-  // A guard of one question has one p-value.
-  const pValueOf = (question: string) =>
-    outputs[`${question}_p_value`] ? number(`${question}_p_value`) : pValue;
-  const content = questions?.includes('content') ? { pValue: pValueOf('content') } : undefined;
+  const score = number('ood_score');
+  // A guard of one question has one score, and one p-value.
+  const answerOn = (question: string) =>
+    outputs[`${question}_score`]
+      ? { pValue: number(`${question}_p_value`), score: number(`${question}_score`) }
+      : { pValue, score };
+  const content = questions?.includes('content') ? answerOn('content') : undefined;
   const name = outputs.condition && conditions?.[number('condition')];
   const unusual = questions?.includes('conditions')
-    ? { pValue: pValueOf('conditions'), ...(name !== undefined && { name }) }
+    ? { ...answerOn('conditions'), ...(name !== undefined && { name }) }
     : undefined;
   const answered = {
     isOod,
@@ -83,7 +86,7 @@ function answerOf(outputs: Outputs, count: number, i: number, info: GuardInfo): 
   return {
     isOod,
     pValue,
-    score: number('ood_score'),
+    score,
     reason: questions ? reasonOf(answered, calibration.rate) : '',
     ...(classIndex >= 0 && { label: nameOf(classIndex) }),
     classIndex,

@@ -4,6 +4,7 @@ import { DataError, QueueFullError, UsageError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
 import type { GuardAnswer } from './guard-answer.ts';
 import type { GuardInfo } from './guard-info.ts';
+import { Places } from './places.ts';
 
 /** `height × width × 3` RGB bytes, row by row: an image that is decoded already. */
 export type RawImage = Image;
@@ -27,6 +28,8 @@ export interface GuardScoreOptions {
 
 /** What a `Guard` stands on: something that decodes, and something that runs the model. */
 export interface GuardEngine {
+  /** Images that are decoded at a time; the others wait, and can be given up. */
+  readonly decoders: number;
   /**
    * The pixels of an image at the size of the model.
    *
@@ -57,11 +60,10 @@ export class Guard {
   readonly #engine: GuardEngine;
   readonly #batch: number;
   readonly #queue: number;
+  readonly #accepted: Places;
+  readonly #decoding: Places;
   readonly #waiting: Waiting[] = [];
-  /** Calls of many images that wait for a place in the queue. */
-  readonly #forPlace: (() => void)[] = [];
   readonly #calls = new Set<Promise<unknown>>();
-  #accepted = 0;
   #isRunning = false;
   #closing: Promise<void> | undefined;
 
@@ -71,11 +73,13 @@ export class Guard {
     this.#engine = engine;
     this.#batch = info.batch ?? batch;
     this.#queue = queue;
+    this.#accepted = new Places(queue);
+    this.#decoding = new Places(engine.decoders);
   }
 
   /** Images that are accepted and not answered yet. */
   get pending(): number {
-    return this.#accepted;
+    return this.#accepted.taken;
   }
 
   /**
@@ -124,7 +128,7 @@ export class Guard {
   }
 
   async #scoreOne(image: ImageInput, { signal, onProgress }: GuardScoreOptions): Promise<GuardAnswer> {
-    if (!this.#takePlace()) throw this.#full();
+    if (!this.#accepted.take()) throw this.#full();
     const answer = await this.#work(image, nameOf(image, 'image'), signal);
     onProgress?.({ task: 'score', done: 1, total: 1, unit: 'images' });
     return answer;
@@ -136,7 +140,7 @@ export class Guard {
     { signal, onProgress }: GuardScoreOptions,
   ): Promise<GuardAnswer[]> {
     if (images.length === 0) return [];
-    if (!this.#takePlace()) throw this.#full();
+    if (!this.#accepted.take()) throw this.#full();
     const answers: GuardAnswer[] = [];
     const total = images.length;
     let next = 0;
@@ -144,9 +148,9 @@ export class Guard {
     const lane = async (hasPlace: boolean) => {
       try {
         for (; next < total; hasPlace = false) {
-          if (!hasPlace) await this.#waitForPlace();
+          if (!hasPlace) await this.#accepted.wait();
           // Others may have taken the last one meanwhile.
-          if (next >= total) return this.#leavePlace();
+          if (next >= total) return this.#accepted.leave();
           const i = next++;
           answers[i] = await this.#work(images[i], nameOf(images[i], `image ${i + 1} of ${total}`), signal);
           onProgress?.({ task: 'score', done: ++done, total, unit: 'images' });
@@ -166,14 +170,23 @@ export class Guard {
   /** Does all that an image needs, in the place that it has, and leaves that when it is done, be anybody waiting for it or not. */
   async #work(image: ImageInput, where: string, signal?: AbortSignal): Promise<GuardAnswer> {
     try {
-      const pixels = await this.#engine.prepare(image, where);
-      signal?.throwIfAborted();
+      const pixels = await this.#decode(image, where, signal);
       return await new Promise<GuardAnswer>((resolve, reject) => {
         this.#waiting.push({ pixels, signal, resolve, reject });
         this.#run();
       });
     } finally {
-      this.#leavePlace();
+      this.#accepted.leave();
+    }
+  }
+
+  async #decode(image: ImageInput, where: string, signal?: AbortSignal): Promise<Uint8Array> {
+    await this.#decoding.wait();
+    try {
+      signal?.throwIfAborted();
+      return await this.#engine.prepare(image, where);
+    } finally {
+      this.#decoding.leave();
     }
   }
 
@@ -200,23 +213,6 @@ export class Guard {
       else taken.push(waiting);
     }
     return taken;
-  }
-
-  #takePlace(): boolean {
-    if (this.#accepted >= this.#queue) return false;
-    this.#accepted++;
-    return true;
-  }
-
-  async #waitForPlace(): Promise<void> {
-    if (!this.#takePlace()) await new Promise<void>((resolve) => this.#forPlace.push(resolve));
-  }
-
-  /** Gives the place to who has waited for one the longest. */
-  #leavePlace(): void {
-    const next = this.#forPlace.shift();
-    if (next) next();
-    else this.#accepted--;
   }
 
   #full(): QueueFullError {

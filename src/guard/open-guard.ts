@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { decodeEach, type EncodedImage } from '../../data/decode-each.ts';
 import { GraphError } from '../common/errors.ts';
@@ -47,6 +48,8 @@ export async function openGuard(
   const guarded = threshold === undefined ? proto : withThreshold(proto, threshold);
   const session = await GraphSession.open(guarded, { device, threads });
   const engine = {
+    // One more than there are threads, so that none of them waits.
+    decoders: availableParallelism() + 1,
     prepare: async (image: ImageInput, place: string) =>
       decodeEach([await encodedImage(image, place)], info.size, { orient }),
     run: (pixels: Uint8Array, count: number) => runGuard(session, info, pixels, count),

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LaOodError, UsageError } from '../../src/common/errors.ts';
 import type { Bench, BenchValues } from './bench.ts';
+import { calibration } from './calibration.ts';
 import { data } from './data.ts';
 import { detectors } from './detectors.ts';
 import { features } from './features.ts';
@@ -34,6 +35,7 @@ const benches: Readonly<Record<string, Bench>> = {
   'methods-speed': methodsSpeed,
   'methods-bank': methodsBank,
   methods,
+  calibration,
   real,
   training,
   'fine-tuning': fineTuning,

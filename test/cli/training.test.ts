@@ -126,7 +126,7 @@ describe('la-ood train and cotrain', () => {
     mkdirSync(at('co'), { recursive: true });
     copyFileSync(at('whole', 'backbone.onnx'), at('co', 'backbone.onnx'));
     const sets = ['--train', 'demo:train:100', '--test', 'demo:test:60', '--ood', 'noise=demo:noise:60'];
-    await json('features', '--run', at('co'), '--ind', 'demo', ...sets);
+    await json('features', '--run', at('co'), '--ind', 'demo', ...sets, '--corrupted', '0');
     await json('fit', '--run', at('co'));
     const line = ['cotrain', '--run', at('co'), '--epochs', '2', '--batch', '32', '--lambda', '.01'];
     const report = await json<{ rows: { epoch: number; accuracy: number }[] }>(...line);

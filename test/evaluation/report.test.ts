@@ -21,11 +21,14 @@ describe('the report', () => {
 
     const [, ...overview] = tableOf(html, 'Results by OOD set, in %');
     expect(overview.map(([set]) => set)).to.deep.equal(['svhn', 'tiny', 'combined']);
-    for (const [s, { laOod, best, baselines, indCount, oodCount }] of sets.entries())
+    for (const [s, { bestMethod, laOod, best, baselines, indCount, oodCount }] of sets.entries())
       expect(overview[s].slice(1)).to.deep.equal([
         percent(laOod.metrics.auroc),
         percent(laOod.metrics.fprAt95Tpr),
         percent(laOod.metrics.fprAt95TprIndPositive),
+        bestMethod
+          ? `${percent(bestMethod.metrics.auroc)} ${bestMethod.name.replace('best method: ', '')}`
+          : '–',
         percent(best.metrics.auroc),
         ...baselines.map(({ metrics }) => percent(metrics.auroc)),
         `${indCount} : ${oodCount}`,
@@ -118,7 +121,9 @@ describe('the report', () => {
     const html = reportHtml(contentOf('cifar10', ['svhn', 'tiny'], { guard }));
     const [head, ...rows] = tableOf(html, 'Results by OOD set, in %');
     expect(head.slice(1, 3)).to.deep.equal(['guard AUROC', 'guard FPR95 OOD pos.']);
-    expect(head.slice(4, 6)).to.deep.equal(['guard: content AUROC', 'guard: conditions AUROC']);
+    expect(head.slice(4, 7)).to.deep.equal([
+      ...['guard: content AUROC', 'guard: conditions AUROC', 'best method AUROC'],
+    ]);
     for (const [column, by] of [
       [1, 'ood'],
       [4, 'content'],

@@ -62,7 +62,9 @@ describe('examples/browser', () => {
         expect(found.isOod, file).to.equal(expected.isOod);
       expect(found.pValue, file).to.be.closeTo(expected.pValue, 0.005);
     }
-    expect(troubles).to.deep.equal([]);
+    // Chromium says so by itself where there is no GPU.
+    const own = troubles.filter((trouble) => trouble !== 'console: No available adapters.');
+    expect(own).to.deep.equal([]);
     expect(requests.filter((request) => !request.startsWith(url))).to.deep.equal([]);
   });
 });

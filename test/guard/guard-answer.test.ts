@@ -53,6 +53,8 @@ describe('answers of a guarded model', () => {
     const [usual, unusual] = answersOf(
       {
         ...outputs,
+        content_score: { data: Float32Array.of(1, 1) },
+        conditions_score: { data: Float32Array.of(2, 3) },
         content_p_value: { data: Float32Array.of(0.5, 0.5) },
         conditions_p_value: { data: Float32Array.of(0.125, 0.03125) },
         condition: { data: BigInt64Array.of(-1n, 1n) },
@@ -61,16 +63,20 @@ describe('answers of a guarded model', () => {
       2,
       questions,
     );
-    expect(usual).to.deep.include({ content: { pValue: 0.5 }, conditions: { pValue: 0.125 }, reason: '' });
-    expect(unusual.conditions).to.deep.equal({ pValue: 0.03125, name: 'darker' });
+    expect(usual).to.deep.include({
+      content: { pValue: 0.5, score: 1 },
+      conditions: { pValue: 0.125, score: 2 },
+      reason: '',
+    });
+    expect(unusual.conditions).to.deep.equal({ pValue: 0.03125, score: 3, name: 'darker' });
     expect(unusual.reason).to.equal('darker than its training images');
     expect(unusual.parts).to.deep.equal([2, 3]);
   });
 
-  it('have one p-value, of a guard of one question', () => {
+  it('have one score and p-value, of a guard of one question', () => {
     const one = { ...common, questions: ['content'], parts: ['gen'] } as unknown as GuardInfo;
     const [, answer] = answersOf({ ...outputs, component_scores: { data: Float32Array.of(1, 2) } }, 2, one);
-    expect(answer.content).to.deep.equal({ pValue: 0.03125 });
+    expect(answer.content).to.deep.equal({ pValue: 0.03125, score: answer.score });
     expect(answer.reason).to.equal('unlike what it was taught');
     expect(answer).not.to.have.property('conditions');
   });
@@ -83,7 +89,10 @@ describe('answers of a guarded model', () => {
     expect(differs({ logits: [0.5, -7, 4] })).to.deep.equal({ pValue: 0, logits: 1 / 8 });
     expect(differs({ score: 3, parts: [-1, 2.5] })).to.deep.equal({ pValue: 0, logits: 0 });
     expect(differs({ pValue: 0.375 })).to.deep.equal({ pValue: 0.125, logits: 0 });
-    const [half, quarter] = [{ pValue: 0.5 }, { pValue: 0.25 }];
+    const [half, quarter] = [
+      { pValue: 0.5, score: 1 },
+      { pValue: 0.25, score: 1 },
+    ];
     expect(differs({ content: half }, { content: quarter }).pValue).to.equal(0.25);
     expect(differs({ conditions: quarter }, { conditions: half }).pValue).to.equal(0.25);
   });

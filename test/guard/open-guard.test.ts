@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { decodeImage } from '../../data/decode.ts';
@@ -34,10 +35,16 @@ describe('openGuard', () => {
     const noise = await imagesOf('noise');
     rows = [];
     for await (const row of scoreImages(model, [noise])) rows.push(row);
-    images = rows.map(({ image }) => join(noise, image));
-    guard = await openGuard(model);
+    images = rows.map(({ image }) => join(noise, basename(image)));
+    guard = await open(model);
   });
-  after(() => guard.close());
+  after(() => Promise.all(opened.map((one) => one.close())));
+
+  const opened: Guard[] = [];
+  async function open(...args: Parameters<typeof openGuard>): Promise<Guard> {
+    opened.push(await openGuard(...args));
+    return opened.at(-1)!;
+  }
 
   /** Larger batches round otherwise, and a rank may change. */
   function requireSame(answer: GuardAnswer, row: ScoredImage): void {
@@ -83,16 +90,19 @@ describe('openGuard', () => {
     const server = createServer((_, response) => response.end(bytes)).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    for (const source of [bytes, pathToFileURL(model), `http://127.0.0.1:${port}/`]) {
-      const other = await openGuard(source, { device: 'cpu' });
-      requireSame(await other.score(images[0]), rows[0]);
-      await other[Symbol.asyncDispose]();
+    try {
+      for (const source of [bytes, pathToFileURL(model), `http://127.0.0.1:${port}/`]) {
+        const other = await open(source, { device: 'cpu' });
+        requireSame(await other.score(images[0]), rows[0]);
+        await other[Symbol.asyncDispose]();
+      }
+    } finally {
+      server.close();
     }
-    server.close();
   });
 
   it('refuses at once what the queue has no place for, and goes on', async () => {
-    const small = await openGuard(model, { queue: 2, batch: 2 });
+    const small = await open(model, { queue: 2, batch: 2 });
     const calls = images.slice(0, 5).map((image) => small.score(image));
     const ended = await Promise.allSettled(calls);
     expect(ended.map(({ status }) => status)).to.deep.equal([
@@ -105,7 +115,6 @@ describe('openGuard', () => {
     const answers = await small.score(images.slice(0, 20));
     for (const [i, answer] of answers.entries()) requireSame(answer, rows[i]);
     expect(small.pending).to.equal(0);
-    await small.close();
   });
 
   it('gives up when it is told to, and has its places back', async () => {
@@ -120,7 +129,8 @@ describe('openGuard', () => {
       reason,
     );
     requireSame(await guard.score(images[0]), rows[0]);
-    expect(guard.pending).to.equal(0);
+    // What was being decoded then is finished, for nobody.
+    while (guard.pending > 0) await sleep(10);
   });
 
   it('says in a line which image cannot be decoded', async () => {
@@ -140,7 +150,7 @@ describe('openGuard', () => {
   });
 
   it('answers what it has accepted before it closes, and nothing after', async () => {
-    const other = await openGuard(model);
+    const other = await open(model);
     const accepted = other.score(images.slice(0, 10));
     const closing = other.close();
     const refused = await other.score(images[0]).catch((error) => error);

@@ -27,12 +27,13 @@ export const cotrainCommand = command({
     memory: { type: 'number', default: 4, describe: 'GiB that refitting may take', check: positive },
     compat,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
     const path = runPath(options);
     const { ind, lambda, device, workers, compat } = options;
     const report = await RunFolder.use(path, (run) =>
       coTrainRun(run, {
-        ...{ lambda, device, memory: options.memory * 2 ** 30, onProgress, ...givenOfTraining(options) },
+        ...{ lambda, device, memory: options.memory * 2 ** 30, onProgress, onLeftOut },
+        ...givenOfTraining(options),
         ...given({ ind, workers, compat }),
       }),
     );

@@ -54,7 +54,7 @@ export const evaluateCommand = command({
     device,
     compat,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
     const path = runPath(options);
     const { ind, bootstrap, methods, bank, maxOod, seed, device, compat } = options;
     const named = options.ood?.map(withKind);
@@ -69,6 +69,7 @@ export const evaluateCommand = command({
         seed,
         device,
         onProgress,
+        onLeftOut,
       }),
     );
     const shown = [

@@ -1,14 +1,27 @@
 import {
   aggregations,
+  type Calibration,
   type EarlyExitReport,
   type GuardReport,
   guardRun,
   methodNames,
   questions,
+  type RecalibrateOptions,
   RunFolder,
+  recalibrateGuard,
+  UsageError,
 } from '../../index.ts';
-import { command } from '../command.ts';
-import { device, given, properShare, runOptions, runPath } from '../options.ts';
+import { command, type Report } from '../command.ts';
+import {
+  bytesOf,
+  device,
+  given,
+  imageOptions,
+  memory,
+  properShare,
+  runOptions,
+  runPath,
+} from '../options.ts';
 import { columns, duration, plural } from '../text.ts';
 
 export const guardCommand = command({
@@ -22,23 +35,31 @@ export const guardCommand = command({
       'guard --run runs/resnet20-cifar10 --watch content',
       'whether images show what was taught, and nothing else',
     ],
-    ['guard --run runs/resnet20-cifar10 --aggregation max', "the paper's score, of la-ood fit"],
+    ['guard --run runs/resnet20-cifar10 --detector layer-svms', "the paper's score, of la-ood fit"],
+    ['guard guarded.onnx --calibrate december/ --output december.onnx', 'for a new month, in a minute'],
   ],
-  positionals: {},
+  positionals: {
+    guarded: { describe: 'with --calibrate: the guarded.onnx that is calibrated anew', demandOption: false },
+  },
   options: {
     ...runOptions,
     'false-alarms': {
       type: 'number',
-      default: 0.05,
-      describe: 'share of InD images that may be called OOD',
+      describe:
+        "share of InD images that may be called OOD; .05 where not given, with --calibrate the guard's own",
       check: properShare,
     },
     confidence: {
       type: 'number',
-      default: 0.95,
-      describe: 'of the upper bound that is stated for that share',
+      describe: 'of the bounds that are stated for that share; .95 where not given',
       check: properShare,
     },
+    calibrate: {
+      type: 'string',
+      describe:
+        'InD images of another camera or month: centres, scales and ranks of a guard become theirs, nothing is fitted, and no run folder is needed',
+    },
+    output: { type: 'string', describe: 'with --calibrate: the file that is written' },
     watch: {
       choices: [...questions, 'both'],
       describe:
@@ -58,29 +79,43 @@ export const guardCommand = command({
       describe:
         'detectors of layers, and guarded-early-exit.onnx too: images leave the network as soon as they are seen to be OOD',
     },
+    memory,
+    ...imageOptions,
     device,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
+    const { guarded, calibrate, output } = options;
+    if (guarded !== undefined || calibrate !== undefined || output !== undefined) {
+      if (guarded === undefined || calibrate === undefined || output === undefined)
+        throw new UsageError(
+          '--calibrate',
+          'takes a guard, images and a file to write',
+          'la-ood guard guarded.onnx --calibrate SET --output NEW.onnx',
+        );
+      return recalibrated(guarded, calibrate, output, {
+        ...given({ rate: options.falseAlarms, confidence: options.confidence, batch: options.batch }),
+        ...given({ orient: options.exifOrientation, skipDamaged: options.skipDamaged }),
+        ...{ device: options.device, memory: bytesOf(options.memory), onProgress, onLeftOut },
+      });
+    }
     const path = runPath(options);
     const { ind, detector, falseAlarms: rate, confidence, aggregation } = options;
     const { earlyExit, device } = options;
     const watch = questions.filter((question) => [question, 'both'].includes(options.watch ?? ''));
     const report = await RunFolder.use(path, (run) =>
       guardRun(run, {
-        ...given({ ind, detector, aggregation, watch: options.watch && watch }),
-        ...{ rate, confidence, earlyExit, device, onProgress },
+        ...given({ ind, detector, aggregation, watch: options.watch && watch, rate, confidence }),
+        ...{ earlyExit, device, onProgress, onLeftOut },
       }),
     );
-    const { calibration, file, seconds } = report;
-    const { threshold, count, interval } = calibration;
-    const { earlyExit: early } = report;
+    const { calibration, file, seconds, earlyExit: early } = report;
     const found = foundTable(report);
     return {
       result: { run: path, ...report },
       text: [
         ...describe(report),
-        `Calibrated on ${plural(count, 'InD image')} that nothing was fitted on.`,
-        `Scores above ${threshold.toPrecision(5)} are OOD: at most ${percent(rate)} false alarms on average; of guards calibrated on ${plural(count, 'image')}, ${percent(confidence)} raise ${percent(interval.low)} to ${percent(interval.high)}.`,
+        `Calibrated on ${plural(calibration.count, 'InD image')} that nothing was fitted on.`,
+        promise(calibration),
         ...(found ? ['', found] : []),
         ...(early ? describeEarlyExit(early) : []),
         '',
@@ -91,6 +126,32 @@ export const guardCommand = command({
     };
   },
 });
+
+async function recalibrated(
+  guarded: string,
+  images: string,
+  output: string,
+  options: RecalibrateOptions,
+): Promise<Report> {
+  const report = await recalibrateGuard(guarded, images, output, options);
+  const { calibration, thresholdBefore, notes, runtimes } = report;
+  return {
+    result: report,
+    text: [
+      ...notes.map((note) => `Note: ${note}.`),
+      `Calibrated on ${plural(calibration.count, 'InD image')} of ${images}; the threshold was ${thresholdBefore.toPrecision(5)}.`,
+      promise(calibration),
+      describeRuntimes(runtimes),
+      `Wrote ${output}.`,
+    ].join('\n'),
+    next: `Next: la-ood score ${output} IMAGES…`,
+  };
+}
+
+/** What so many calibration images can promise. */
+function promise({ threshold, rate, count, confidence, interval }: Calibration): string {
+  return `Scores above ${threshold.toPrecision(5)} are OOD: at most ${percent(rate)} false alarms on average; of guards calibrated on ${plural(count, 'image')}, ${percent(confidence)} raise ${percent(interval.low)} to ${percent(interval.high)}.`;
+}
 
 function describe(report: GuardReport): string[] {
   return [scoring(report), ...report.notes.map((note) => `Note: ${note}.`)];
@@ -109,15 +170,7 @@ function scoring(report: GuardReport): string {
   }
 }
 
-function describeRuntimes({
-  images,
-  pValue,
-  flips,
-}: {
-  images: number;
-  pValue: number;
-  flips: number;
-}): string {
+function describeRuntimes({ images, pValue, flips }: GuardReport['runtimes']): string {
   const same = flips === 0 ? 'no decision differs' : `${plural(flips, 'decision')} next to the rate differ`;
   return `At no and at full optimisation, one by one and batched, p-values of ${plural(images, 'held-out image')} differ by ${pValue.toFixed(4)} at most, and ${same}.`;
 }

@@ -134,6 +134,11 @@ export function contentValue(method: string): string {
 /** The value of the projections in a guarded model, `[batch, directions]`, as they are. */
 export const PROJECTIONS_VALUE = 'la_ood/directions/projections';
 
+/** The constant in a guarded model of what calibration images score by a question, where both are asked or it is that of conditions. */
+export function answerCalibration(question: Question): string {
+  return `la_ood/answers/${question}_calibration`;
+}
+
 /** Adds all that calibration images set: the combination, and the p-values of the questions that something asks for. */
 function addCalibrated(
   nodes: NodeScope,

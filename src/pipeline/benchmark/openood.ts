@@ -177,7 +177,8 @@ async function runCheckpoint(
   const benchmark = openOodBenchmarks[ind];
   const { architecture, mean, std } = await adoptOpenOodCheckpoint(run, source, benchmark, normalisation);
   const reading = { device, onProgress, onLeftOut, ...(batch && { batch }) };
-  const features = await extractFeatures(run, { train, test, ood: others, ...reading });
+  // Changed images are a guard's.
+  const features = await extractFeatures(run, { train, test, ood: others, corrupted: 0, ...reading });
   const file = (name: string) => run.file('features', `${name}_test.hdf5`);
   const fitting = { methods, device, onProgress, ...(bank && { bank }) };
   const scored = await scoreRunMethods(

@@ -18,6 +18,7 @@ import { type FeatureLayer, featureFile, oodFiles, setKind, setName } from '../f
 import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
 import { baselines, openBaselines } from '../methods/baselines.ts';
 import type { MethodScorer } from '../methods/score-methods.ts';
+import { leftOutOf, type OnLeftOut, tellLeftOut } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { warningsOf } from './evaluation-warnings.ts';
 import { guardScores } from './guard-scores.ts';
@@ -38,6 +39,7 @@ export interface EvaluateRunOptions extends Omit<EvaluateOptions, 'guard' | 'met
   readonly bank?: number;
   readonly device?: DeviceName;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 export interface EvaluateRunReport {
@@ -67,7 +69,8 @@ export async function evaluateRun(
   run: RunFolder,
   options: EvaluateRunOptions = {},
 ): Promise<EvaluateRunReport> {
-  const { ind: indName, ood: oodNames, kinds, methods, bank, device, onProgress, ...evaluation } = options;
+  const { ind: indName, ood: oodNames, kinds, methods, bank, device, ...rest } = options;
+  const { onProgress, onLeftOut, ...evaluation } = rest;
   const path = run.file('detectors.onnx');
   if (!(await stat(path).catch(() => undefined)))
     throw new RunError(path, 'is missing', `run la-ood fit --run ${run.path} first`);
@@ -78,6 +81,8 @@ export async function evaluateRun(
   const ind = await featureFile(run, 'test', indName);
   const oods = await oodFiles(run, ind, oodNames);
   const sets = [ind, ...oods];
+  const fittedOn = methods ? [await featureFile(run, 'train', setName(ind))] : [];
+  tellLeftOut(run, [...sets, ...fittedOn], onLeftOut);
   const [ofDetectors, ...ofSets] = await sha256Files([path, ...sets], onProgress);
   const inputs: Record<string, string> = { detectors: ofDetectors! };
   for (const [s, file] of sets.entries()) inputs[setName(file)] = ofSets[s]!;
@@ -119,7 +124,15 @@ export async function evaluateRun(
         const scores = { layers: named, ind: indScores, oods: oodScores, options: evaluation };
         const files = { ind, oods };
         const report = await writeReport(run, {
-          ...{ evaluation: result, warnings, detectors, scores, guard, files, onProgress },
+          ...{
+            evaluation: result,
+            warnings: [...warnings, ...leftOutNotes(run, sets)],
+            detectors,
+            scores,
+            guard,
+            files,
+            onProgress,
+          },
         });
         return { outputs: [...tables, report], device: session.device };
       } finally {
@@ -129,6 +142,13 @@ export async function evaluateRun(
     },
   });
   return { evaluation: result!, files: Object.keys(record.outputs), seconds: record.seconds, warnings };
+}
+
+/** How many files of each set were not read, for the report. */
+function leftOutNotes(run: RunFolder, features: readonly string[]): string[] {
+  return leftOutOf(run, features).map(
+    ({ set, files }) => `files of ${set} that were left out, as they are not read: ${files.length}`,
+  );
 }
 
 /** Scores a feature file, block by block. */

@@ -62,6 +62,12 @@ export function checkCopies(rows: readonly string[], where: string, rate: number
   return [`only ${found} (by the classifier's logits): copies promise nothing more`];
 }
 
+/** @throws RunError where all calibration images have one score: every other image would be as usual as they are */
+export function checkSpread(scores: Float32Array, where: string): void {
+  if (scores.every((score) => score === scores[0]))
+    throw new RunError(where, 'all its images have one score', 'calibrate with images that differ');
+}
+
 async function logitRows(path: string, logits: string): Promise<string[]> {
   const features = await openFeatures(path);
   try {

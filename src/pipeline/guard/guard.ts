@@ -1,4 +1,3 @@
-import { DetectorError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { decisionModel } from '../../detectors/decision-model.ts';
 import { type Question, questions } from '../../detectors/guard/questions.ts';
@@ -12,8 +11,9 @@ import type { DeviceName } from '../../runtime/device.ts';
 import { setName } from '../features/feature-files.ts';
 import { withTaps } from '../features/feature-graph.ts';
 import { outputsOnFeatures } from '../features/feature-rows.ts';
+import { type OnLeftOut, tellLeftOut } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
-import { checkCalibrationImages } from './calibration-images.ts';
+import { checkCalibrationImages, checkSpread } from './calibration-images.ts';
 import { type EarlyExitReport, guardWithEarlyExit } from './early-exit.ts';
 import type { CalibratedGuard, FittedGuard, GuardDescription } from './fitted-guard.ts';
 import { guardMetadata } from './guarded-file.ts';
@@ -34,6 +34,7 @@ export interface GuardOptions extends DesignOptions {
   readonly ind?: string;
   readonly device?: DeviceName;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 /** How a guard was made, and what it finds. */
@@ -78,9 +79,10 @@ const EARLY_EXIT_FILE = 'guarded-early-exit.onnx';
  * does not do what its pieces do
  */
 export async function guardRun(run: RunFolder, options: GuardOptions = {}): Promise<GuardReport> {
-  const { rate = 0.05, confidence = 0.95, ind, onProgress } = options;
+  const { rate = 0.05, confidence = 0.95, ind, onProgress, onLeftOut } = options;
   const plan = await planGuard(run, designOf(options), ind, onProgress);
-  const { design, classNames, hashes } = plan;
+  const { design, files, classNames, hashes } = plan;
+  tellLeftOut(run, [files.heldOut, ...files.oods, ...(files.train ? [files.train] : [])], onLeftOut);
   const { record, done } = await run.do({
     name: 'guard',
     settings: {
@@ -98,12 +100,12 @@ type Settings = GuardOptions & Required<Pick<GuardOptions, 'rate' | 'confidence'
 
 async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
   const { graph, files } = plan;
-  const doubts = await checkCalibrationImages(files, graph, options.rate);
+  const calibrationNotes = await checkCalibrationImages(files, graph, options.rate);
   const fitted = await fitGuard(run, plan, options);
   const calibrated = await calibrateGuard(fitted, plan, options);
   const calibration = calibrate(calibrated.known.ood, options.rate, options.confidence);
   const sets = await tryOnSets(fitted, calibrated, plan, options);
-  const report = { ...fitted.description, calibration, sets, notes: [...doubts, ...fitted.notes] };
+  const report = { ...fitted.description, calibration, sets, notes: [...calibrationNotes, ...fitted.notes] };
   const runtimes = await writeGuard(run, plan, calibrated, report);
   const { design } = plan;
   if (design.kind !== 'layers' || !design.earlyExit)
@@ -156,9 +158,7 @@ async function calibrateGuard(
     await outputsOnFeatures(fitted.components, files.heldOut, running),
     rate,
   );
-  const { ood } = calibrated.known;
-  if (ood.every((score) => score === ood[0]))
-    throw new DetectorError('calibration', 'all its images have one score', 'take images that differ');
+  checkSpread(calibrated.known.ood, files.heldOut);
   return calibrated;
 }
 

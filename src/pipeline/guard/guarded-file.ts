@@ -5,6 +5,10 @@ import type { GuardDescription } from './fitted-guard.ts';
 /** Metadata key of the names of the classes, a JSON list. */
 const CLASSES_KEY = 'la_ood.classes';
 
+/** Metadata keys of the calibration, JSON, and of the SHA-256 of what it was made by. */
+export const CALIBRATION_KEY = 'la_ood.calibration';
+export const CALIBRATED_ON_KEY = 'la_ood.calibrated_on_sha256';
+
 /**
  * The metadata of a guarded model.
  *
@@ -19,12 +23,12 @@ export function guardMetadata(
   return {
     'la_ood.guard': programVersion,
     ...scoringMetadata(description),
-    'la_ood.calibration': JSON.stringify(calibration),
+    [CALIBRATION_KEY]: JSON.stringify(calibration),
     ...(classNames && { [CLASSES_KEY]: JSON.stringify(classNames) }),
     'la_ood.backbone_sha256': hashes.backbone,
     ...(hashes.train && { 'la_ood.fitted_on_sha256': hashes.train }),
     ...(hashes.svms && { 'la_ood.detectors_sha256': hashes.svms }),
-    'la_ood.calibrated_on_sha256': hashes.heldOut,
+    [CALIBRATED_ON_KEY]: hashes.heldOut,
   };
 }
 

@@ -14,6 +14,7 @@ import {
   answersOf,
   type Components,
   calibrationAnswers,
+  columnsOf,
   fitCombination,
 } from '../../detectors/guard/combination.ts';
 import { contentMethods } from '../../detectors/guard/content.ts';
@@ -113,15 +114,14 @@ export async function fitQuestionGuard(
 
 /** The outputs of `componentsModel`, content methods and directions apart. */
 function componentsOf({ content, conditions }: GuardParts, outputs: FeatureOutputs): Components {
-  const along = conditions?.sides.length ?? 0;
-  const projections = outputs.get(PROJECTIONS) ?? new Float32Array();
-  const count = content.length > 0 ? outputs.get(content[0].name)!.length : projections.length / along;
+  const projections = outputs.get(PROJECTIONS);
+  const count = projections
+    ? projections.length / conditions!.sides.length
+    : outputs.get(content[0].name)!.length;
   return {
     count,
     content: content.map(({ name }) => outputs.get(name)!),
-    directions: Array.from({ length: along }, (_, d) =>
-      Float32Array.from({ length: count }, (__, i) => projections[i * along + d]),
-    ),
+    directions: columnsOf(projections, count),
   };
 }
 

@@ -42,7 +42,10 @@ export interface ScoredImage {
   /** The share of InD images that are at least as suspicious, (0, 1]. */
   readonly pValue: number;
   readonly isOod: boolean;
-  /** Of a guard of two questions: the p-value of each, and what the conditions are where they are unusual, in words. */
+  /** Of a guard of questions: the score of each that it answers; higher is more OOD. */
+  readonly contentScore?: number;
+  readonly conditionsScore?: number;
+  /** The p-value of each, and what the conditions are where they are unusual, in words. */
   readonly contentPValue?: number;
   readonly conditionsPValue?: number;
   readonly condition?: string;
@@ -124,7 +127,11 @@ function rowOf(
     ...(className !== undefined && { className }),
     ...{ score, pValue, isOod },
     ...(questions
-      ? { contentPValue: content?.pValue, conditionsPValue: conditions?.pValue, reason }
+      ? {
+          ...(content && { contentScore: content.score }),
+          ...(conditions && { conditionsScore: conditions.score }),
+          ...{ contentPValue: content?.pValue, conditionsPValue: conditions?.pValue, reason },
+        }
       : { layer }),
     ...(conditions?.name !== undefined && { condition: conditions.name }),
   };

@@ -23,6 +23,7 @@ import { evaluateRun } from '../evaluation/evaluate.ts';
 import { featureFile, featureSets } from '../features/feature-files.ts';
 import { extractFeatures, type NamedSet } from '../features/features.ts';
 import { openRecorded, recordedSet } from '../features/recorded-set.ts';
+import type { OnLeftOut } from '../open-images.ts';
 import { RunFolder } from '../run-folder.ts';
 import { comparisonCsv } from './cotrain-table.ts';
 import { describeTrainable } from './train.ts';
@@ -44,6 +45,7 @@ export interface CoTrainOptions {
   readonly workers?: number;
   readonly memory?: number;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 /** What detectors, refitted on the weights after some epochs, do. */
@@ -83,7 +85,7 @@ const FOLDER = 'cotrain';
  * @throws RunError where the run lacks a backbone, features, detectors or OOD sets; what `trainBackbone` throws
  */
 export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): Promise<CoTrainReport> {
-  const { ind, lambda = 0.001, seed = 0, compat, device, workers, memory, onProgress } = options;
+  const { ind, lambda = 0.001, seed = 0, compat, device, workers, memory, onProgress, onLeftOut } = options;
   const engine = openTrainingEngine(options.engine);
   const where = run.file('backbone.onnx');
   const model = await readModel(where);
@@ -155,7 +157,7 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
     const tell: OnProgress = (progress) =>
       onProgress?.({ ...progress, task: `epoch ${epoch}: ${progress.task}` });
     const row = await RunFolder.use(run.file(FOLDER, `epoch-${epoch}`), async (after) => {
-      const reading = { device, onProgress: tell, ...sets.reading };
+      const reading = { device, onProgress: tell, onLeftOut, ...sets.reading };
       await extractFeatures(after, { train: sets.train, test: sets.test, ood: sets.ood, ...reading });
       await fitDetectors(after, {
         ...fitting,
