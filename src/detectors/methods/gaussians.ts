@@ -31,6 +31,9 @@ const RIDGE = 1e-9;
 /** Sums in float32 are off by some 1e-7, and distances by as much times the variance inflation. */
 const MOST_INFLATION = 100;
 
+/** A deviation of this share of a feature's root mean square is rounding. */
+const ROUNDING = 1e-6;
+
 /** Whether the Gaussians are about class means or about the mean of all images, and of what. */
 export interface GaussianOptions {
   readonly normalised: boolean;
@@ -86,8 +89,14 @@ async function fitIn(
     );
   }
   let trace = 0;
-  for (let j = 0; j < width; j++) if (varying[j]) trace += covariance[j * width + j];
-  if (!(trace > 0)) throw new DetectorError('head input', 'is the same in all training images of a class');
+  let rounding = 0;
+  for (let j = 0; j < width; j++) {
+    if (!varying[j]) continue;
+    trace += covariance[j * width + j];
+    rounding += ROUNDING ** 2 * ((within[j * width + j] + between[j * width + j]) / count + mean[j] ** 2);
+  }
+  if (!(trace > rounding))
+    throw new DetectorError('head input', 'is the same in all training images of a class');
   for (let i = 0; i < width; i++)
     for (let j = 0; j < width; j++) {
       if (!varying[i] || !varying[j]) covariance[i * width + j] = i === j ? 1 : 0;

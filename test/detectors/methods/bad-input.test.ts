@@ -128,6 +128,18 @@ describe('methods on features that are not as they should be', () => {
     expectFinite(scores);
   });
 
+  it('an image a class: it has no covariance about the mean of its class', async () => {
+    const train = network.make(40, 2);
+    const first = [0, 1, 2, 3, 4].map((label) => train.labels.indexOf(label));
+    const { refused, scores } = await fitAndScore(trainingOf(network, rowsOf(train, first)));
+    const reason = 'head input: is the same in all training images of a class';
+    expect(refused).to.deep.equal({
+      ...{ mahalanobis: reason, 'mahalanobis++': reason, 'relative-mahalanobis': reason },
+      ...{ 'layer-svms': NO_SVMS },
+    });
+    expectFinite(scores);
+  });
+
   it('head inputs that are negative: what takes them for activations is refused', async () => {
     const train = network.make(600, 2);
     for (let i = 0; i < train.headInput.length; i++) train.headInput[i] -= 0.5;
@@ -204,6 +216,10 @@ function expectFinite(scores: Scores): void {
 /** The images but those of some classes. */
 function without(made: MadeFeatures, isLeftOut: (label: number) => boolean): MadeFeatures {
   const rows = [...made.labels.keys()].filter((row) => !isLeftOut(made.labels[row]));
+  return rowsOf(made, rows);
+}
+
+function rowsOf(made: MadeFeatures, rows: readonly number[]): MadeFeatures {
   const chosen = (values: Float32Array) => {
     const width = values.length / made.count;
     return Float32Array.from({ length: rows.length * width }, (_, at) => {
