@@ -116,7 +116,9 @@ describe('la-ood guard and score', () => {
     const { images, ood, rows } = await json<Scores>('score', guarded(), at('noise'), image);
     expect(images).to.equal(41);
     expect(ood).to.equal(rows.filter(({ isOod }) => isOod).length);
-    expect(rows.map(({ image }) => image).slice(0, 2)).to.deep.equal(['0000.png', '0001.png']);
+    const paths = ['0000.png', '0001.png'].map((name) => at('noise', name));
+    expect(rows.map(({ image }) => image).slice(0, 2)).to.deep.equal(paths);
+    expect(rows[40]).to.include({ set: image, image });
     const { rows: again } = await json<Scores>('score', guarded(), at('noise'), image, '--batch', '7');
     rows.forEach((row, i) => {
       expect(again[i].score).to.be.closeTo(row.score, 1e-4 * Math.max(1, Math.abs(row.score)));
@@ -126,11 +128,11 @@ describe('la-ood guard and score', () => {
   it('scores what a pattern fits, and what standard input names', async () => {
     const { rows } = await json<Scores>('score', guarded(), `${at()}/n*/000?.png`);
     expect(rows.map(({ image }) => image)).to.deep.equal(
-      Array.from({ length: 10 }, (_, i) => `noise/000${i}.png`),
+      Array.from({ length: 10 }, (_, i) => at('noise', `000${i}.png`)),
     );
     const { rows: anywhere } = await json<Scores>('score', guarded(), `${at()}/**/0007.png`);
     expect(anywhere.map(({ image }) => image)).to.deep.equal(
-      ['noise', 'test', 'train'].map((set) => `${set}/0007.png`),
+      ['noise', 'test', 'train'].map((set) => at(set, '0007.png')),
     );
     const paths = [3, 1].map((i) => at('noise', `000${i}.png`));
     const piped = await start(['score', guarded(), '-', '--json'], {}, `${paths.join('\n')}\n`).finished;
@@ -139,7 +141,9 @@ describe('la-ood guard and score', () => {
     expect(named.rows[1].score).to.be.closeTo(rows[1].score, 1e-3);
     const text = await start(['score', guarded(), '-'], {}, 'notes.txt\n').finished;
     expect(text.exitCode).to.equal(1);
-    expect(text.stderr).to.match(/^notes\.txt: cannot be read \(ENOENT\); [^\n]+\n$/);
+    expect(text.stderr).to.match(
+      /^score input: 0 of 1 images\nnotes\.txt: cannot be read \(ENOENT\); [^\n]+\n$/,
+    );
     const none = await laOod('score', guarded(), `${at()}/*.gif`);
     expect(none.exitCode).to.equal(1);
   });
@@ -156,6 +160,27 @@ describe('la-ood guard and score', () => {
     const own = rows.map(({ pValue }) => pValue);
     // Scores and p-values are in opposite order.
     expect(conformalPValues(scores, scores).every((p, i) => Math.abs(p - own[i]) < 0.1)).to.equal(true);
+  });
+
+  it('gives logits and probabilities where they are asked for', async () => {
+    const { rows } = await json<Scores>('score', guarded(), at('noise'), '--logits');
+    for (const { label, logits, probabilities } of rows) {
+      expect(logits![label]).to.equal(Math.max(...logits!));
+      expect(probabilities!.reduce((sum, p) => sum + p)).to.be.closeTo(1, 1e-9);
+      for (const [c, p] of probabilities!.entries())
+        expect(Math.log(p / probabilities![0])).to.be.closeTo(logits![c] - logits![0], 1e-6);
+    }
+    await laOod('score', guarded(), at('noise'), '--logits', '--output', at('logits.csv'));
+    const [head, first] = (await readFile(at('logits.csv'), 'utf8'))
+      .split('\n', 2)
+      .map((line) => line.split(','));
+    const cell = (name: string) => Number(first[head.indexOf(name)]);
+    expect(cell('logit_3')).to.equal(rows[0].logits![3]);
+    expect(cell('probability_9')).to.equal(rows[0].probabilities![9]);
+    const { stdout } = await laOod('score', guarded(), join(at('noise'), '0000.png'), '--logits');
+    const [titles, values] = stdout.split('\n').map((line) => line.split(/ {2,}/));
+    expect(titles.slice(0, 4)).to.deep.equal(['image', 'label', 'probability', 'ood_score']);
+    expect(Number(values[2])).to.be.closeTo(Math.max(...rows[0].probabilities!), 1e-3);
   });
 
   it('writes a table', async () => {

@@ -170,6 +170,12 @@ describe('classifiers as other programs export them', () => {
     expectClose(await logitsOf(found), await expected(model), 0.02);
   });
 
+  it('runs half floats, rounded where values within are read', async () => {
+    const found = await imported(oddExport({ dtype: 'float16' }));
+    expect(found.detectorTaps).to.deep.equal(['conv1', 'conv2', 'flat']);
+    expectClose(await logitsOf(found), await expected(oddExport()), 0.01);
+  });
+
   it('refuses what it cannot watch or run, says what to do, and writes nothing', async () => {
     for (const [model, message] of [
       [
@@ -179,6 +185,10 @@ describe('classifiers as other programs export them', () => {
       [
         oddExport({ dtype: 'double' }),
         /: computes in float64, for which onnxruntime has no Conv; export it in float32 /,
+      ],
+      [
+        oddExport({ dtype: 'float16', underflows: true }),
+        /: gives logits that are not finite: it computes in float16, .*; export it in float32, or keep its/,
       ],
       [
         oddExport({ classes: 1 }),

@@ -8,7 +8,7 @@ import {
   RunFolder,
 } from '../../index.ts';
 import { command } from '../command.ts';
-import { device, given, properShare, runOptions, runPath, seed } from '../options.ts';
+import { bytesOf, device, given, memory, properShare, runOptions, runPath, seed } from '../options.ts';
 import { columns, duration, plural } from '../text.ts';
 
 export const guardCommand = command({
@@ -62,6 +62,7 @@ export const guardCommand = command({
         'detectors of layers, and guarded-early-exit.onnx too: images leave the network as soon as they are seen to be OOD',
     },
     seed: { type: 'number', default: 0, describe: 'seed of the split of the held-out images', check: seed },
+    memory,
     device,
   },
   async run(options, onProgress) {
@@ -72,7 +73,7 @@ export const guardCommand = command({
     const report = await RunFolder.use(path, (run) =>
       guardRun(run, {
         ...given({ ind, detectors, aggregation, watch: options.watch && watch }),
-        ...{ rate, confidence, earlyExit, seed, device, onProgress },
+        ...{ rate, confidence, earlyExit, seed, device, memory: bytesOf(options.memory), onProgress },
       }),
     );
     const { calibration, file, seconds } = report;

@@ -23,7 +23,7 @@ import {
   setKind,
   setName,
 } from '../features/feature-files.ts';
-import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
+import { layersOf, rowsFitting, runOnFeatures } from '../features/feature-rows.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { warningsOf } from './evaluation-warnings.ts';
 import { guardScores } from './guard-scores.ts';
@@ -43,6 +43,8 @@ export interface EvaluateRunOptions extends Omit<EvaluateOptions, 'guard' | 'met
   /** Training images that methods by neighbours keep; all where absent. */
   readonly bank?: number;
   readonly device?: DeviceName;
+  /** Bytes that running detectors may take beyond what they hold; 2 GiB where absent. */
+  readonly memory?: number;
   readonly onProgress?: OnProgress;
 }
 
@@ -65,7 +67,17 @@ export async function evaluateRun(
   run: RunFolder,
   options: EvaluateRunOptions = {},
 ): Promise<EvaluateRunReport> {
-  const { ind: indName, ood: oodNames, kinds, methods, bank, device, onProgress, ...evaluation } = options;
+  const {
+    ind: indName,
+    ood: oodNames,
+    kinds,
+    methods,
+    bank,
+    device,
+    memory,
+    onProgress,
+    ...evaluation
+  } = options;
   const path = run.file('detectors.onnx');
   if (!(await stat(path).catch(() => undefined)))
     throw new RunError(path, 'is missing', `run la-ood fit --run ${run.path} first`);
@@ -82,7 +94,7 @@ export async function evaluateRun(
 
   const scoredMethods =
     methods &&
-    (await scoreRunMethods(run, ind, oods, { methods, device, onProgress, ...(bank && { bank }) }));
+    (await scoreRunMethods(run, ind, oods, { methods, device, memory, onProgress, ...(bank && { bank }) }));
 
   let result: Evaluation | undefined;
   let warnings: readonly string[] = [];
@@ -95,7 +107,8 @@ export async function evaluateRun(
       const session = await GraphSession.open(model, { device });
       try {
         const widths = new Map(detectors.map(({ tap, width }) => [tap, width]));
-        const score = (file: string) => scoreFile(session, widths, file, backbone, onProgress);
+        const rows = rowsFitting(model, memory);
+        const score = (file: string) => scoreFile(session, widths, file, backbone, rows, onProgress);
         const isWrong = await wrongImages(ind);
         const scored = await score(ind);
         const indScores = { ...scored.scores, ...(isWrong && { isWrong }) };
@@ -105,7 +118,7 @@ export async function evaluateRun(
           oodScores.push({ ...(await score(file)).scores, ...(kind && { kind }) });
         }
         const named = scored.layers.map(({ tap, index }) => ({ name: tap, index }));
-        const guard = await guardScores(run, ind, oods, inputs, onProgress);
+        const guard = await guardScores(run, ind, oods, inputs, { memory, onProgress });
         const beside = { guard, methods: scoredMethods?.methods };
         result = evaluate(named, indScores, oodScores, { ...evaluation, ...beside, onProgress });
         warnings = [...(await warningsOf(result, ind, oods)), ...(scoredMethods?.notes ?? [])];
@@ -130,6 +143,7 @@ async function scoreFile(
   widths: ReadonlyMap<string, number>,
   path: string,
   backbone: string | undefined,
+  rows: number,
   onProgress?: OnProgress,
 ): Promise<{ scores: ScoredSet; layers: FeatureLayer[] }> {
   const name = setName(path);
@@ -137,10 +151,9 @@ async function scoreFile(
   try {
     const taps = [...widths.keys()];
     const layers = layersOf(features, taps, path, backbone, widths);
-    const { count } = features;
-    const scores = taps.map(() => new Float32Array(count));
-    const progress = { task: `score ${name}`, tell: onProgress };
-    for await (const { start, rows, outputs } of runOnFeatures(
+    const scores = taps.map(() => new Float32Array(features.count));
+    const progress = { task: `score ${name}`, onProgress, rows };
+    for await (const { start, rows: count, outputs } of runOnFeatures(
       session,
       features,
       layers,
@@ -148,10 +161,13 @@ async function scoreFile(
       progress,
     )) {
       const values = outputs.layer_scores.data as Float32Array;
-      for (let i = 0; i < rows; i++)
+      for (let i = 0; i < count; i++)
         for (let l = 0; l < taps.length; l++) scores[l][start + i] = values[i * taps.length + l];
     }
-    return { scores: { name, count, layers: scores, baselines: baselines(features) }, layers };
+    return {
+      scores: { name, count: features.count, layers: scores, baselines: baselines(features) },
+      layers,
+    };
   } finally {
     features.close();
   }

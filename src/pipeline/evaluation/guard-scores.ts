@@ -8,10 +8,16 @@ import { partBehind } from '../../graph/part.ts';
 import { readModel } from '../../graph/read.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
 import { featureLayers, setName } from '../features/feature-files.ts';
-import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
+import { layersOf, rowsFitting, runOnFeatures } from '../features/feature-rows.ts';
 import { GUARD_FILE, type GuardReport } from '../guard/guard.ts';
 import { halves } from '../guard/halves.ts';
 import type { RunFolder } from '../run-folder.ts';
+
+interface RunOptions {
+  /** Bytes that running it may take beyond what it holds; 2 GiB where absent. */
+  readonly memory?: number;
+  readonly onProgress?: OnProgress;
+}
 
 /**
  * What the run's guard says of features: `guarded.onnx` from the pooled taps on, so that no image is needed.
@@ -24,7 +30,7 @@ export async function guardScores(
   ind: string,
   oods: readonly string[],
   hashes: Readonly<Record<string, string>>,
-  onProgress?: OnProgress,
+  options: RunOptions = {},
 ): Promise<GuardScores | undefined> {
   const record = run.record('guard');
   const path = run.file(GUARD_FILE);
@@ -35,13 +41,13 @@ export async function guardScores(
   if (!record || !isIntact) return undefined;
   const report = record.results as unknown as GuardReport;
   const model = await readModel(path);
-  const known = await scoresOf(model, path, ind, onProgress);
+  const known = await scoresOf(model, path, ind, options);
   // A guard of questions calibrates on all held-out images, one by layers on those that did not scale its scores.
   const [, calibrationRows] = halves(Number(record.settings.seed));
   const indRows =
     report.kind === 'questions' ? Uint32Array.from(known, (_, row) => row) : calibrationRows(known.length);
   const ood = new Map<string, Float32Array>();
-  for (const file of oods) ood.set(setName(file), await scoresOf(model, path, file, onProgress));
+  for (const file of oods) ood.set(setName(file), await scoresOf(model, path, file, options));
   return {
     method:
       report.kind === 'questions'
@@ -58,7 +64,7 @@ async function scoresOf(
   guarded: ModelProto,
   where: string,
   file: string,
-  onProgress?: OnProgress,
+  { memory, onProgress }: RunOptions,
 ): Promise<Float32Array> {
   const features = await openFeatures(file);
   try {
@@ -71,7 +77,7 @@ async function scoresOf(
       const taps = scorer.graph.input.map(({ name }) => name);
       const layers = layersOf(features, taps, file, undefined);
       const scores = new Float32Array(features.count);
-      const progress = { task: `guard ${setName(file)}`, tell: onProgress };
+      const progress = { task: `guard ${setName(file)}`, onProgress, rows: rowsFitting(scorer, memory) };
       for await (const { start, outputs } of runOnFeatures(
         session,
         features,

@@ -4,6 +4,7 @@ import type { OnProgress } from '../../common/progress.ts';
 import type { Tensor } from '../../common/tensor.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import type { GraphSession, Tensors } from '../../runtime/graph-session.ts';
+import { largestBatch } from '../../runtime/memory.ts';
 import { type FeatureLayer, featureLayers } from './feature-files.ts';
 
 /** Samples of one graph run. */
@@ -16,17 +17,34 @@ export interface RowOutputs {
   readonly outputs: Tensors;
 }
 
+/**
+ * How many rows a run of a graph of pooled features may have.
+ *
+ * @param memory bytes beyond what the graph holds, 2 GiB where absent
+ */
+export function rowsFitting(model: ModelProto, memory?: number): number {
+  return largestBatch(model, memory, ROWS);
+}
+
+export interface RowOptions {
+  /** What is told of it. */
+  readonly task: string;
+  readonly onProgress?: OnProgress;
+  /** Samples of one graph run; 1,000 where absent. */
+  readonly rows?: number;
+}
+
 /** Runs a graph of pooled features over a feature file, block by block. */
 export async function* runOnFeatures(
   session: GraphSession,
   features: FeatureFile,
   layers: readonly FeatureLayer[],
   outputs: readonly string[],
-  progress?: { readonly task: string; readonly tell?: OnProgress },
+  { task, onProgress, rows: most = ROWS }: RowOptions,
 ): AsyncGenerator<RowOutputs, void, undefined> {
   const { count } = features;
-  for (let start = 0; start < count; start += ROWS) {
-    const rows = Math.min(ROWS, count - start);
+  for (let start = 0; start < count; start += most) {
+    const rows = Math.min(most, count - start);
     const feeds = Object.fromEntries(
       layers.map(({ tap, index, width }): [string, Tensor] => [
         tap,
@@ -34,7 +52,7 @@ export async function* runOnFeatures(
       ]),
     );
     yield { start, rows, outputs: await session.run(feeds, outputs) };
-    progress?.tell?.({ task: progress.task, done: start + rows, total: count, unit: 'images' });
+    onProgress?.({ task, done: start + rows, total: count, unit: 'images' });
   }
 }
 

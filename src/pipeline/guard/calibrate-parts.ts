@@ -53,7 +53,7 @@ export async function componentsOf(
     const content = names.map(() => new Float32Array(count));
     const along = parts.conditions?.sides.length ?? 0;
     const directions = Array.from({ length: along }, () => new Float32Array(count));
-    const progress = { task: `score ${setName(path)}`, tell: onProgress };
+    const progress = { task: `score ${setName(path)}`, onProgress };
     const wanted = [...names, ...(along ? [PROJECTIONS] : [])];
     for await (const { start, rows, outputs } of runOnFeatures(session, features, layers, wanted, progress)) {
       names.forEach((name, part) => {

@@ -8,7 +8,6 @@ import { type Calibration, calibrate } from '../../evaluation/conformal.ts';
 import { auroc } from '../../evaluation/metrics.ts';
 import { joinModels } from '../../graph/join.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import { readModel } from '../../graph/read.ts';
 import { setName } from '../features/feature-files.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { earlyExitGraph, type StagedScales } from './early-exit-graph.ts';
@@ -48,6 +47,8 @@ export interface EarlyExitOptions {
   readonly confidence: number;
   /** The backbone's file, for errors. */
   readonly where: string;
+  /** Bytes that running the network may take beyond its weights; 2 GiB where absent. */
+  readonly memory?: number;
   readonly onProgress?: OnProgress;
 }
 
@@ -56,7 +57,7 @@ export interface EarlyExitGuard {
   readonly model: ModelProto;
   readonly metadata: Readonly<Record<string, string>>;
   readonly report: Omit<EarlyExitReport, 'file'>;
-  verify(path: string): Promise<void>;
+  verify(written: ModelProto, path: string): Promise<void>;
 }
 
 /**
@@ -74,7 +75,7 @@ export async function guardWithEarlyExit(
   fitted: FittedLayers,
   options: EarlyExitOptions,
 ): Promise<EarlyExitGuard> {
-  const { heldOut, oods, backbone, rate, confidence, where, onProgress } = options;
+  const { heldOut, oods, backbone, rate, confidence, where, memory, onProgress } = options;
   const network = stageNetwork(features, fitted);
   const { detectors, inputs, complete, shares } = network;
   if (shares.length === 1)
@@ -109,7 +110,7 @@ export async function guardWithEarlyExit(
       'la_ood.stages': JSON.stringify(shares),
     },
     report: { shares, calibration, computed: computed(scores), sets },
-    verify: (path) => verify(path, network, scales, threshold),
+    verify: (written, path) => verify(written, path, network, scales, threshold, memory),
   };
 }
 
@@ -132,12 +133,14 @@ function exitOf(maxima: Float32Array, threshold: number): number {
 
 /** Compares the written file with its pieces on made images: where none may leave early, and as it is. */
 async function verify(
+  model: ModelProto,
   path: string,
   { features, detectors, inputs, shares }: StagedNetwork,
   { evidence, stages }: StagedScales,
   threshold: number,
+  memory?: number,
 ): Promise<void> {
-  const pixels = testImages(features);
+  const pixels = testImages(features, memory);
   const taps = [...inputs.widths.keys()];
   const pooled = await runOnce(features.model, { pixels }, [...new Set([...taps, features.logits])]);
   const feeds = Object.fromEntries(taps.map((tap) => [tap, pooled[tap]]));
@@ -149,7 +152,6 @@ async function verify(
     inputs.classes,
   );
   const maxima = runningMaxima(stageScores(found, evidence, stages), shares.length);
-  const model = await readModel(path);
   const whole = await runOnce(withThreshold(model, Number.POSITIVE_INFINITY), { pixels });
   requireEqual(
     path,

@@ -26,7 +26,7 @@ export async function gatherEvidence(
     const layers = layersOf(features, [...inputs.widths.keys()], path, backbone, inputs.widths);
     const width = detectors.groups.length;
     const layerScores = new Float32Array(features.count * width);
-    const progress = { task: 'scale', tell: onProgress };
+    const progress = { task: 'scale', onProgress };
     for await (const { start, outputs } of runOnFeatures(
       session,
       features,

@@ -33,6 +33,8 @@ export interface GuardOptions {
   /** Seed of the split of the held-out images, of a guard by layers. */
   readonly seed?: number;
   readonly device?: DeviceName;
+  /** Bytes that running the network may take beyond its weights; 2 GiB where absent. */
+  readonly memory?: number;
   readonly onProgress?: OnProgress;
 }
 
@@ -86,7 +88,7 @@ interface Selection {
 }
 
 async function select(run: RunFolder, options: GuardOptions): Promise<Selection> {
-  const { rate = 0.05, confidence = 0.95, ind, device, onProgress } = options;
+  const { rate = 0.05, confidence = 0.95, ind, device, memory, onProgress } = options;
   const path = run.file('backbone.onnx');
   const graph = featureGraph(await readModel(path), path);
   const heldOut = await featureFile(run, 'test', ind);
@@ -94,7 +96,7 @@ async function select(run: RunFolder, options: GuardOptions): Promise<Selection>
     if (error instanceof RunError) return [];
     throw error;
   });
-  const common = { rate, confidence, where: path, device, onProgress };
+  const common = { rate, confidence, where: path, device, memory, onProgress };
   const backbone = await sha256File(path);
   const classNames = graph.classNames ?? classNamesOf(run, heldOut);
   const named = classNames && { classNames };

@@ -5,9 +5,9 @@ import { conformalPValues } from '../../evaluation/conformal.ts';
 import { flattenTogether } from '../../graph/flatten-together.ts';
 import { joinModels } from '../../graph/join.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { GraphSession, type Tensors } from '../../runtime/graph-session.ts';
+import { largestBatch } from '../../runtime/memory.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import type { Scorer } from './scorer.ts';
 
@@ -38,22 +38,25 @@ export function guardedModel(
 }
 
 /**
- * Compares the written file with the feature graph, the scorer and p-values computed here, on made images.
+ * Compares a written guard with the feature graph, the scorer and p-values computed here, on made images.
  *
+ * @param path the name that the file is to have, for errors
  * @throws GraphError where it does not do what they do
  */
 export async function verifyGuarded(
+  guard: ModelProto,
   path: string,
   features: FeatureGraph,
   scorer: Scorer,
   calibration: Float32Array,
   threshold: number,
+  memory?: number,
 ): Promise<void> {
-  const pixels = testImages(features);
+  const pixels = testImages(features, memory);
   const pooled = await runOnce(features.model, { pixels }, [...new Set([...scorer.taps, features.logits])]);
   const taps = Object.fromEntries(scorer.taps.map((tap) => [tap, pooled[tap]]));
   const { ood_score } = await runOnce(scorer.model, taps, ['ood_score']);
-  const guarded = await runOnce(await readModel(path), { pixels }, [features.logits, ...outputsOf(scorer)]);
+  const guarded = await runOnce(guard, { pixels }, [features.logits, ...outputsOf(scorer)]);
   const expected: Record<string, Float32Array> = {
     [features.logits]: pooled[features.logits].data as Float32Array,
     ood_score: ood_score.data as Float32Array,
@@ -64,7 +67,7 @@ export async function verifyGuarded(
   for (const [name, values] of Object.entries(expected)) requireEqual(path, name, guarded[name], values);
 }
 
-/** @throws GraphError where an output of a written file differs from what its pieces say */
+/** @throws GraphError, of this path, where an output of a written file differs from what its pieces say */
 export function requireEqual(path: string, name: string, found: Tensor, expected: ArrayLike<number>): void {
   const values = Array.from(expected);
   const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
@@ -94,9 +97,12 @@ export async function runOnce(
   }
 }
 
-/** Noise, and noise smoothed over the whole image: a seeded handful of images, as many as the graph takes. */
-export function testImages({ size: { height, width }, batch }: FeatureGraph): Tensor {
-  const count = batch ?? 8;
+/** Images of a run that checks. */
+const CHECKED = 8;
+
+/** Noise, and noise smoothed over the whole image: a seeded handful of images, as many as graph and memory take. */
+export function testImages({ model, size: { height, width }, batch }: FeatureGraph, memory?: number): Tensor {
+  const count = batch ?? largestBatch(model, memory, CHECKED);
   const random = new RandomState(0);
   const data = new Uint8Array(count * height * width * 3);
   for (let i = 0; i < count; i++) {

@@ -5,6 +5,7 @@ import { decisionModel } from '../../detectors/decision-model.ts';
 import type { DetectorKind } from '../../detectors/detector-panel.ts';
 import { type Calibration, calibrate } from '../../evaluation/conformal.ts';
 import { auroc } from '../../evaluation/metrics.ts';
+import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import type { DeviceName } from '../../runtime/device.ts';
@@ -41,6 +42,8 @@ export interface LayerOptions {
   /** The backbone's file, for errors. */
   readonly where: string;
   readonly device?: DeviceName;
+  /** Bytes that running the network may take beyond its weights; 2 GiB where absent. */
+  readonly memory?: number;
   readonly onProgress?: OnProgress;
 }
 
@@ -68,7 +71,7 @@ export async function guardByLayers(
   options: LayerOptions,
   file: string,
 ): Promise<LayerReport> {
-  const { detectors, aggregation, rate, confidence, seed, earlyExit, where, onProgress } = options;
+  const { detectors, aggregation, rate, confidence, seed, earlyExit, where, memory, onProgress } = options;
   const { heldOut, oods, backbone } = sources;
   if (earlyExit && aggregation !== 'evidence')
     throw new UsageError('--early-exit', 'has a score of its own', `leave out --aggregation ${aggregation}`);
@@ -96,15 +99,18 @@ export async function guardByLayers(
     const report: LayerReport = { detectors, aggregation, layers: scorer.layers, calibration, sets };
     const metadata = options.metadata(report);
     await writeModel(file, guardedModel(watched, scorer, decision, metadata, where), {
-      check: (written) => verifyGuarded(written, watched, scorer, known, calibration.threshold),
+      check: async (written) =>
+        verifyGuarded(await readModel(written), file, watched, scorer, known, calibration.threshold, memory),
     });
     if (!earlyExit) return report;
     const early = await guardWithEarlyExit(watched, fitted, {
-      ...{ heldOut, oods, backbone, rate, confidence, where, onProgress },
+      ...{ heldOut, oods, backbone, rate, confidence, where, memory, onProgress },
       ...{ scaleRows, calibrationRows },
     });
     const whole = setMetadata(early.model, { ...metadata, ...early.metadata });
-    await writeModel(earlyExit, whole, { check: early.verify });
+    await writeModel(earlyExit, whole, {
+      check: async (written) => early.verify(await readModel(written), earlyExit),
+    });
     return { ...report, earlyExit: early.report };
   } finally {
     await session.close();
@@ -122,7 +128,7 @@ async function scoreFile(
   try {
     const layers = layersOf(features, scorer.taps, path, backbone, inputWidths(scorer.model));
     const scores = new Float32Array(features.count);
-    const progress = { task: `score ${setName(path)}`, tell: onProgress };
+    const progress = { task: `score ${setName(path)}`, onProgress };
     for await (const { start, outputs } of runOnFeatures(session, features, layers, ['ood_score'], progress))
       scores.set(outputs.ood_score.data as Float32Array, start);
     return scores;

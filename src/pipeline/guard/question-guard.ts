@@ -7,6 +7,7 @@ import { answersOf } from '../../detectors/guard/combination.ts';
 import { contentMethods } from '../../detectors/guard/content.ts';
 import { type Calibration, calibrate } from '../../evaluation/conformal.ts';
 import { auroc } from '../../evaluation/metrics.ts';
+import { readModel } from '../../graph/read.ts';
 import { writeModel } from '../../graph/write.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { setName } from '../features/feature-files.ts';
@@ -44,6 +45,8 @@ export interface QuestionOptions {
   /** The backbone's file, for errors. */
   readonly where: string;
   readonly device?: DeviceName;
+  /** Bytes that running the network may take beyond its weights; 2 GiB where absent. */
+  readonly memory?: number;
   readonly onProgress?: OnProgress;
 }
 
@@ -148,8 +151,9 @@ export async function guardByQuestions(
   let runtimes: RuntimeComparison | undefined;
   await writeModel(file, guardedModel(watched, scorer, decision, options.metadata(report), where), {
     check: async (written) => {
-      await verifyGuarded(written, watched, scorer, answers.ood, calibration.threshold);
-      runtimes = await compareRuntimes(written, options.trial, calibration);
+      const guard = await readModel(written);
+      await verifyGuarded(guard, file, watched, scorer, answers.ood, calibration.threshold, options.memory);
+      runtimes = await compareRuntimes(guard, file, options.trial, calibration, options);
     },
   });
   return { ...report, runtimes: runtimes! };
@@ -158,7 +162,7 @@ export async function guardByQuestions(
 async function fitWatched(
   graph: FeatureGraph,
   { train, corrupted, backbone }: QuestionSources,
-  { watch, trial, onProgress }: QuestionOptions,
+  { watch, trial, ...options }: QuestionOptions,
 ): Promise<FittedParts> {
   const wanted = watch.includes('content') ? contentMethods : [];
   if (watch.includes('conditions') && !corrupted)
@@ -168,8 +172,8 @@ async function fitWatched(
       'run la-ood features --train SET once more, or take --watch content',
     );
   const files = { train, corrupted: watch.includes('conditions') ? corrupted : undefined };
-  const errors = files.corrupted && (await floatErrors(withTaps(graph, graph.conditionTaps), trial));
-  const fitted = await fitParts(wanted, graph, files, backbone, errors || undefined, onProgress);
+  const errors = files.corrupted && (await floatErrors(withTaps(graph, graph.conditionTaps), trial, options));
+  const fitted = await fitParts(wanted, graph, files, backbone, errors || undefined, options.onProgress);
   if (wanted.length > 0 && fitted.parts.content.length === 0)
     throw new DetectorError(
       'content',

@@ -39,7 +39,7 @@ export interface CoTrainOptions {
   readonly engine?: TrainingEngineName;
   /** `original` draws the layers of a DenseNet from its first 34 only. */
   readonly compat?: 'original';
-  /** The device, threads and memory of refitting. */
+  /** The device, threads and memory of computing features and refitting, 2 GiB beyond the weights where absent. */
   readonly device?: DeviceName;
   readonly workers?: number;
   readonly memory?: number;
@@ -100,7 +100,7 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
   const backboneOf = (epoch: number) => `${FOLDER}/epoch-${epoch}/backbone.onnx`;
   const curves = [`${FOLDER}/curves.csv`, `${FOLDER}/curves.svg`];
 
-  const before = await evaluateRun(run, { ind, compat, device, onProgress });
+  const before = await evaluateRun(run, { ind, compat, device, memory, onProgress });
   const [train, test] = await Promise.all([sets.train, sets.test].map(openRecorded));
   const { record, done } = await run.do({
     name: FOLDER,
@@ -155,19 +155,20 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
     const tell: OnProgress = (progress) =>
       onProgress?.({ ...progress, task: `epoch ${epoch}: ${progress.task}` });
     const row = await RunFolder.use(run.file(FOLDER, `epoch-${epoch}`), async (after) => {
-      const reading = { device, onProgress: tell, ...sets.reading };
+      const reading = { device, memory, onProgress: tell, ...sets.reading };
       await extractFeatures(after, { train: sets.train, test: sets.test, ood: sets.ood, ...reading });
       await fitDetectors(after, {
         ...fitting,
         ind: sets.train.name,
         ...(workers && { workers }),
-        ...(memory && { memory }),
+        memory,
         onProgress: tell,
       });
       const { evaluation } = await evaluateRun(after, {
         ind: sets.test.name,
         compat,
         device,
+        memory,
         onProgress: tell,
       });
       return { epoch, accuracy: accuracyOf(after, sets.test), evaluation };
