@@ -44,12 +44,15 @@ export class GraphSession {
     model: ModelProto | string,
     { device = 'auto', ...setting }: SessionOptions = {},
   ): Promise<GraphSession> {
-    const setup: SessionSetup = {
-      model: typeof model === 'string' ? model : encodeModel(model),
-      device,
-      ...setting,
-    };
-    const worker = startWorker(import.meta.url, './graph-session.worker', setup);
+    const bytes = typeof model === 'string' ? undefined : encodeModel(model);
+    const worker = startWorker(import.meta.url, './graph-session.worker');
+    const setup: SessionSetup = { model: bytes ?? (model as string), device, ...setting };
+    // What shares its buffer with others is copied.
+    const isOwn = bytes?.byteLength === bytes?.buffer.byteLength;
+    worker.postMessage(
+      { open: setup } satisfies ToSession,
+      bytes && isOwn ? [bytes.buffer as ArrayBuffer] : [],
+    );
     const [message] = (await once(worker, 'message')) as [FromSession];
     if ('ready' in message) return new GraphSession(worker, message.device);
     await endWorker(worker);

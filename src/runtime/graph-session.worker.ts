@@ -1,4 +1,5 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
+import { collectGarbage } from '../common/collect.ts';
 import { DeviceError } from '../common/errors.ts';
 import { type DType, type Tensor, viewAs } from '../common/tensor.ts';
 import { onMessage } from '../common/workers.ts';
@@ -13,11 +14,13 @@ export interface SessionSetup extends Setting {
   readonly device: DeviceName;
 }
 
-export interface ToSession {
-  readonly id: number;
-  readonly feeds: Readonly<Record<string, Tensor>>;
-  readonly outputs?: readonly string[];
-}
+export type ToSession =
+  | { readonly open: SessionSetup }
+  | {
+      readonly id: number;
+      readonly feeds: Readonly<Record<string, Tensor>>;
+      readonly outputs?: readonly string[];
+    };
 
 export type FromSession =
   | { readonly ready: true; readonly device: Device }
@@ -25,32 +28,43 @@ export type FromSession =
   | { readonly id: number; readonly outputs: Readonly<Record<string, Tensor>> }
   | { readonly id: number; readonly error: string };
 
+/** Models whose bytes are given back at once when they are loaded. */
+const LARGE = 2 ** 24;
+
 /** A `DeviceError`, in the form that passes between threads. */
 type Mendable = Pick<DeviceError, 'where' | 'problem' | 'remedy'>;
 
 const port = parentPort!;
-const { model, device: wanted, ...setting } = workerData as SessionSetup;
 const send = (message: FromSession, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
+let session: ort.InferenceSession | undefined;
 
-openOnDevice(model, wanted, setting).then(
-  ({ session, device }) => {
-    onMessage(({ id, feeds, outputs }: ToSession) => {
-      run(session, feeds, outputs).then(
-        (results) => send({ id, outputs: results }, buffersOf(results)),
-        (error: Error) => send({ id, error: error.message }),
-      );
-    });
-    send({ ready: true, device });
-  },
-  (error: Error) => {
-    const { message } = error;
+onMessage((message: ToSession) => {
+  if ('open' in message) {
+    open(message.open);
+    return;
+  }
+  const { id, feeds, outputs } = message;
+  run(session!, feeds, outputs).then(
+    (results) => send({ id, outputs: results }, buffersOf(results)),
+    (error: Error) => send({ id, error: error.message }),
+  );
+});
+
+async function open({ model, device: wanted, ...setting }: SessionSetup): Promise<void> {
+  try {
+    const opened = await openOnDevice(model, wanted, setting);
+    session = opened.session;
+    send({ ready: true, device: opened.device });
+  } catch (error) {
+    const { message } = error as Error;
     if (error instanceof DeviceError) {
       const { where, problem, remedy } = error;
       send({ failed: true, error: message, mendable: { where, problem, remedy } });
     } else send({ failed: true, error: message });
-    onMessage(() => {});
-  },
-);
+  }
+  // The session has weights of its own.
+  if (typeof model !== 'string' && model.byteLength > LARGE) setImmediate(collectGarbage);
+}
 
 async function run(
   session: ort.InferenceSession,
