@@ -13,7 +13,7 @@ export type Optimisation = 'disabled' | 'all';
 export interface Setting {
   /** onnxruntime threads; as many as there are cores where absent. */
   readonly threads?: number;
-  /** What onnxruntime does to the graph; all where absent. */
+  /** What onnxruntime does to the graph; all where absent, and nothing for a single run. */
   readonly optimisation?: Optimisation;
   /** For a single run: weights are not arranged for speed, which would take their memory once more. */
   readonly single?: boolean;
@@ -29,13 +29,13 @@ export interface Setting {
 export async function openOnDevice(
   model: Uint8Array | string,
   wanted: DeviceName,
-  { threads, optimisation = 'all', single = false }: Setting = {},
+  { threads, single = false, optimisation = single ? 'disabled' : 'all' }: Setting = {},
 ): Promise<{ session: ort.InferenceSession; device: Device }> {
   const open = async (device: Device) => {
     const options: ort.InferenceSession.SessionOptions = {
       executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       ...(threads ? { intraOpNumThreads: threads } : {}),
-      graphOptimizationLevel: single ? 'disabled' : optimisation,
+      graphOptimizationLevel: optimisation,
       // Whatever fails comes as an exception.
       logSeverityLevel: 4,
       ...(single && { extra: { session: { disable_prepacking: '1' } } }),

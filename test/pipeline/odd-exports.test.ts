@@ -165,7 +165,9 @@ describe('classifiers as other programs export them', () => {
     const model = oddExport({ quantised: 'QDQ' });
     const found = await imported(model);
     expect(found.detectorTaps).to.deep.equal(['conv1_dq', 'conv2_dq', 'flat']);
-    expect(found.notes[0]).to.match(/^it computes in 8 bits: .* by up to \S+ % of the largest$/);
+    // On most processors there is no difference here.
+    for (const note of found.notes)
+      expect(note).to.match(/^it computes in 8 bits: .* by up to \S+ % of the largest$/);
     // A step of the quantisation is half a per cent.
     expectClose(await logitsOf(found), await expected(model), 0.02);
   });
