@@ -211,7 +211,9 @@ async function withObservedShapes(model: ModelProto, where: string): Promise<Mod
   const [typed, untyped] = [true, false].map((isTyped) =>
     unknown.filter((name) => (types.get(name)?.elemType !== undefined) === isTyped),
   );
-  const node = [...graph.node, ...typed.map((name) => makeNode('Shape', [name], shapeOf(name)))];
+  // onnxruntime begins with what the last of the nodes takes that nothing comes after, and would keep all values for the first.
+  const shapes = typed.toReversed().map((name) => makeNode('Shape', [name], shapeOf(name)));
+  const node = [...graph.node, ...shapes];
   const output = [...graph.output, ...[...typed.map(shapeOf), ...untyped].map((name) => ({ name }))];
   const exposed = fromPixels({ ...model, graph: { ...graph, node, output } }, where);
   // What differs between runs of different batch sizes is the batch; a single size might be that of another axis too.
@@ -220,11 +222,11 @@ async function withObservedShapes(model: ModelProto, where: string): Promise<Mod
   const runs = await runOnPixels(exposed, where, { height, width }, pixels);
   const observed = unknown.flatMap((name): ValueInfo[] => {
     const elemType = types.get(name)?.elemType ?? elementTypes[runs[0][name].dtype];
-    const shapes = runs.map((run) =>
+    const sizesOf = runs.map((run) =>
       run[name] ? run[name].shape : Array.from(run[shapeOf(name)].data as BigInt64Array, Number),
     );
-    const [[, ...rest], ...others] = shapes;
-    const isOfImages = shapes.every(([first], r) => first === sizes[r]);
+    const [[, ...rest], ...others] = sizesOf;
+    const isOfImages = sizesOf.every(([first], r) => first === sizes[r]);
     const isSame = others.every(([, ...other]) => String(other) === String(rest));
     if (elemType === undefined || !isOfImages || !isSame) return [];
     return [makeValueInfo(name, { elemType, shape: [images, ...rest] })];
