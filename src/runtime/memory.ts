@@ -11,8 +11,8 @@ const PROGRAM = 400 * 2 ** 20;
 /** onnxruntime's arenas are larger than what they hold, and its convolutions rearrange what they take. */
 const OVERHEAD = 2;
 
-/** onnxruntime keeps some of the weights a second time, rearranged for its kernels. */
-const COPIES = 2;
+/** onnxruntime keeps some of the weights a second time, rearranged for its kernels, and while it loads a model that as well. */
+const COPIES = 3;
 
 /** Larger batches are no faster anywhere. */
 const LARGEST_BATCH = 128;
