@@ -1,4 +1,3 @@
-import sharp from 'sharp';
 import type { ImageSet } from './image-set.ts';
 import { randomNumbers, subset } from './subset.ts';
 
@@ -31,6 +30,7 @@ export async function contactSheet(set: ImageSet, seed: number): Promise<Uint8Ar
       sheet.set(pixels.subarray(from, from + 3 * side), 3 * ((top + y) * width + left));
     }
   }
+  const { default: sharp } = await import('sharp');
   return sharp(sheet, { raw: { width, height, channels: 3 } })
     .png()
     .toBuffer();

@@ -4,13 +4,14 @@ import { DataError } from '../src/common/errors.ts';
 import { startWorker } from '../src/common/workers.ts';
 import type { DecodeOptions } from './decode.ts';
 import type { Decoded, DecodeTask } from './decode-each.worker.ts';
-import type { Geometry } from './image-set.ts';
+import type { Geometry, Image } from './image-set.ts';
 
-/** An image file: its bytes, or nothing where `where` is the path to read them from. */
+/** An image file: its bytes, or nothing where `where` is the path to read them from; or an image that is decoded already. */
 export interface EncodedImage {
   /** What to call it in an error. */
   readonly where: string;
   readonly bytes?: Uint8Array;
+  readonly image?: Image;
 }
 
 /** Images that a worker is given at a time: enough to make a message cheap, few enough for all to have some. */

@@ -35,11 +35,10 @@ async function decodeAll({ images, geometry, options }: DecodeTask): Promise<Uin
   const stride = 3 * geometry.height * geometry.width;
   const pixels = new Uint8Array(images.length * stride);
   const { background } = geometry;
-  for (const [i, { where, bytes }] of images.entries())
-    pixels.set(
-      resize(await decodeImage(bytes ?? read(where), where, { ...options, background }), geometry),
-      i * stride,
-    );
+  for (const [i, { where, bytes, image }] of images.entries()) {
+    const decoded = image ?? (await decodeImage(bytes ?? read(where), where, { ...options, background }));
+    pixels.set(resize(decoded, geometry), i * stride);
+  }
   return pixels;
 }
 

@@ -1,4 +1,3 @@
-import sharp from 'sharp';
 import { DataError } from '../src/common/errors.ts';
 import { bmpSize, decodeBmp } from './bmp.ts';
 import { decodeGif, gifSize } from './gif.ts';
@@ -34,6 +33,16 @@ export interface DecodeOptions {
  *
  * @param where what to call the file in an error
  * @throws DataError where it is damaged, of no kind that is read, or has more than 179 million pixels
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises';
+ * import { decodeImage, resize } from 'la-ood';
+ *
+ * const image = await decodeImage(await readFile('photo.jpg'), 'photo.jpg');
+ * const pixels = resize(image, { height: 224, width: 224, filter: 'bilinear' });
+ * console.log(image.width, image.height, pixels.length); // … 150528
+ * ```
  */
 export async function decodeImage(
   bytes: Uint8Array,
@@ -71,7 +80,10 @@ async function storedSize(bytes: Uint8Array, kind: ImageKind | undefined): Promi
   if (kind === 'GIF') return gifSize(bytes);
   if (kind === 'BMP') return bmpSize(bytes);
   if (kind === undefined) throw new Error(`it is ${unreadKind(bytes)}, not an image that is read`);
-  return jpegFrame(bytes) ?? (await sharp(bytes, { limitInputPixels: maxPixels }).metadata());
+  const frame = jpegFrame(bytes);
+  if (frame) return frame;
+  const { default: sharp } = await import('sharp');
+  return sharp(bytes, { limitInputPixels: maxPixels }).metadata();
 }
 
 async function decodeKind(
@@ -95,6 +107,7 @@ async function decodeKind(
 
 async function decodeByLibvips(bytes: Uint8Array, kind: ImageKind, background?: Color): Promise<Image> {
   const samples = kind === 'TIFF' ? tiffSamples(bytes) : samplesOf(bytes, kind);
+  const { default: sharp } = await import('sharp');
   const decoder = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels });
   if (samples === 'CMYK') decoder.pipelineColourspace('cmyk').toColourspace('cmyk');
   const is16Bit = samples === '16-bit grey' || samples === '16-bit colour';
@@ -105,12 +118,13 @@ async function decodeByLibvips(bytes: Uint8Array, kind: ImageKind, background?: 
   return { height: info.height, width: info.width, pixels: toRgb(data, info.channels, samples, background) };
 }
 
-function undecodable(where: string, { message }: Error): DataError {
-  const [reason] = message.trim().split('\n');
+function undecodable(where: string, cause: Error): DataError {
+  const [reason] = cause.message.trim().split('\n');
   return new DataError(
     where,
     `cannot be decoded (${reason})`,
     'replace the image, or take it out of the set',
+    cause,
   );
 }
 

@@ -44,6 +44,7 @@ const unread: readonly (readonly [begin: string, kind: string])[] = [
   ['SIMPLE  =', 'FITS'],
   ['DDS ', 'DDS'],
   ['%PDF', 'PDF'],
+  ['\x93NUMPY', 'NumPy array'],
   ['<svg', 'SVG'],
 ];
 

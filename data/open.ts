@@ -33,7 +33,7 @@ export interface OpenOptions {
  *
  * - `demo:train`, `demo:test`, `demo:shapes`, …: a set of the built-in demo; `demo:train:16000` for so many images
  * - `pure_color` (the original's synthetic set), `gaussian_noise`, `uniform_noise`, `blobs`: a generated set
- * - `inverted:SET`, `permuted:SET`, `contrast-3:SET`, …: another set, changed (see `derived/`)
+ * - `inverted:SET`, `permuted:SET`, `contrast-3:SET`, `contrast@.3:SET`, …: another set, changed (see `derived/`)
  * - a path: a folder, a zip or tar archive, or a file of images (the formats are those of `formats/open-file.ts`, the
  *   ways in which folders and archives are laid out those of `layouts/`)
  * - a pattern, `camera/*.jpg`, where no shell has expanded it (see `files/pattern.ts`); `stdin:`, on the command line `-`,
@@ -42,6 +42,15 @@ export interface OpenOptions {
  * - any of these and `:50`: so many of its images, drawn by the seed, in their order; all where there are no more
  *
  * @throws DataError where there is nothing to open, or it is damaged
+ *
+ * @example
+ * ```ts
+ * import { batches, openImageSet } from 'la-ood/guard';
+ *
+ * const images = await openImageSet('cifar-10-python.tar.gz:test');
+ * for await (const { start, count } of batches(images, { batch: 64, size: { height: 32, width: 32 } }))
+ *   console.log(images.imageName(start), count);
+ * ```
  */
 export async function openImageSet(spec: string, options: OpenOptions = {}): Promise<ImageSet> {
   const generated = generatedSet(spec, options);

@@ -1,6 +1,6 @@
 import { DataError } from '../src/common/errors.ts';
 import type { OnProgress } from '../src/common/progress.ts';
-import type { ImageSet } from './image-set.ts';
+import type { ImageSet, LeftOut } from './image-set.ts';
 import { subset } from './subset.ts';
 
 /** Images that are tried at a time. */
@@ -21,28 +21,38 @@ export interface Undamaged {
  */
 export async function undamaged(set: ImageSet, onProgress?: OnProgress): Promise<Undamaged> {
   const kept: number[] = [];
-  const skipped: string[] = [];
+  const skipped: LeftOut[] = [];
   for (let start = 0; start < set.length; start += step) {
     const count = Math.min(step, set.length - start);
-    const whole = await isReadable(set, start, count);
-    for (let i = start; i < start + count; i++)
-      if (whole || (await isReadable(set, i, 1))) kept.push(i);
-      else skipped.push(set.imageName(i));
+    const isWhole = (await problemOf(set, start, count)) === undefined;
+    for (let i = start; i < start + count; i++) {
+      const problem = isWhole ? undefined : await problemOf(set, i, 1);
+      if (problem) skipped.push({ name: set.imageName(i), kind: unreadableKind(problem) });
+      else kept.push(i);
+    }
     onProgress?.({ task: `checking ${set.name}`, done: start + count, total: set.length, unit: 'images' });
   }
   if (kept.length === 0)
     throw new DataError(set.name, 'has no image that can be decoded', 'leave out --skip-damaged to see why');
-  if (skipped.length === 0) return { images: set, skipped };
-  const leftOut = [...(set.leftOut ?? []), ...skipped.map((name) => ({ name, kind: 'damaged' }))];
-  return { images: { ...subset(set, Uint32Array.from(kept)), leftOut }, skipped };
+  if (skipped.length === 0) return { images: set, skipped: [] };
+  const leftOut = [...(set.leftOut ?? []), ...skipped];
+  return {
+    images: { ...subset(set, Uint32Array.from(kept)), leftOut },
+    skipped: skipped.map(({ name }) => name),
+  };
 }
 
-async function isReadable(set: ImageSet, start: number, count: number): Promise<boolean> {
+/** What an image that is not read is called: `damaged`, or why it is not there: `is a link, which is not followed`. */
+export function unreadableKind({ problem }: DataError): string {
+  return problem.startsWith('cannot be decoded') ? 'damaged' : problem;
+}
+
+async function problemOf(set: ImageSet, start: number, count: number): Promise<DataError | undefined> {
   try {
     await set.read(start, count, { height: 1, width: 1 });
-    return true;
+    return undefined;
   } catch (error) {
-    if (error instanceof DataError) return false;
+    if (error instanceof DataError) return error;
     throw error;
   }
 }

@@ -143,6 +143,8 @@ def explanation(outputs, metadata):
     if "ood_layer" in outputs:
         layers = json.loads(metadata["la_ood.layers"])
         return {"layer": [layers[layer] for layer in outputs["ood_layer"]]}
+    if "la_ood.questions" not in metadata:  # A guard by one published method.
+        return {}
     questions = json.loads(metadata["la_ood.questions"])
     names = dict(enumerate(json.loads(metadata["la_ood.conditions"])))
     none = [None] * len(outputs["label"])

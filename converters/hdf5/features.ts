@@ -1,8 +1,7 @@
 import { open } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import type { Attribute, Dataset, File } from 'h5wasm/node';
 import { FeatureError } from '../../src/common/errors.ts';
-import { calling, type Hdf5, loadHdf5 } from '../../src/common/hdf5.ts';
+import { calling } from '../../src/common/hdf5.ts';
+import { Hdf5File } from '../../src/common/hdf5-file.ts';
 
 const REMEDY = 'make it again with `la-ood features`';
 
@@ -17,16 +16,9 @@ const BLOCK_BYTES = 16 << 20;
  */
 export async function openFeatures(path: string): Promise<FeatureFile> {
   await checkSignature(path);
-  const library = await loadHdf5();
-  const file = calling(
-    FeatureError,
-    path,
-    'cannot be opened',
-    REMEDY,
-    () => new library.File(resolve(path), 'r'),
-  );
+  const file = calling(FeatureError, path, 'cannot be opened', REMEDY, () => new Hdf5File(path));
   try {
-    return calling(FeatureError, path, 'is damaged', REMEDY, () => new FeatureFile(path, library, file));
+    return calling(FeatureError, path, 'is damaged', REMEDY, () => new FeatureFile(path, file));
   } catch (error) {
     file.close();
     throw error;
@@ -44,16 +36,15 @@ export class FeatureFile {
   /** The root group's attributes that are texts or numbers. */
   readonly attributes: Readonly<Record<string, string | number>>;
   readonly #layers: readonly Layer[];
-  readonly #file: File;
+  readonly #file: Hdf5File;
 
   /** Use {@link openFeatures}. */
   constructor(
     readonly path: string,
-    library: Hdf5,
-    file: File,
+    file: Hdf5File,
   ) {
     this.#file = file;
-    this.#layers = layerNames(path, file).map((name) => layerOf(path, library, file, name));
+    this.#layers = layerNames(path, file).map((name) => layerOf(path, file, name));
     this.widths = this.#layers.map((layer) => layer.width);
     this.count = this.#layers[0].count;
     this.#layers.forEach((layer, index) => {
@@ -65,7 +56,7 @@ export class FeatureFile {
         );
     });
     if (this.count === 0) throw new FeatureError(path, 'holds layers without any rows', REMEDY);
-    this.attributes = plainAttributes(file.attrs);
+    this.attributes = file.attributes();
     this.taps = tapNames(path, this.attributes.taps, this.layers);
   }
 
@@ -95,13 +86,15 @@ export class FeatureFile {
       throw new FeatureError(this.path, `has no layer ${layer}, only 0 to ${this.layers - 1}`);
     if (start < 0 || count < 0 || start + count > this.count)
       throw new RangeError(`rows ${start} to ${start + count} of ${this.count}`);
-    const { dataset, width, blockRows } = this.#layers[layer];
+    const { name, width, blockRows } = this.#layers[layer];
     const rows = new Float32Array(count * width);
     for (let from = start; from < start + count; ) {
       const to = Math.min(start + count, from + blockRows - (from % blockRows));
-      const ranges = [[from, to] as [number, number], [0, width] as [number, number]];
       const block = calling(FeatureError, this.path, `layer ${layer} cannot be read`, REMEDY, () =>
-        dataset.slice(ranges),
+        this.#file.values(name, [
+          [from, to],
+          [0, width],
+        ]),
       );
       rows.set(block as Float32Array | Float64Array, (from - start) * width);
       from = to;
@@ -124,7 +117,8 @@ export class FeatureFile {
 }
 
 interface Layer {
-  readonly dataset: Dataset;
+  /** Of its dataset. */
+  readonly name: string;
   readonly count: number;
   readonly width: number;
   /** Rows read at once: whole chunks, since HDF5 decompresses no less. */
@@ -154,8 +148,8 @@ async function checkSignature(path: string): Promise<void> {
 }
 
 /** `0`, `1`, … as far as they go. HDF5 lists names as text: 0, 1, 10, 11, …, 2. */
-function layerNames(path: string, file: File): string[] {
-  const names = file.keys();
+function layerNames(path: string, file: Hdf5File): string[] {
+  const names = file.names();
   const present = new Set(names.filter((name) => /^(0|[1-9]\d*)$/.test(name)));
   if (present.size === 0) {
     const found = names.length > 0 ? `, but ${names.slice(0, 3).map((name) => `"${name}"`)}` : '';
@@ -168,11 +162,10 @@ function layerNames(path: string, file: File): string[] {
   return expected;
 }
 
-function layerOf(path: string, library: Hdf5, file: File, name: string): Layer {
-  const dataset = file.get(name);
-  if (!(dataset instanceof library.Dataset))
-    throw new FeatureError(path, `layer ${name} is not an HDF5 dataset`);
-  const { dtype, shape, metadata } = dataset;
+function layerOf(path: string, file: Hdf5File, name: string): Layer {
+  const dataset = file.dataset(name);
+  if (!dataset) throw new FeatureError(path, `layer ${name} is not an HDF5 dataset`);
+  const { dtype, shape, chunks, valueBytes } = dataset;
   if (!/^[<>][fd]$/.test(String(dtype)))
     throw new FeatureError(
       path,
@@ -185,16 +178,9 @@ function layerOf(path: string, library: Hdf5, file: File, name: string): Layer {
       'pool the features over H and W',
     );
   const [count, width] = shape;
-  const chunkRows = metadata.chunks?.[0] ?? 1;
-  const rows = Math.floor(BLOCK_BYTES / (width * metadata.size));
-  return { dataset, count, width, blockRows: Math.max(1, Math.floor(rows / chunkRows)) * chunkRows };
-}
-
-function plainAttributes(attributes: Record<string, Attribute>): Record<string, string | number> {
-  const plain = Object.entries(attributes).map(([name, attribute]) => [name, attribute.json_value]);
-  return Object.fromEntries(
-    plain.filter(([, value]) => typeof value === 'string' || typeof value === 'number'),
-  );
+  const chunkRows = chunks?.[0] ?? 1;
+  const rows = Math.floor(BLOCK_BYTES / (width * valueBytes));
+  return { name, count, width, blockRows: Math.max(1, Math.floor(rows / chunkRows)) * chunkRows };
 }
 
 /** The attribute `taps`: a JSON list with a name for each layer. */

@@ -24,7 +24,7 @@ export async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    throw new DataError(path, `is no JSON: ${(error as Error).message}`, byHand);
+    throw new DataError(path, `is no JSON: ${(error as Error).message}`, byHand, error);
   }
 }
 

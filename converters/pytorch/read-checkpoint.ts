@@ -33,6 +33,14 @@ export interface ReadCheckpointOptions {
  *
  * @throws CheckpointError on whatever is damaged, hostile, unsupported or not a checkpoint, and by default on weights
  *   with NaN, infinities or negative running variances
+ *
+ * @example
+ * ```ts
+ * import { readCheckpoint } from 'la-ood/checkpoints';
+ *
+ * const { stateDict, format } = await readCheckpoint('resnet50-0676ba61.pth');
+ * for (const [key, { dtype, shape }] of stateDict) console.log(format, key, dtype, shape);
+ * ```
  */
 export async function readCheckpoint(path: string, options: ReadCheckpointOptions = {}): Promise<Checkpoint> {
   const file = await CheckpointFile.open(path);

@@ -17,6 +17,16 @@ const MAX_TENSORS = 65_000;
  * Tensors that share their data stay tied. The same state dict gives the same bytes.
  *
  * @throws CheckpointError above 3.75 GiB or 65,000 tensors
+ *
+ * @example
+ * ```ts
+ * import { writeCheckpoint } from 'la-ood/checkpoints';
+ *
+ * await writeCheckpoint(
+ *   'weights.pth',
+ *   new Map([['fc.bias', { dtype: 'float32', shape: [2], data: Float32Array.of(0.5, -0.5) }]]),
+ * );
+ * ```
  */
 export async function writeCheckpoint(path: string, stateDict: StateDict): Promise<void> {
   const storages = assignStorages(stateDict);

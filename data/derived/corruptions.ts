@@ -1,4 +1,3 @@
-import sharp from 'sharp';
 import type { RandomState } from '../../src/common/random.ts';
 import { decodeImage } from '../decode.ts';
 import { gaussianFilter } from '../gaussian-filter.ts';
@@ -71,14 +70,7 @@ export const corruptions: Readonly<Record<string, Corruption>> = {
       }),
   ),
   /** Shrunk to a share of its size and enlarged again, with boxes. */
-  pixelate: byStrength([0.95, 0.9, 0.85, 0.75, 0.65], [0.6, 0.5, 0.4, 0.3, 0.25], (image, share) => {
-    const small = {
-      height: Math.max(1, Math.trunc(image.height * share)),
-      width: Math.max(1, Math.trunc(image.width * share)),
-    };
-    const pixels = resize(image, { ...small, filter: 'box' });
-    return resize({ ...small, pixels }, { height: image.height, width: image.width, filter: 'box' });
-  }),
+  pixelate: byStrength([0.95, 0.9, 0.85, 0.75, 0.65], [0.6, 0.5, 0.4, 0.3, 0.25], pixelated),
   /** Saved as JPEG, by its quality, with colours at half the resolution. */
   jpeg_compression: byStrength([80, 65, 58, 50, 40], [25, 18, 15, 10, 7], savedAsJpeg),
 };
@@ -116,9 +108,20 @@ export function withSaturation({ pixels }: Image, share: number): Uint8Array {
   });
 }
 
+/** Shrunk and enlarged again, with boxes. @param share of its size */
+export function pixelated(image: Image, share: number): Uint8Array {
+  const small = {
+    height: Math.max(1, Math.trunc(image.height * share)),
+    width: Math.max(1, Math.trunc(image.width * share)),
+  };
+  const pixels = resize(image, { ...small, filter: 'box' });
+  return resize({ ...small, pixels }, { height: image.height, width: image.width, filter: 'box' });
+}
+
 /** Saved as JPEG, with colours at half the resolution, and read again. */
 export async function savedAsJpeg(image: Image, quality: number): Promise<Uint8Array> {
   const { height, width, pixels } = image;
+  const { default: sharp } = await import('sharp');
   const file = await sharp(pixels, { raw: { height, width, channels: 3 } })
     .jpeg({ quality, chromaSubsampling: '4:2:0' })
     .toBuffer();
@@ -142,7 +145,7 @@ function byStrength<T>(
 }
 
 /** New samples, rounded, and cut off at 0 and 255. */
-function clamped(
+export function clamped(
   samples: Uint8Array | Float64Array,
   change: (sample: number, index: number) => number,
 ): Uint8Array {

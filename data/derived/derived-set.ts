@@ -3,6 +3,7 @@ import { DataError } from '../../src/common/errors.ts';
 import type { RandomState } from '../../src/common/random.ts';
 import { imageRandom } from '../image-random.ts';
 import type { Image, ImageSet } from '../image-set.ts';
+import { changes } from './changes.ts';
 import { corruptions, type Severity } from './corruptions.ts';
 import { inverted } from './inverted.ts';
 import { permuted } from './permuted.ts';
@@ -14,9 +15,10 @@ export type Change = (image: Image, random: RandomState) => Uint8Array | Promise
 const plain: Readonly<Record<string, Change>> = { permuted, inverted };
 const corruptionNames = Object.keys(corruptions);
 
-/** What a set can be derived by: `inverted`, `contrast-1` … `contrast-5`. */
+/** What a set can be derived by: `inverted`, `contrast-1` … `contrast-5`, `contrast@` and a strength. */
 export const derivations: readonly string[] = [
   ...Object.keys(plain),
+  ...Object.keys(changes).map((name) => `${name}@`),
   ...corruptionNames.flatMap((name) => [1, 2, 3, 4, 5].map((severity) => `${name}-${severity}`)),
 ];
 
@@ -30,12 +32,14 @@ export interface Derivation {
 }
 
 /**
- * Reads `inverted:SET`, `contrast-3:SET` and the like.
+ * Reads `inverted:SET`, `contrast-3:SET`, `contrast@.3:SET` and the like.
  *
  * @returns undefined where the text begins otherwise
- * @throws DataError where a corruption is named without a severity 1 … 5
+ * @throws DataError where a corruption is named without a severity 1 … 5, or a change at a strength that there is not
  */
 export function parseDerivation(spec: string): Derivation | undefined {
+  const byStrength = parseStrength(spec);
+  if (byStrength) return byStrength;
   const [, by, name, severity, source] = /^(([a-z_]+)(?:-(\d+))?):(.+)$/s.exec(spec) ?? [];
   if (severity === undefined && Object.hasOwn(plain, name ?? '')) return { by, change: plain[name], source };
   if (!Object.hasOwn(corruptions, name ?? '')) return undefined;
@@ -47,6 +51,21 @@ export function parseDerivation(spec: string): Derivation | undefined {
     );
   const corrupt = corruptions[name];
   return { by, source, change: (image, random) => corrupt(image, Number(severity) as Severity, random) };
+}
+
+/** Reads `contrast@.3:SET`. */
+function parseStrength(spec: string): Derivation | undefined {
+  const [, by, name, typed, source] = /^(([a-z-]+)@([^:]*)):(.+)$/s.exec(spec) ?? [];
+  if (!Object.hasOwn(changes, name ?? '')) return undefined;
+  const { from, to, apply } = changes[name];
+  const strength = typed === '' ? Number.NaN : Number(typed);
+  if (!(strength >= from && strength <= to))
+    throw new DataError(
+      spec,
+      `has no strength ${typed}`,
+      `say a number from ${from} to ${to} behind ${name}@`,
+    );
+  return { by, source, change: (image, random) => apply(image, strength, random) };
 }
 
 /**

@@ -76,7 +76,8 @@ function bytesOf(name: string): Buffer {
   return Buffer.from(name, 'latin1');
 }
 
-function pathIn(folder: string, name: Buffer): Buffer {
+/** A file of this name, whatever bytes it is. */
+export function pathIn(folder: string, name: Buffer): Buffer {
   return Buffer.concat([Buffer.from(folder + sep), name]);
 }
 

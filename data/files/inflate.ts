@@ -123,6 +123,7 @@ async function* unpacked(
       source.where,
       `is damaged: it cannot be unpacked (${printable((error as Error).message)})`,
       'download it again',
+      error,
     );
   } finally {
     unpack.destroy();

@@ -99,6 +99,7 @@ async function* entries(file: ByteSource): AsyncGenerator<yauzl.Entry> {
       archive.where,
       `is a damaged zip archive (${printable(error.message)})`,
       'download it again',
+      error,
     );
   }
 }
@@ -167,6 +168,7 @@ async function unpack(where: string, bytes: Uint8Array, size: number): Promise<U
       where,
       `is damaged: it cannot be unpacked (${printable((error as Error).message)})`,
       'download the archive again',
+      error,
     );
   }
 }

@@ -1,7 +1,6 @@
-import { resolve } from 'node:path';
-import type { Dataset, File } from 'h5wasm/node';
 import { DataError } from '../../src/common/errors.ts';
-import { calling, type Hdf5, loadHdf5 } from '../../src/common/hdf5.ts';
+import { calling } from '../../src/common/hdf5.ts';
+import { type DatasetFacts, Hdf5File } from '../../src/common/hdf5-file.ts';
 import type { ByteSource } from '../files/byte-source.ts';
 import { sha256Of } from '../files/byte-source.ts';
 import type { ImageSet } from '../image-set.ts';
@@ -47,14 +46,13 @@ export async function openHdf5Images(source: ByteSource, name: string): Promise<
   const { path } = source;
   if (path === undefined)
     throw new DataError(source.where, 'holds an HDF5 file, which is only read from disk', 'unpack it');
-  const library = await loadHdf5();
-  const images = withData(library, path, (data) => describe(path, data));
-  const { labels, classes } = withFile(library, path, (file) =>
-    readLabels(library, path, file, images.count),
-  );
+  const { images, labels, classes } = withFile(path, (file) => {
+    const images = describe(path, dataOf(path, file));
+    return { images, ...readLabels(path, file, images.count) };
+  });
   const { count, height, width, stride, isGrey, isFloat } = images;
   const block = Math.max(1, Math.floor(blockBytes / (stride * images.bytes)));
-  const scale = isFloat ? findScale(library, path, images, block) : 1;
+  const scale = isFloat ? findScale(path, images.count, block) : 1;
   const array: RawImages = {
     count,
     height,
@@ -64,7 +62,7 @@ export async function openHdf5Images(source: ByteSource, name: string): Promise<
     async read(start, some) {
       const samples = new Uint8Array(some * stride);
       for (let done = 0; done < some; done += block) {
-        const values = valuesOf(library, path, start + done, Math.min(block, some - done));
+        const values = valuesOf(path, start + done, Math.min(block, some - done));
         if (values instanceof Uint8Array) samples.set(values, done * stride);
         else toBytes(path, values, scale, stride, start + done, samples.subarray(done * stride));
       }
@@ -84,13 +82,13 @@ export function beginsHdf5(head: Uint8Array): boolean {
 
 /** Whether an HDF5 file holds images; else it may be one of features. */
 export async function holdsImages(path: string): Promise<boolean> {
-  return withFile(await loadHdf5(), path, (file) => file.keys().includes('data'));
+  return withFile(path, (file) => file.names().includes('data'));
 }
 
 /** Opened for each use, as a set of images has no end at which to close it. */
-function withFile<T>(library: Hdf5, path: string, use: (file: File) => T): T {
+function withFile<T>(path: string, use: (file: Hdf5File) => T): T {
   return calling(DataError, path, 'is a damaged HDF5 file', 'make or download it again', () => {
-    const file = new library.File(resolve(path), 'r');
+    const file = new Hdf5File(path);
     try {
       return use(file);
     } finally {
@@ -99,23 +97,15 @@ function withFile<T>(library: Hdf5, path: string, use: (file: File) => T): T {
   });
 }
 
-function withData<T>(library: Hdf5, path: string, use: (data: Dataset) => T): T {
-  return withFile(library, path, (file) => {
-    const data = datasetOf(library, file, 'data');
-    if (data) return use(data);
-    const found = file.keys().slice(0, 3).join(', ');
-    throw new DataError(path, `has no HDF5 dataset data${found && `, but ${found}`}`, remedy);
-  });
+function dataOf(path: string, file: Hdf5File): DatasetFacts {
+  const data = file.dataset('data');
+  if (data) return data;
+  const found = file.names().slice(0, 3).join(', ');
+  throw new DataError(path, `has no HDF5 dataset data${found && `, but ${found}`}`, remedy);
 }
 
-/** A dataset of the file's root, undefined where there is none of that name. */
-function datasetOf(library: Hdf5, file: File, name: string): Dataset | undefined {
-  const found = file.keys().includes(name) ? file.get(name) : undefined;
-  return found instanceof library.Dataset ? found : undefined;
-}
-
-function readLabels(library: Hdf5, path: string, file: File, count: number): Labels {
-  const dataset = datasetOf(library, file, 'labels');
+function readLabels(path: string, file: Hdf5File, count: number): Labels {
+  const dataset = file.dataset('labels');
   if (!dataset) return {};
   const { shape, dtype } = dataset;
   if (!/^[<>|]?[bBhHiIqQlL]$/.test(String(dtype)) || shape?.length !== 1 || shape[0] !== count)
@@ -124,8 +114,8 @@ function readLabels(library: Hdf5, path: string, file: File, count: number): Lab
       `its labels are ${shape?.join(' × ')} values of type ${JSON.stringify(dtype)} for ${count} images`,
       'write a whole number for each image, or leave them out',
     );
-  const labels = Int32Array.from(dataset.value as Int32Array | BigInt64Array, Number);
-  const classes = readClasses(library, path, file);
+  const labels = Int32Array.from(file.values('labels') as Int32Array | BigInt64Array, Number);
+  const classes = readClasses(path, file);
   const end = classes?.length ?? Number.POSITIVE_INFINITY;
   const wrong = labels.findIndex((label) => label < -1 || label >= end);
   if (wrong < 0) return { labels, classes };
@@ -133,21 +123,21 @@ function readLabels(library: Hdf5, path: string, file: File, count: number): Lab
   throw new DataError(path, `label ${wrong} is ${labels[wrong]}, not ${allowed}`, 'make it again');
 }
 
-function readClasses(library: Hdf5, path: string, file: File): string[] | undefined {
-  const dataset = datasetOf(library, file, 'classes');
+function readClasses(path: string, file: Hdf5File): string[] | undefined {
+  const dataset = file.dataset('classes');
   if (!dataset) return undefined;
-  const { shape, dtype, metadata } = dataset;
+  const { shape, dtype, valueBytes } = dataset;
   const isText = /^S/.test(String(dtype)) && shape?.length === 1;
-  if (!isText || shape[0] * metadata.size > maxNamesBytes)
+  if (!isText || shape[0] * valueBytes > maxNamesBytes)
     throw new DataError(
       path,
       'its classes are no list of names',
       'write a text for each class, or leave them out',
     );
-  return dataset.value as string[];
+  return file.values('classes') as string[];
 }
 
-function describe(path: string, { shape, dtype, metadata }: Dataset): Images {
+function describe(path: string, { shape, dtype, chunks, valueBytes }: DatasetFacts): Images {
   const type = String(dtype);
   if (!/^([<>|]?B|[<>][fd])$/.test(type))
     throw new DataError(
@@ -159,7 +149,7 @@ function describe(path: string, { shape, dtype, metadata }: Dataset): Images {
   if (!shape || shape.length < 3 || shape.length > 4 || (colors ?? 3) !== 3)
     throw new DataError(path, `data has the shape ${shape?.join(' × ') || 'of one value'}`, remedy);
   checkImages(path, { count, height, width });
-  const chunk = (metadata.chunks ?? []).reduce((product, size) => product * size, metadata.size);
+  const chunk = (chunks ?? []).reduce((product, size) => product * size, valueBytes);
   if (chunk > maxChunkBytes)
     throw new DataError(path, `is in chunks of ${chunk} bytes`, 'write smaller chunks: a few images each');
   return {
@@ -168,24 +158,27 @@ function describe(path: string, { shape, dtype, metadata }: Dataset): Images {
     width,
     stride: height * width * (colors ?? 1),
     isGrey: colors === undefined,
-    bytes: metadata.size,
+    bytes: valueBytes,
     isFloat: /[fd]$/.test(type),
   };
 }
 
 type Values = Uint8Array | Float32Array | Float64Array;
 
-function valuesOf(library: Hdf5, path: string, start: number, count: number): Values {
-  return withData(library, path, (data) => {
-    const ranges = data.shape!.map((size, axis) => (axis === 0 ? [start, start + count] : [0, size]));
-    return data.slice(ranges as [number, number][]) as Values;
+function valuesOf(path: string, start: number, count: number): Values {
+  return withFile(path, (file) => {
+    const { shape } = dataOf(path, file);
+    const ranges = shape!.map((size, axis): [number, number] =>
+      axis === 0 ? [start, start + count] : [0, size],
+    );
+    return file.values('data', ranges) as Values;
   });
 }
 
 /** 255 where no value is greater than 1: then the values are shares of white. Mostly the first block tells. */
-function findScale(library: Hdf5, path: string, { count }: Images, block: number): number {
+function findScale(path: string, count: number, block: number): number {
   for (let start = 0; start < count; start += block)
-    if (valuesOf(library, path, start, Math.min(block, count - start)).some((value) => value > 1)) return 1;
+    if (valuesOf(path, start, Math.min(block, count - start)).some((value) => value > 1)) return 1;
   return 255;
 }
 

@@ -1,9 +1,10 @@
+import { isUtf8 } from 'node:buffer';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import { type ByteSource, blocksOf } from '../files/byte-source.ts';
-import { filesIn } from '../files/folder-tree.ts';
+import { filesIn, pathIn } from '../files/folder-tree.ts';
 import { Names } from '../files/names.ts';
 import { allFiles, type ImageFiles } from '../image-files.ts';
 import { isListLine, listForm, type ReadLine } from './image-list-line.ts';
@@ -25,7 +26,7 @@ export async function openImageList(source: ByteSource): Promise<ImageFiles> {
   const names = new Names();
   const labels: string[] = [];
   let read: ReadLine | undefined;
-  for await (const { line, number } of lines(source)) {
+  for await (const { line, isUtf8, number } of lines(source)) {
     if (!read) {
       const form = listForm(line);
       read = form.read;
@@ -41,11 +42,12 @@ export async function openImageList(source: ByteSource): Promise<ImageFiles> {
     if (names.length > 0 && (label === undefined) !== (labels.length === 0))
       fail(label === undefined ? 'has no label' : 'has a label', 'give all lines a label, or none');
     if (Number(label) > maxLabel) fail(`has the label ${label}`, `labels go up to ${maxLabel}`);
-    names.add(path);
+    // A path that is no UTF-8 is the bytes that it is.
+    names.add(isUtf8 ? path : Buffer.from(path, 'latin1'));
     if (label !== undefined) labels.push(label);
   }
   if (names.length === 0) throw new DataError(source.where, 'is an empty list', 'expected lines PATH LABEL');
-  const root = await findRoot(source.where, names.at(0));
+  const root = await findRoot(source.where, names);
   const tree = filesIn(root, names, source.where);
   return { tree, files: allFiles(tree), ...numbered(labels) };
 }
@@ -73,38 +75,48 @@ function numbered(labels: readonly string[]): Pick<ImageFiles, 'labels' | 'class
   return { labels: Int32Array.from(labels, (name) => number.get(name)!), classes };
 }
 
-async function findRoot(list: string, first: string): Promise<string> {
+interface ListLine {
+  readonly line: string;
+  readonly isUtf8: boolean;
+  readonly number: number;
+}
+
+async function findRoot(list: string, names: Names): Promise<string> {
   let folder = dirname(resolve(list));
   for (let level = 0; level <= levelsAbove; level++, folder = dirname(folder)) {
     const beside = await readdir(folder).catch(() => []);
     for (const inner of ['', ...beside.filter((name) => name.startsWith('images')).sort()]) {
       const root = join(folder, inner);
-      if ((await stat(join(root, first)).catch(() => undefined))?.isFile()) return root;
+      const first = pathIn(root, names.bytes(0) ?? Buffer.from(names.at(0)));
+      if ((await stat(first).catch(() => undefined))?.isFile()) return root;
     }
   }
   throw new DataError(
     list,
-    `names ${printable(first)}, which is not in the list's folder, nor above it`,
+    `names ${printable(names.at(0))}, which is not in the list's folder, nor above it`,
     'put the list into the folder that its paths start from',
   );
 }
 
-/** Lines that are not empty, with their numbers from 1. */
-async function* lines(source: ByteSource): AsyncGenerator<{ line: string; number: number }> {
-  const decoder = new TextDecoder('utf-8', { fatal: false });
+/** Lines that are not empty, with their numbers from 1; those that are no UTF-8 are read as Latin-1. */
+async function* lines(source: ByteSource): AsyncGenerator<ListLine> {
   let number = 0;
+  // Latin-1 gives the bytes back.
   let rest = '';
   const checked = (line: string) => {
     number++;
     if (line.length > maxLine)
       throw new DataError(source.where, `line ${number} is too long for a list of images`);
-    return line;
+    const bytes = Buffer.from(line, 'latin1');
+    if (!isUtf8(bytes)) return { line, isUtf8: false, number };
+    return { line: bytes.toString('utf8').replace(byteOrderMark, ''), isUtf8: true, number };
   };
   for await (const block of blocksOf(source)) {
-    const found = (rest + decoder.decode(block, { stream: true })).split('\n');
+    const found = (rest + Buffer.from(block).toString('latin1')).split('\n');
     rest = found.pop()!;
-    for (const line of found) if (checked(line).trim()) yield { line, number };
+    for (const line of found.map(checked)) if (line.line.trim()) yield line;
     if (rest.length > maxLine) checked(rest);
   }
-  if (checked(rest).trim()) yield { line: rest, number };
+  const last = checked(rest);
+  if (last.line.trim()) yield last;
 }

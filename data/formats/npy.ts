@@ -40,11 +40,12 @@ export async function openNpy(source: ByteSource, name: string): Promise<ImageSe
 }
 
 /**
- * What the sizes of an array's axes mean: N × H × W × 3, N × H × W × 1, N × H × W, or one image, H × W × 3, for nobody has grey
- * images three pixels wide. Undefined where it is something else.
+ * What the sizes of an array's axes mean: N × H × W × 3, N × H × W × 1, N × H × W, or one image, H × W × 3 or H × W × 1, for
+ * nobody has grey images that are so narrow. Undefined where it is something else, as H × W × 4, an image with an alpha channel.
  */
 function sizesOf(shape: readonly number[]) {
-  const isOne = shape.length === 3 && shape[2] === 3;
+  if (shape.length === 3 && shape[2] === 4) return undefined;
+  const isOne = shape.length === 3 && (shape[2] === 3 || shape[2] === 1);
   const [count, height, width, colors = 1] = isOne ? [1, ...shape] : shape;
   const isImages = (shape.length === 3 || shape.length === 4) && (colors === 3 || colors === 1);
   return isImages ? { count, height, width, colors } : undefined;

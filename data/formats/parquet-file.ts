@@ -113,7 +113,7 @@ async function reading<T>({ where }: ByteSource, read: () => Promise<T>): Promis
     if (error instanceof LaOodError) throw error;
     const message = printable((error as Error).message.split('\n', 1)[0]);
     const codec = /unsupported compression codec: (\w+)/.exec(message)?.[1];
-    if (codec) throw new DataError(where, `is compressed by ${codec}`, 'write it with Snappy');
-    throw new DataError(where, `is a damaged Parquet file (${message})`, 'download it again');
+    if (codec) throw new DataError(where, `is compressed by ${codec}`, 'write it with Snappy', error);
+    throw new DataError(where, `is a damaged Parquet file (${message})`, 'download it again', error);
   }
 }

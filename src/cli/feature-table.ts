@@ -23,11 +23,13 @@ function left(reports: readonly FeatureReport[]): string[] {
 }
 
 function table(reports: readonly FeatureReport[]): string {
+  const isAnyLeftOut = reports.some(({ leftOut }) => leftOut);
   return columns(
-    ['set', 'images', 'accuracy', 'device', 'time'],
-    reports.map(({ set, images, accuracy, device, seconds, done }) => [
+    ['set', 'images', ...(isAnyLeftOut ? ['left out'] : []), 'accuracy', 'device', 'time'],
+    reports.map(({ set, images, leftOut = 0, accuracy, device, seconds, done }) => [
       set,
       images,
+      ...(isAnyLeftOut ? [leftOut] : []),
       accuracy === undefined ? '' : `${(100 * accuracy).toFixed(2)} %`,
       device ?? '',
       done === 'now' ? duration(seconds) : 'done before',

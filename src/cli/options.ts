@@ -8,7 +8,7 @@ import type { Option } from './command.ts';
 export const setForms = [
   'a folder, archive, array or list of images, PATH:train, PATH:test or PATH:val being a part of it, and SET:50 so many of it',
   `a generated set: ${generatedNames.join(', ')}, demo:NAME`,
-  `another set changed, BY:SET, BY being ${derivations.filter((name) => !/-[2-5]$/.test(name)).join(', ')}, at severities -1 to -5`,
+  `another set changed, BY:SET, BY being ${derivations.filter((name) => !/-[2-5]$/.test(name)).join(', ')}, at severities -1 to -5 or the strength behind the @`,
 ].join('; or ');
 
 export const device = {

@@ -10,13 +10,18 @@ export abstract class LaOodError extends Error {
    * @param where the file, and the place in it (`weights.pth: archive/data.pkl at byte 12`)
    * @param problem what is wrong there
    * @param remedy what to do about it
+   * @param cause the error that it comes of
    */
   constructor(
     readonly where: string,
     readonly problem: string,
     readonly remedy?: string,
+    cause?: unknown,
   ) {
-    super(oneLine(`${where}: ${problem}${remedy ? `; ${remedy}` : ''}`));
+    super(
+      oneLine(`${where}: ${problem}${remedy ? `; ${remedy}` : ''}`),
+      cause === undefined ? {} : { cause },
+    );
     this.name = new.target.name;
   }
 }
@@ -72,4 +77,9 @@ export class DeviceError extends LaOodError {
 /** A command or a function that was called wrongly (exit code 2). */
 export class UsageError extends LaOodError {
   readonly kind = 'usage';
+}
+
+/** More images at a time than a guard was opened for: ask again in a while. */
+export class QueueFullError extends LaOodError {
+  readonly kind = 'queue';
 }

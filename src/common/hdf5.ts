@@ -18,8 +18,11 @@ export function loadHdf5(): Promise<Hdf5> {
   return loading;
 }
 
+/** What is not asked of the library, or not waited for. */
+export class Hdf5Refusal extends Error {}
+
 /** The class of error in which a caller of HDF5 says what went wrong. */
-type Failure = new (where: string, problem: string, remedy: string) => LaOodError;
+type Failure = new (where: string, problem: string, remedy: string, cause?: unknown) => LaOodError;
 
 /** Calls HDF5 on a file that is being written; its errors are told in one line. */
 export type Hdf5Call = <T>(call: () => T) => T;
@@ -73,7 +76,7 @@ export function calling<T>(
   } catch (error) {
     const reason = error instanceof Error && hdf5Reason(error);
     if (!reason) throw error;
-    throw new Failure(path, `${problem} (${reason})`, remedy);
+    throw new Failure(path, `${problem} (${reason})`, remedy, error);
   }
 }
 
@@ -92,7 +95,9 @@ function withoutTimestamps<T>(call: () => T): T {
 }
 
 /** The cause at the bottom of an HDF5 error stack: the system's (`No space left on device`), or HDF5's own. */
-function hdf5Reason({ message: stack, name }: Error): string | undefined {
+function hdf5Reason(error: Error): string | undefined {
+  const { message: stack, name } = error;
+  if (error instanceof Hdf5Refusal) return stack;
   // A damaged file may make the library itself stumble.
   if (name === 'RuntimeError') return `the HDF5 library failed: ${stack}`;
   if (!stack.startsWith('HDF5-DIAG')) return undefined;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { parentPort, Worker } from 'node:worker_threads';
+import { parentPort, Worker, type WorkerOptions } from 'node:worker_threads';
 
 /** What a worker is sent so that it ends. */
 const END = 'end';
@@ -14,14 +14,21 @@ const running = new Set<Worker>();
  * @param module the asking module's `import.meta.url`
  * @param name the worker's file name without its extension, for instance `./graph-session.worker`
  * @param workerData what the worker finds under this name
+ * @param limits the memory that its JavaScript may take
  */
-export function startWorker(module: string, name: string, workerData?: unknown): Worker {
+export function startWorker(
+  module: string,
+  name: string,
+  workerData?: unknown,
+  limits?: Pick<WorkerOptions, 'resourceLimits'>,
+): Worker {
   const extension = module.slice(module.lastIndexOf('.'));
   const source = new URL(name + extension, module);
+  const options = { workerData, execArgv: [], ...limits };
   const worker =
     extension === '.ts'
-      ? new Worker(throughTypescriptLoader(source), { eval: true, workerData, execArgv: [] })
-      : new Worker(source, { workerData, execArgv: [] });
+      ? new Worker(throughTypescriptLoader(source), { eval: true, ...options })
+      : new Worker(source, options);
   running.add(worker);
   worker.once('exit', () => running.delete(worker));
   return worker;

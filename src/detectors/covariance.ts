@@ -32,21 +32,12 @@ export class CovarianceFitter {
    * L⁻¹ of the covariance L Lᵀ of a group's standardised features, width × width, row-major: a product with it makes them
    * uncorrelated, each of variance 1.
    *
-   * @param centres of k classes, k × width: each row is centred by its class's; by 0 where absent
    * @throws DetectorError where the covariance cannot be inverted
    */
-  async whitening(
-    { features, width, taps, labels }: TapGroup,
-    scaler: StandardScaler,
-    centres?: Float64Array,
-  ): Promise<Float32Array> {
+  async whitening({ features, width, taps }: TapGroup, scaler: StandardScaler): Promise<Float32Array> {
     const covariance = new Float64Array(width * width);
     for (let start = 0; start < features.length; start += BLOCK * width) {
       const block = standardise(scaler, features.subarray(start, start + BLOCK * width));
-      const first = start / width;
-      if (centres)
-        for (let at = 0; at < block.length; at++)
-          block[at] -= centres[labels[first + Math.floor(at / width)] * width + (at % width)];
       const rows = new ort.Tensor('float32', Float32Array.from(block), [block.length / width, width]);
       const { products } = await this.#products.run({ rows });
       const sums = products.data as Float32Array;

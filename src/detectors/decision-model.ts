@@ -1,10 +1,9 @@
 import type { Tensor } from '../common/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
+import { withConstants } from '../graph/rewrite.ts';
 import { tensorToProto } from '../graph/tensor.ts';
-
-/** Name of the tensor of calibration scores. */
-export const CALIBRATION = 'la_ood/calibration';
+import { CALIBRATION } from './calibration-name.ts';
 
 /** Name of the optional input that scores are compared with. */
 const THRESHOLD = 'threshold';
@@ -69,10 +68,7 @@ export function decisionModel(
 }
 
 /** A guarded model whose threshold is another where none is given: onnxruntime-node takes no optional inputs. */
-export function withThreshold(model: ModelProto, threshold: number): ModelProto {
+export function withThreshold(model: ModelProto, threshold: number, where = 'the guard'): ModelProto {
   const value: Tensor = { dtype: 'float32', shape: [], data: Float32Array.of(threshold) };
-  const initializer = model.graph.initializer.map((tensor) =>
-    tensor.name === THRESHOLD ? tensorToProto(THRESHOLD, value) : tensor,
-  );
-  return { ...model, graph: { ...model.graph, initializer } };
+  return withConstants(model, [tensorToProto(THRESHOLD, value)], where);
 }

@@ -4,8 +4,8 @@ import { float, type GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import { tensorFromProto } from '../graph/tensor.ts';
 import type { LayerDetector } from './fit-layer.ts';
+import { layersModel, maximum } from './layer-aggregation.ts';
 import type { LayerDetectors } from './layer-detectors.ts';
-import { maximumModel } from './maximum-model.ts';
 
 /** Metadata key that marks a file of detectors, and says how each was fitted. */
 const DETECTORS_KEY = 'la_ood.detectors';
@@ -20,7 +20,7 @@ const FARTHEST = 1e6;
 type DetectorRecord = Pick<LayerDetector, 'tap' | 'nu' | 'gamma' | 'fit'>;
 
 /**
- * Fitted one-class SVMs as one ONNX model, with the maximum over the layers; see `maximumModel`. A layer's score is
+ * Fitted one-class SVMs as one ONNX model, with the maximum over the layers; see `layersModel`. A layer's score is
  * rho − Σ_j alpha_j exp(−γ|sv_j − z|²) of the standardised value z: positive outside.
  *
  * The kernel is one MatMul and one Exp of augmented vectors, as in `RbfKernel`; onnxruntime's own `SVMRegressor` is a
@@ -41,7 +41,7 @@ export function detectorsModel(
       graph.node('Concat', scores, { name, attributes: { axis: 1 } });
     },
   };
-  return maximumModel(oneByOne, widths, { ...metadata, [DETECTORS_KEY]: JSON.stringify(records) });
+  return layersModel(oneByOne, widths, maximum, { ...metadata, [DETECTORS_KEY]: JSON.stringify(records) });
 }
 
 /** Whether a model is one that `detectorsModel` made. */

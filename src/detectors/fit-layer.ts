@@ -104,6 +104,17 @@ export class LayerFitter {
    * @param tap the layer's name, for the detector and for errors
    * @param features n × width pooled InD features, row-major
    * @throws DetectorError where the features are unusable (not finite, too few, no edge, no γ better than chance)
+   *
+   * @example
+   * ```ts
+   * import { defaultFitOptions, detectorsModel, LayerFitter } from 'la-ood/methods';
+   * import { writeModel } from 'la-ood/onnx';
+   *
+   * const features = Float32Array.from({ length: 1000 * 16 }, Math.random);
+   * const fitter = await LayerFitter.open();
+   * const detector = await fitter.fit('layer1', features, 16, defaultFitOptions);
+   * await writeModel('detectors.onnx', detectorsModel([detector]));
+   * ```
    */
   async fit(
     tap: string,

@@ -4,8 +4,6 @@ import type { GraphBuilder } from '../graph/builder.ts';
 export interface LayerDetectors {
   /** The taps that each detector watches. */
   readonly groups: readonly (readonly string[])[];
-  /** What each of them looks for, in words; where absent, anything unusual about its taps. */
-  readonly names?: readonly string[];
   /**
    * Adds the nodes that score samples. The graph has the pooled value of each watched tap, float32 `[batch, width]`, by its
    * name.
@@ -22,9 +20,6 @@ export interface TapGroup {
   /** n × width, row-major: the taps side by side. */
   readonly features: Float32Array;
   readonly width: number;
-  /** n classes that the classifier predicts, and how many there are. */
-  readonly labels: Uint32Array;
-  readonly classes: number;
 }
 
 /**
@@ -76,6 +71,24 @@ export function sideBySide(columns: readonly Float32Array[], widths: readonly nu
     at += own;
   });
   return together;
+}
+
+/** What each detector watches, in words: a group of taps by its ends. */
+export function layerNames({ groups }: LayerDetectors): string[] {
+  return groups.map(([first, ...others]) => [first, ...others.slice(-1)].join(' … '));
+}
+
+/** Some of the detectors, in another order. */
+export function chooseDetectors(detectors: LayerDetectors, which: readonly number[]): LayerDetectors {
+  return {
+    groups: which.map((d) => detectors.groups[d]),
+    addScores: (graph, some, name) =>
+      detectors.addScores(
+        graph,
+        some.map((d) => which[d]),
+        name,
+      ),
+  };
 }
 
 /** A group of taps in words, for errors. */

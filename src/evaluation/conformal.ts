@@ -8,6 +8,8 @@ export interface Calibration {
   readonly rate: number;
   /** With the confidence asked for, this calibration set's own rate is not above this. */
   readonly upperBound: number;
+  /** With the same confidence, it is between these. */
+  readonly interval: { readonly low: number; readonly high: number };
   readonly confidence: number;
   /** Calibration images. */
   readonly count: number;
@@ -22,17 +24,28 @@ export interface Calibration {
  *
  * @param scores n scores of InD images that nothing else was fitted on
  * @param rate false-alarm rate, (0, 1)
- * @param confidence of the upper bound, (0, 1)
+ * @param confidence of the upper bound, and of the interval, (0, 1)
  * @throws UsageError where n images cannot support the rate: it is below 1 / (n + 1)
+ *
+ * @example
+ * ```ts
+ * import { calibrate } from 'la-ood/guard';
+ *
+ * const scores = Float32Array.from({ length: 999 }, Math.random);
+ * const { threshold, upperBound } = calibrate(scores, 0.05);
+ * console.log(`scores above ${threshold} are OOD: with 95 % confidence at most ${upperBound} of InD images`);
+ * ```
  */
 export function calibrate(scores: ArrayLike<number>, rate: number, confidence = 0.95): Calibration {
   const count = scores.length;
   const alarms = alarmsOf(count, rate);
   const sorted = Float64Array.from(scores).sort();
+  const realised = (probability: number) => betaQuantile(probability, alarms, count + 1 - alarms);
   return {
     threshold: sorted[count - alarms],
     rate,
-    upperBound: betaQuantile(confidence, alarms, count + 1 - alarms),
+    upperBound: realised(confidence),
+    interval: { low: realised((1 - confidence) / 2), high: realised((1 + confidence) / 2) },
     confidence,
     count,
   };

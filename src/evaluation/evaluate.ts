@@ -1,7 +1,15 @@
 import { UsageError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { type BootstrapOptions, bootstrapIntervals, type MetricIntervals } from './bootstrap.ts';
-import { flaggedShare, GUARD, type GuardScores, guardMethod, guardScoresOf } from './guard-scores.ts';
+import {
+  answerName,
+  answersOf,
+  flaggedShare,
+  GUARD,
+  type GuardScores,
+  guardMethods,
+  guardScoresOf,
+} from './guard-scores.ts';
 import { type MethodScores, type MethodTable, measureMethods } from './method-table.ts';
 import { computeMetrics, type MetricOptions, type Metrics } from './metrics.ts';
 import type { Scores } from './operating-points.ts';
@@ -53,8 +61,10 @@ export interface LayerResult extends DetectorResult {
   readonly oodMaxima: number;
 }
 
-/** How well the run's guard finds an OOD set: measured on all OOD images, and on the InD images that it was calibrated on. */
+/** How well the run's guard finds an OOD set: measured on all images of both, the InD ones being those that calibrated it. */
 export interface GuardResult extends MethodResult {
+  /** Its two answers, content and conditions, where it answers both questions. */
+  readonly answers: readonly MethodResult[];
   readonly indCount: number;
   readonly oodCount: number;
   /** Share of the OOD images that it calls OOD, at its threshold. */
@@ -71,6 +81,8 @@ export interface SetResult {
   readonly selection?: Selection;
   /** Present where the run has a guard. */
   readonly guard?: GuardResult;
+  /** The published method with the highest AUROC of those that were compared, known only after the fact; on all images of both sets. */
+  readonly bestMethod?: MethodResult;
   readonly layers: readonly LayerResult[];
   /** The single layer with the highest AUROC, known only after the fact. */
   readonly best: LayerResult;
@@ -90,6 +102,9 @@ export interface Evaluation {
 
 /** What the paper's score, the maximum over the layers, is called in tables. */
 const LA_OOD = 'LA-OOD';
+
+/** What the best published method on a set is called in tables, before its name. */
+export const BEST_METHOD = 'best method';
 
 /** The name under which all OOD sets are joined. */
 export const COMBINED = 'combined';
@@ -111,41 +126,54 @@ export function evaluate(
 ): Evaluation {
   const { bootstrap, compat, guard, methods, onProgress } = options;
   const pairs = pairings(layers, ind, oodSets, options);
-  const each = layers.length + 1 + Object.keys(ind.baselines ?? {}).length + (guard ? 1 : 0);
+  const each =
+    layers.length + 1 + Object.keys(ind.baselines ?? {}).length + (guard ? 1 + answersOf(guard).length : 0);
   const total = pairs.length * each;
   let done = 0;
   const measured = () => onProgress?.({ task: 'measure', done: ++done, total, unit: 'scores' });
   const measuring = { bootstrap, compat, measured };
-  const sets = pairs.map(({ ind, ood, selection }): SetResult => {
-    const result = compare(layers, ind, ood, measuring);
-    return {
-      ...result,
-      ...(selection && { selection }),
-      ...(guard && { guard: guardResult(guard, ood.name, measuring) }),
-    };
-  });
   const compared = oodSets.map(({ name, kind, count }) => ({
     ...{ name, images: count },
     ...(kind && { kind }),
   }));
-  const measuredMethods = [
-    ...(guard
-      ? [
-          guardMethod(
-            guard,
-            oodSets.map(({ name }) => name),
-            ind.isWrong,
-          ),
-        ]
-      : []),
-    ...(methods ?? maximumAndBaselines(ind, oodSets)),
-  ];
-  return {
-    ind: ind.name,
-    ...(compat && { compat }),
-    sets,
-    methods: measureMethods(ind.name, compared, measuredMethods, { compat, onProgress }),
-  };
+  const ofGuard = guard
+    ? guardMethods(
+        guard,
+        oodSets.map(({ name }) => name),
+        ind.isWrong,
+      )
+    : [];
+  const table = measureMethods(
+    ind.name,
+    compared,
+    [...ofGuard, ...(methods ?? maximumAndBaselines(ind, oodSets))],
+    { compat, onProgress },
+  );
+  const sets = pairs.map(({ ind, ood, selection }, s): SetResult => {
+    const bestMethod = bestPublished(table, s, [...ofGuard.map(({ name }) => name), LA_OOD]);
+    return {
+      ...{ ood: ood.name, indCount: ind.count, oodCount: ood.count },
+      ...(selection && { selection }),
+      ...(guard && { guard: guardResult(guard, ood.name, measuring) }),
+      ...(bestMethod && { bestMethod }),
+      ...compare(layers, ind, ood, measuring),
+    };
+  });
+  return { ind: ind.name, ...(compat && { compat }), sets, methods: table };
+}
+
+/** The best of the methods on the set of a number, but for some; undefined where there is no such set, as of all joined, or no method. */
+function bestPublished(
+  { methods }: MethodTable,
+  set: number,
+  others: readonly string[],
+): MethodResult | undefined {
+  const published = methods.filter(({ name, sets }) => !others.includes(name) && sets[set]);
+  if (published.length === 0) return undefined;
+  const { name, sets } = published.reduce((best, method) =>
+    method.sets[set].auroc > best.sets[set].auroc ? method : best,
+  );
+  return { name: `${BEST_METHOD}: ${name}`, metrics: sets[set] };
 }
 
 /** An OOD set, and the InD images that it is measured against. */
@@ -196,8 +224,11 @@ function maximumAndBaselines(ind: ScoredSet, oodSets: readonly ScoredSet[]): Met
 function guardResult(guard: GuardScores, set: string, measuring: Measuring): GuardResult {
   const scores = guardScoresOf(guard, set);
   return {
-    ...methodResult(GUARD, guard.ind, scores, measuring),
-    ...{ indCount: guard.ind.length, oodCount: scores.length, flagged: flaggedShare(guard, scores) },
+    ...methodResult(GUARD, guard.ind.ood, scores, measuring),
+    answers: answersOf(guard).map((answer) =>
+      methodResult(answerName(answer), guard.ind[answer]!, guardScoresOf(guard, set, answer), measuring),
+    ),
+    ...{ indCount: guard.ind.ood.length, oodCount: scores.length, flagged: flaggedShare(guard, scores) },
   };
 }
 
@@ -208,7 +239,12 @@ interface Measuring extends MetricOptions {
   measured(): void;
 }
 
-function compare(layers: readonly Layer[], ind: ScoredSet, ood: ScoredSet, measuring: Measuring): SetResult {
+function compare(
+  layers: readonly Layer[],
+  ind: ScoredSet,
+  ood: ScoredSet,
+  measuring: Measuring,
+): Pick<SetResult, 'laOod' | 'best' | 'baselines' | 'layers'> {
   const layerMeasuring = { ...measuring, bootstrap: undefined };
   const indMaximum = maximumOverLayers(ind);
   const oodMaximum = maximumOverLayers(ood);
@@ -221,15 +257,12 @@ function compare(layers: readonly Layer[], ind: ScoredSet, ood: ScoredSet, measu
     }),
   );
   return {
-    ood: ood.name,
-    indCount: ind.count,
-    oodCount: ood.count,
-    layers: layerResults,
-    best: layerResults.reduce((best, layer) => (layer.metrics.auroc > best.metrics.auroc ? layer : best)),
     laOod: detectorResult(LA_OOD, indMaximum.scores, oodMaximum.scores, measuring),
+    best: layerResults.reduce((best, layer) => (layer.metrics.auroc > best.metrics.auroc ? layer : best)),
     baselines: Object.entries(ind.baselines ?? {}).map(([name, scores]) =>
       methodResult(name, scores, ood.baselines![name], measuring),
     ),
+    layers: layerResults,
   };
 }
 

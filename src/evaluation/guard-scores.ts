@@ -2,47 +2,76 @@ import type { Calibration } from './conformal.ts';
 import type { MethodScores } from './method-table.ts';
 import type { Scores } from './operating-points.ts';
 
-/** What the guard is called in tables. */
+/** What the guard's decision is called in tables. */
 export const GUARD = 'guard';
 
-/** What the run's guard says of the same images; higher is more OOD. */
+/** The two answers of a guard of questions. */
+export const answers = ['content', 'conditions'] as const;
+export type Answer = (typeof answers)[number];
+
+/** What an answer is called in tables. */
+export function answerName(answer: Answer): string {
+  return `${GUARD}: ${answer}`;
+}
+
+/** What a guard says of images; higher is more OOD. */
+export interface GuardedScores {
+  /** What it decides by. */
+  readonly ood: Scores;
+  /** Its answers, where it answers questions. */
+  readonly content?: Scores;
+  readonly conditions?: Scores;
+}
+
+/** What the run's guard says of the same images. */
 export interface GuardScores {
-  /** How it was made: `gaussian, evidence`. */
+  /** How it was made: `content and conditions`. */
   readonly method: string;
   readonly calibration: Calibration;
-  /** Of the InD images that it was calibrated on. */
-  readonly ind: Scores;
-  /** Their numbers in the InD set. */
-  readonly indRows: Uint32Array;
+  /** Of the InD images: it was calibrated on them. */
+  readonly ind: GuardedScores;
   /** Of each OOD set, by its name. */
-  readonly ood: ReadonlyMap<string, Scores>;
+  readonly sets: ReadonlyMap<string, GuardedScores>;
+}
+
+/** The answers that a guard gives. */
+export function answersOf({ ind }: GuardScores): Answer[] {
+  return answers.filter((answer) => ind[answer]);
 }
 
 /** The guard's scores of an OOD set, or of all of them, one after the other, where the set is none of its own. */
-export function guardScoresOf({ ood }: GuardScores, set: string): Scores {
-  return ood.get(set) ?? Float64Array.from([...ood.values()].flatMap((each) => Array.from(each)));
+export function guardScoresOf({ sets }: GuardScores, set: string, by: keyof GuardedScores = 'ood'): Scores {
+  const own = sets.get(set);
+  return own ? own[by]! : Float64Array.from([...sets.values()].flatMap((each) => Array.from(each[by]!)));
 }
 
 /** Share of OOD images that the guard calls OOD, at its threshold. */
-export function flaggedShare({ calibration: { threshold } }: GuardScores, ood: Scores): number {
+export function flaggedShare(
+  { calibration: { threshold } }: Pick<GuardScores, 'calibration'>,
+  ood: Scores,
+): number {
   let above = 0;
   for (const score of ood) if (score > threshold) above++;
   return above / ood.length;
 }
 
 /**
- * The guard among methods.
+ * The guard's decision and its answers among methods.
  *
  * @param sets names of the OOD sets, in order
  * @param isWrong for each image of the InD set 1 where the classifier is wrong, else 0
  */
-export function guardMethod(
-  { ind, indRows, ood }: GuardScores,
+export function guardMethods(
+  guard: GuardScores,
   sets: readonly string[],
   isWrong: Uint8Array | undefined,
-): MethodScores {
-  return {
-    ...{ name: GUARD, ind, sets: sets.map((name) => ood.get(name)!) },
-    isWrong: isWrong && Uint8Array.from(indRows, (row) => isWrong[row]),
-  };
+): MethodScores[] {
+  const rows = [
+    { name: GUARD, by: 'ood' as const },
+    ...answersOf(guard).map((answer) => ({ name: answerName(answer), by: answer })),
+  ];
+  return rows.map(({ name, by }) => ({
+    ...{ name, ind: guard.ind[by]!, isWrong },
+    sets: sets.map((set) => guardScoresOf(guard, set, by)),
+  }));
 }

@@ -43,6 +43,14 @@ export interface RocCurve {
  * All metrics of a pair of score arrays (higher = more OOD), as scikit-learn computes them, from one sort.
  *
  * @throws RangeError where a set is empty or a score is NaN or infinite (so do all functions of this file)
+ *
+ * @example
+ * ```ts
+ * import { computeMetrics } from 'la-ood/methods';
+ *
+ * const { auroc, fprAt95Tpr } = computeMetrics(Float64Array.of(0.1, 0.2, 0.4), Float64Array.of(0.3, 0.9));
+ * console.log(auroc, fprAt95Tpr); // .8333, .3333
+ * ```
  */
 export function computeMetrics(indScores: Scores, oodScores: Scores, options?: MetricOptions): Metrics {
   return metricsOf(operatingPoints(indScores, oodScores), options);

@@ -1,7 +1,13 @@
 import Table from 'cli-table3';
 import { toCsv } from '../common/csv.ts';
 import type { Interval } from './bootstrap.ts';
-import type { Evaluation, LayerResult, MethodResult, SetResult } from './evaluate.ts';
+import {
+  BEST_METHOD,
+  type Evaluation,
+  type LayerResult,
+  type MethodResult,
+  type SetResult,
+} from './evaluate.ts';
 import { GUARD } from './guard-scores.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -22,7 +28,7 @@ export function fpr95Convention({ compat }: Pick<Evaluation, 'compat'>): readonl
 export function guardNote({ sets: [{ guard }] }: Evaluation): string[] {
   if (!guard) return [];
   return [
-    `guard: guarded.onnx, on all OOD images and on the ${guard.indCount} InD images that it was calibrated on.`,
+    `guard: guarded.onnx, its decision and its answers, on all OOD images and on all ${guard.indCount} InD images, which calibrated it; the best method, known only after the fact, is measured on the same.`,
   ];
 }
 
@@ -57,7 +63,7 @@ export function layerCsv(set: SetResult): string {
     ...set.layers.map(layerRow),
     ['Best layer:'],
     layerRow(set.best),
-    ...[...guardRow(set), set.laOod, ...set.baselines].map((method) => [method.name, ...metrics(method)]),
+    ...[...guardRows(set), set.laOod, ...set.baselines].map((method) => [method.name, ...metrics(method)]),
   ]);
 }
 
@@ -75,7 +81,7 @@ export function summaryCsv(evaluation: Evaluation): string {
       ...(withIntervals ? columns.flatMap((column) => [`${column.csv} low`, `${column.csv} high`]) : []),
     ],
     ...evaluation.sets.flatMap((set) =>
-      methods(set).map(({ name, metrics, intervals }) => [
+      tableRows(set).map(({ name, metrics, intervals }) => [
         evaluation.ind,
         set.ood,
         set.indCount,
@@ -104,7 +110,7 @@ export function summaryTable(evaluation: Evaluation): string {
   });
   for (const set of evaluation.sets) {
     // One row of the table with a line for each method: cli-table3 cuts off what a spanning cell holds below its first line.
-    const lines = methods(set).flatMap((method) => methodLines(method));
+    const lines = tableRows(set).flatMap((method) => methodLines(method));
     table.push([
       `${set.ood}\n${set.indCount} : ${set.oodCount}`,
       ...lines[0].map((_, column) => lines.map((line) => line[column]).join('\n')),
@@ -136,18 +142,26 @@ export const columns: readonly {
   { key: 'auprIn', csv: 'AUPR-in', terminal: 'AUPR-in' },
 ];
 
-/** The guard where there is one, LA-OOD, the best of its layers and the baselines: the rows of every table. */
+/** The guard where there is one, the best published method, LA-OOD, the best of its layers and the baselines. */
+function tableRows(set: SetResult): MethodResult[] {
+  const rows = methods(set);
+  const ofGuard = guardRows(set).length;
+  return rows.toSpliced(ofGuard, 0, ...(set.bestMethod ? [set.bestMethod] : []));
+}
+
+/** The same but for the best published method, which is one of them or of others: the methods whose scores are at hand. */
 export function methods(set: SetResult): MethodResult[] {
   return [
-    ...guardRow(set),
+    ...guardRows(set),
     set.laOod,
     { ...set.best, name: `best layer: ${set.best.name}` },
     ...set.baselines,
   ];
 }
 
-function guardRow({ guard }: SetResult): MethodResult[] {
-  return guard ? [guard] : [];
+/** The guard's decision and its answers. */
+export function guardRows({ guard }: SetResult): MethodResult[] {
+  return guard ? [guard, ...guard.answers] : [];
 }
 
 /** The method's name and metrics, and below them their intervals where there are any. */
@@ -158,9 +172,9 @@ function methodLines({ name, metrics, intervals }: MethodResult): string[][] {
   return [line, ['', ...within]];
 }
 
-/** Precision depends on how many images there are of each, and the guard has counts of its own. */
+/** Precision depends on how many images there are of each, and the guard and the best method have counts of their own. */
 export function isComparable(method: string, metric: keyof Metrics): boolean {
-  return method !== GUARD || !metric.startsWith('aupr');
+  return ![GUARD, BEST_METHOD].some((name) => method.startsWith(name)) || !metric.startsWith('aupr');
 }
 
 /** Two decimals, without the sign. */

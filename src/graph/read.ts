@@ -50,6 +50,7 @@ function decode(bytes: Uint8Array, where: string): ModelProto {
       where,
       `is no ONNX model, or is truncated: near byte ${reader.pos} of ${bytes.length}, ${(error as Error).message}`,
       'fetch it again',
+      error,
     );
   }
   return mapMessages(message as ModelProto, 'ModelProto', (copy, name) => {

@@ -5,7 +5,7 @@ import { channelAxes } from './channel-axis.ts';
 import { requireOpset } from './check.ts';
 import { makeNode, makeValueInfo } from './make.ts';
 import { freshNames, renameValues } from './names.ts';
-import { ElementType, type ModelProto, type NodeProto, type ValueInfo } from './onnx.ts';
+import { ElementType, type ModelProto, type NodeProto, type TensorProto, type ValueInfo } from './onnx.ts';
 import { type Pooling, poolingOf, valueOfClassToken, valueOfDeviation } from './pooling.ts';
 import { inferShapes, type Shape } from './shapes.ts';
 import { neededValues, producers } from './topology.ts';
@@ -97,6 +97,40 @@ const AXES_ARE_INPUT = 18;
 /** Whether what comes out differs from the value. Where its type is not known it is taken for float32. */
 function isChanged({ pooling, elemType = ElementType.float }: Tap): boolean {
   return pooling !== 'none' || elemType !== ElementType.float;
+}
+
+/**
+ * The same model with other constants of the same names.
+ *
+ * @param where the file, for errors
+ * @throws GraphError where it has no constant of a name, or one of another type
+ */
+export function withConstants(
+  model: ModelProto,
+  constants: readonly TensorProto[],
+  where: string,
+): ModelProto {
+  const byName = new Map(constants.map((tensor) => [tensor.name, tensor]));
+  const replaced = new Set<string>();
+  const initializer = model.graph.initializer.map((own) => {
+    const other = byName.get(own.name);
+    if (!other || other.dataType !== own.dataType) return own;
+    replaced.add(own.name);
+    return other;
+  });
+  const missing = constants.find(({ name }) => !replaced.has(name));
+  if (missing)
+    throw new GraphError(where, `has no constant ${missing.name}`, 'make it again with la-ood guard');
+  return { ...model, graph: { ...model.graph, initializer } };
+}
+
+/** The same model without the inputs that no node takes. */
+export function withUsedInputs(model: ModelProto): ModelProto {
+  const needed = new Set(model.graph.node.flatMap(neededValues));
+  return {
+    ...model,
+    graph: { ...model.graph, input: model.graph.input.filter(({ name }) => needed.has(name)) },
+  };
 }
 
 /**

@@ -37,6 +37,14 @@ export function encodeModel(model: ModelProto): Uint8Array {
  * many of them, beside it into `<file name>.data`. Data files that the model came with are left as they are.
  *
  * @throws GraphError where this would write over a data file that the model's weights are read from; what `check` throws
+ *
+ * @example
+ * ```ts
+ * import { exposeTaps, readModel, writeModel } from 'la-ood/onnx';
+ *
+ * const model = await readModel('backbone.onnx');
+ * await writeModel('features.onnx', exposeTaps(model, ['layer1.0.conv1'], 'backbone.onnx'));
+ * ```
  */
 export async function writeModel(
   path: string,

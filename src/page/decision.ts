@@ -1,6 +1,6 @@
 import { type Calibration, calibrate } from '../evaluation/conformal.ts';
+import type { GuardAnswer } from '../guard/guard-answer.ts';
 import type { GuardFacts } from './guard-facts.ts';
-import type { Outputs } from './outputs.ts';
 
 /** Rates that people ask for. */
 const usual = [0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5];
@@ -24,6 +24,6 @@ export function calibrationAt({ calibration, scores }: GuardFacts, rate: number)
 }
 
 /** A score that is no number is OOD. */
-export function isOod({ score }: Outputs, { threshold }: Calibration): boolean {
+export function isOod({ score }: Pick<GuardAnswer, 'score'>, { threshold }: Calibration): boolean {
   return !(score <= threshold);
 }

@@ -1,12 +1,11 @@
+import { type RuntimeReport, runtimeTitles } from '../browser/open-guard.ts';
 import type { Calibration } from '../evaluation/conformal.ts';
-import { probabilitiesOf } from '../evaluation/probabilities.ts';
 import { reasonOf } from '../evaluation/reason.ts';
+import type { GuardAnswer } from '../guard/guard-answer.ts';
 import { byId, definitions, element } from './elements.ts';
 import { type Entry, isSmall, verdict } from './gallery.ts';
 import type { GuardFacts } from './guard-facts.ts';
 import { layerChart } from './layer-chart.ts';
-import { type RuntimeReport, runtimeTitles } from './open-runtime.ts';
-import type { Outputs } from './outputs.ts';
 import { scoreChart } from './score-chart.ts';
 import type { Scored } from './scorer.ts';
 import { milliseconds, percent, plural, score } from './text.ts';
@@ -35,7 +34,7 @@ function parts(
   calibration: Calibration,
   runtime: RuntimeReport,
 ): HTMLElement[] {
-  const { outputs, note } = scored;
+  const { answer, note } = scored;
   const decision = verdict(entry, calibration);
   return [
     element(
@@ -46,13 +45,13 @@ function parts(
         'div',
         {},
         element('p', { class: `decision ${decision.toLowerCase()}` }, decision),
-        element('p', { class: 'sentence' }, ...sentence(outputs, facts, calibration, decision === 'OOD')),
+        element('p', { class: 'sentence' }, ...sentence(answer, facts, calibration, decision === 'OOD')),
         rows(scored, facts, runtime),
         ...(note ? [element('p', { class: 'note' }, note)] : []),
       ),
     ),
     element('h3', {}, `Its score among those of ${plural(facts.scores.length, 'known image')}`),
-    scoreChart(facts, calibration, outputs.score),
+    scoreChart(facts, calibration, answer.score),
     element(
       'h3',
       {},
@@ -60,7 +59,7 @@ function parts(
         ? 'What the score is made of'
         : 'Layer profile: how unusual each place in the network is',
     ),
-    layerChart(facts, outputs),
+    layerChart(facts, answer),
   ];
 }
 
@@ -90,33 +89,32 @@ function pictures({ url }: Entry, { pixels, stored }: Scored, { size }: GuardFac
 }
 
 function sentence(
-  outputs: Outputs,
+  answer: GuardAnswer,
   facts: GuardFacts,
   { rate }: Calibration,
   isOod: boolean,
 ): (Node | string)[] {
-  const { label, logits } = outputs;
-  if (label < 0) return ['It left the network early, as soon as it was seen to be OOD; it has no class.'];
+  const { classIndex, classes } = answer;
+  if (classIndex < 0)
+    return ['It left the network early, as soon as it was seen to be OOD; it has no class.'];
   const named = [
-    element('strong', {}, className(label, facts)),
-    `, ${facts.isMultiLabel ? 'sigmoid' : 'softmax'} ${percent(probabilitiesOf(logits, facts.isMultiLabel)[label])}`,
+    element('strong', {}, className(classIndex, facts)),
+    `, ${facts.isMultiLabel ? 'sigmoid' : 'softmax'} ${percent(classes[0].score)}`,
   ];
   return isOod
-    ? [`${reason(outputs, facts, rate)}. The classifier would say `, ...named, '.']
+    ? [`${reason(answer, facts, rate)}. The classifier would say `, ...named, '.']
     : ['Nothing unusual. The classifier says ', ...named, '.'];
 }
 
-/** Why an image is OOD: which question it failed, where the guard answers two. */
-function reason(outputs: Outputs, { questions, conditions }: GuardFacts, rate: number): string {
+/** Why an image is OOD: which question it failed at this rate, where the guard answers questions. */
+function reason({ content, conditions }: GuardAnswer, { questions }: GuardFacts, rate: number): string {
   if (!questions) return 'Unlike what the classifier was made for';
-  const { pValue, contentPValue, conditionsPValue, condition = -1 } = outputs;
-  const alone = (question: string) => (questions.join() === question ? pValue : undefined);
   const why = reasonOf(
     {
       isOod: true,
-      contentPValue: contentPValue ?? alone('content'),
-      conditionsPValue: conditionsPValue ?? alone('conditions'),
-      condition: conditions?.[condition],
+      contentPValue: content?.pValue,
+      conditionsPValue: conditions?.pValue,
+      condition: conditions?.name,
     },
     rate,
   );
@@ -124,22 +122,22 @@ function reason(outputs: Outputs, { questions, conditions }: GuardFacts, rate: n
 }
 
 function rows(
-  { outputs, milliseconds: time }: Scored,
+  { answer, milliseconds: time }: Scored,
   facts: GuardFacts,
   runtime: RuntimeReport,
 ): HTMLElement {
-  const { label, pValue, contentPValue, conditionsPValue, largest, stage } = outputs;
+  const { classIndex, pValue, content, conditions, layer, stage } = answer;
   return definitions([
-    ['Class', element('data', { value: label }, label < 0 ? '–' : className(label, facts))],
-    ['Score', element('data', { value: outputs.score }, score(outputs.score))],
-    ['p-value', element('data', { value: pValue }, `${pValue.toFixed(4)}: ${likeIt(facts, outputs.score)}`)],
-    ...(contentPValue === undefined || conditionsPValue === undefined
+    ['Class', element('data', { value: classIndex }, classIndex < 0 ? '–' : className(classIndex, facts))],
+    ['Score', element('data', { value: answer.score }, score(answer.score))],
+    ['p-value', element('data', { value: pValue }, `${pValue.toFixed(4)}: ${likeIt(facts, answer.score)}`)],
+    ...(!content || !conditions
       ? []
       : ([
-          ['Content', `p-value ${contentPValue.toFixed(4)}`],
-          ['Conditions', `p-value ${conditionsPValue.toFixed(4)}`],
+          ['Content', `p-value ${content.pValue.toFixed(4)}`],
+          ['Conditions', `p-value ${conditions.pValue.toFixed(4)}`],
         ] as const)),
-    ...(facts.questions ? [] : ([['Most unusual', facts.parts[largest]]] as const)),
+    ...(layer === undefined ? [] : ([['Most unusual', layer]] as const)),
     ...(stage === undefined || !facts.stages
       ? []
       : ([['Left after', `stage ${stage + 1} of ${facts.stages.length}`]] as const)),

@@ -79,7 +79,7 @@ export function verdict(
 ): 'OOD' | 'InD' | 'Error' | 'Waiting' {
   if (error !== undefined) return 'Error';
   if (!scored) return 'Waiting';
-  return isOod(scored.outputs, calibration) ? 'OOD' : 'InD';
+  return isOod(scored.answer, calibration) ? 'OOD' : 'InD';
 }
 
 /** Whether an image is shown larger than it is, pixel by pixel. */

@@ -1,15 +1,18 @@
+import type { GuardAnswer } from '../guard/guard-answer.ts';
 import { element } from './elements.ts';
 import type { GuardFacts } from './guard-facts.ts';
-import type { Outputs } from './outputs.ts';
 import { score } from './text.ts';
 
 /** Standardised scores of InD images mostly lie within so many deviations. */
 const USUAL = 2;
 
 /** What the score is made of, layer by layer or part by part: a bar each, and a table. */
-export function layerChart(facts: GuardFacts, outputs: Outputs): HTMLElement {
-  const { parts: layers, isStandardised } = facts;
-  const { parts: layerScores, largest: layer } = outputs;
+export function layerChart(facts: GuardFacts, answer: GuardAnswer): HTMLElement {
+  const { parts: layers } = facts;
+  const { parts: layerScores } = answer;
+  const layer = largestOf(facts, answer);
+  // By what is usual; those of version 0.1.0 that are not the paper's are `evidence`.
+  const isStandardised = ['mean', 'evidence'].includes(facts.aggregation ?? '');
   const known = layerScores.filter((value) => !Number.isNaN(value));
   const low = Math.min(isStandardised ? -USUAL - 0.5 : 0, ...known);
   const high = Math.max(isStandardised ? USUAL + 1.5 : 0, ...known);
@@ -52,8 +55,13 @@ export function layerChart(facts: GuardFacts, outputs: Outputs): HTMLElement {
       plot,
       ends(layers),
     ),
-    table(facts, outputs),
+    table(facts, answer),
   );
+}
+
+/** The number of the part that is farthest from what is usual. */
+function largestOf({ parts: names }: GuardFacts, { layer, parts }: GuardAnswer): number {
+  return layer === undefined ? parts.indexOf(Math.max(...parts)) : names.indexOf(layer);
 }
 
 /** A bar between two heights in percent, with a label above it. */
@@ -77,10 +85,10 @@ function ends(layers: readonly string[]): HTMLElement {
   );
 }
 
-function table(
-  { parts: layers, questions }: GuardFacts,
-  { parts: layerScores, largest: layer }: Outputs,
-): HTMLElement {
+function table(facts: GuardFacts, answer: GuardAnswer): HTMLElement {
+  const { parts: layers, questions } = facts;
+  const { parts: layerScores } = answer;
+  const layer = largestOf(facts, answer);
   const rows = layers.map((name, i) =>
     element(
       'tr',

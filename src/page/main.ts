@@ -1,3 +1,4 @@
+import { type RuntimeReport, runtimeNames } from '../browser/open-guard.ts';
 import type { Calibration } from '../evaluation/conformal.ts';
 import { className, showDetail } from './detail.ts';
 import { byId } from './elements.ts';
@@ -5,7 +6,6 @@ import { type Entry, Gallery, verdict } from './gallery.ts';
 import type { GuardFacts } from './guard-facts.ts';
 import { takeFiles } from './intake.ts';
 import { showModel, showRuntime } from './model-panel.ts';
-import { type RuntimeReport, runtimeNames } from './open-runtime.ts';
 import { rateControl } from './rate-control.ts';
 import { Scorer } from './scorer.ts';
 import { megabytes, plural, score } from './text.ts';
@@ -74,8 +74,8 @@ async function scoreEntry(entry: Entry, file: File): Promise<void> {
 
 function inWords(entry: Entry): string {
   if (!entry.scored) return entry.error ?? '';
-  const { label, score: value, pValue } = entry.scored.outputs;
-  const named = label < 0 ? '' : `, ${className(label, facts)}`;
+  const { classIndex, score: value, pValue } = entry.scored.answer;
+  const named = classIndex < 0 ? '' : `, ${className(classIndex, facts)}`;
   return `${entry.name}: ${verdict(entry, calibration)}${named}. Score ${score(value)}, p-value ${pValue.toFixed(4)}.`;
 }
 

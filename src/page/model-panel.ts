@@ -1,12 +1,12 @@
+import { type RuntimeReport, runtimeTitles } from '../browser/open-guard.ts';
 import { byId, definitions, element } from './elements.ts';
 import type { GuardFacts } from './guard-facts.ts';
-import { type RuntimeReport, runtimeTitles } from './open-runtime.ts';
 import { megabytes, milliseconds, percent, plural } from './text.ts';
 
 /** What the model says of itself. */
 export function showModel(facts: GuardFacts): void {
-  const { name, bytes, architecture, classCount, classNames, size, parts, questions, calibration, stages } =
-    facts;
+  const { name, bytes, architecture, classCount, classNames, size } = facts;
+  const { parts, questions, method, calibration, stages } = facts;
   byId('name').textContent = name;
   document.title = `${name} · la-ood`;
   const { height, width, filter = 'lanczos', shorterSide, framing } = size;
@@ -21,7 +21,7 @@ export function showModel(facts: GuardFacts): void {
       ['Classes', classNames ? listed(classNames) : String(classCount)],
       ['Input', `${width} × ${height} RGB, ${resized}, ${filter}`],
       [questions ? 'Made of' : 'Detectors', listed(parts, questions ? 'part' : 'detector')],
-      [questions ? 'Answers' : 'Method', facts.method],
+      [questions ? 'Answers' : 'Method', method],
       ...(stages ? ([['Stages', stages.map(percent).join(', ')]] as const) : []),
       ['Calibrated on', plural(calibration.count, 'image')],
       ['False alarms', `at most ${percent(calibration.rate)} on average`],

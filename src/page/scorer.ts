@@ -1,11 +1,11 @@
 import type { ImageSize } from '../../data/image-set.ts';
+import type { RuntimeName, RuntimeReport } from '../browser/open-guard.ts';
+import type { GuardAnswer } from '../guard/guard-answer.ts';
 import type { GuardFacts } from './guard-facts.ts';
-import type { RuntimeName, RuntimeReport } from './open-runtime.ts';
-import type { Outputs } from './outputs.ts';
 
 /** What the model says of a file. */
 export interface Scored {
-  readonly outputs: Outputs;
+  readonly answer: GuardAnswer;
   /** What the model was given: `height × width × 3` at its size. */
   readonly pixels: Uint8Array;
   /** The image's own size. */

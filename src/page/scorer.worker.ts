@@ -1,12 +1,10 @@
-import { resize } from '../../data/resample.ts';
-import { decodeFile } from './decode-file.ts';
-import { openRuntime, type Runtime } from './open-runtime.ts';
+import type * as Onnxruntime from 'onnxruntime-web';
+import { type BrowserGuard, decodeFile, openGuard, type RuntimeName, resize } from '../browser/index.ts';
 import type { FromScorer, ToScorer } from './scorer.ts';
 
 /** Decodes, resizes and scores, so that the page can be used meanwhile. One image after the other. */
 
-let runtime: Runtime | undefined;
-let size: Parameters<typeof resize>[1];
+let guard: BrowserGuard | undefined;
 let last: Promise<void> = Promise.resolve();
 
 addEventListener('message', ({ data }: MessageEvent<ToScorer>) => {
@@ -16,9 +14,8 @@ addEventListener('message', ({ data }: MessageEvent<ToScorer>) => {
 async function open({ facts, only }: Extract<ToScorer, { facts: unknown }>): Promise<void> {
   try {
     const model = await fetchModel(facts.bytes);
-    size = facts.size;
-    runtime = await openRuntime(model, facts, only);
-    post({ opened: runtime.report });
+    guard = await openGuard(model, { runtime: only, expected: facts.expected, onnxruntime });
+    post({ opened: guard.runtime });
   } catch (error) {
     post({ failed: String((error as Error).message ?? error) });
   }
@@ -33,17 +30,26 @@ async function fetchModel(length: number): Promise<Uint8Array> {
   return bytes;
 }
 
+/** onnxruntime-web as it comes with the page, which no bundler has been at. */
+async function onnxruntime(name: RuntimeName): Promise<typeof Onnxruntime> {
+  const folder = new URL('../../onnxruntime/', import.meta.url).href;
+  const ort: typeof Onnxruntime = await import(`${folder}ort.${name}.min.mjs`);
+  ort.env.wasm.wasmPaths = folder;
+  return ort;
+}
+
 async function score({ id, file, name }: Extract<ToScorer, { id: number }>): Promise<void> {
   try {
-    if (!runtime) throw new Error('the model could not be opened');
+    if (!guard) throw new Error('the model could not be opened');
+    const { size } = guard.info;
     const start = performance.now();
     const { image, note } = await decodeFile(file, name, size.background);
     const pixels = resize(image, size);
     const decoded = performance.now();
-    const outputs = await runtime.run(pixels);
+    const answer = await guard.score(image);
     const milliseconds = { decode: decoded - start, run: performance.now() - decoded };
     const { height, width } = image;
-    post({ id, scored: { outputs, pixels, stored: { height, width }, milliseconds, note } });
+    post({ id, scored: { answer, pixels, stored: { height, width }, milliseconds, note } });
   } catch (error) {
     post({ id, error: String((error as Error).message ?? error) });
   }

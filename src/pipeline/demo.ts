@@ -31,6 +31,19 @@ const kinds: Readonly<Record<OodName, SetKind>> = {
   ...{ noise: 'far', textures: 'far', blank: 'far' },
 };
 
+/** What the OOD sets show. */
+export const demoDescriptions: Readonly<Record<OodName, string>> = {
+  shapes: 'shapes that it was not taught',
+  patterned: 'shapes that it knows, filled with patterns',
+  faded: 'shapes that it knows, faded',
+  blank: 'colours without a shape',
+  textures: 'textures without a shape',
+  noise: 'noise',
+};
+
+/** Published methods to compare the guard with: of the logits, of the head input, and of all layers. */
+const methods = ['msp', 'energy', 'knn', 'mahalanobis++', 'vim', 'layer-gaussians'];
+
 /** The backbone that the project trained on its own drawings; how: `data/demo/train_backbone.py`. */
 const BACKBONE = new URL('data/demo/backbone.onnx', packageRoot);
 
@@ -54,7 +67,7 @@ export async function runDemo(path: string, options: DemoOptions = {}): Promise<
     const fit = await fitDetectors(run, { ind: 'demo', onProgress: options.onProgress });
     const guard = await guardRun(run, { ...options, ind: 'demo' });
     // Last, so that the report shows the guard too.
-    const evaluation = await evaluateRun(run, { ...options, ind: 'demo', ood });
+    const evaluation = await evaluateRun(run, { ...options, ind: 'demo', ood, methods });
     return { features, fit, evaluation, guard };
   });
 }

@@ -84,7 +84,22 @@ export class RunFolder {
     }
   }
 
-  /** Opens the folder, and closes it whatever happens. */
+  /**
+   * Opens the folder, and closes it whatever happens.
+   *
+   * @example
+   * ```ts
+   * import { evaluateRun, extractFeatures, fitDetectors, RunFolder } from 'la-ood/guard';
+   *
+   * await RunFolder.use('runs/mine', async (run) => {
+   *   await extractFeatures(run, {
+   *     train: { name: 'photos', source: 'photos/train' },
+   *     test: { name: 'photos', source: 'photos/test' },
+   *   });
+   *   await fitDetectors(run);
+   * });
+   * ```
+   */
   static async use<T>(path: string, work: (run: RunFolder) => Promise<T>): Promise<T> {
     const run = await RunFolder.open(path);
     try {

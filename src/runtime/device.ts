@@ -1,6 +1,3 @@
-import { DeviceError } from '../common/errors.ts';
-import * as ort from './onnxruntime.ts';
-
 /** Where graphs run; `auto` takes CUDA where it works, else the CPU. */
 export const deviceNames = ['auto', 'cpu', 'cuda', 'webgpu', 'dml', 'coreml'] as const;
 export type DeviceName = (typeof deviceNames)[number];
@@ -17,56 +14,4 @@ export interface Setting {
   readonly optimisation?: Optimisation;
   /** For a single run: weights are not arranged for speed, which would take their memory once more. */
   readonly single?: boolean;
-}
-
-/**
- * Opens a session on the device that was asked for, and says which one it got. Only `auto` falls back, to the CPU;
- * onnxruntime itself places operators that a device lacks on the CPU, node by node.
- *
- * @param model an encoded model, or the path of its file (which external data need)
- * @throws DeviceError where a named device is not there
- */
-export async function openOnDevice(
-  model: Uint8Array | string,
-  wanted: DeviceName,
-  { threads, single = false, optimisation = single ? 'disabled' : 'all' }: Setting = {},
-): Promise<{ session: ort.InferenceSession; device: Device }> {
-  const open = async (device: Device) => {
-    const options: ort.InferenceSession.SessionOptions = {
-      executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
-      ...(threads ? { intraOpNumThreads: threads } : {}),
-      graphOptimizationLevel: optimisation,
-      // Whatever fails comes as an exception.
-      logSeverityLevel: 4,
-      ...(single && { extra: { session: { disable_prepacking: '1' } } }),
-    };
-    const session =
-      typeof model === 'string'
-        ? await ort.InferenceSession.create(model, options)
-        : await ort.InferenceSession.create(model, options);
-    return { session, device };
-  };
-  if (wanted === 'auto') {
-    if (!hasProvider('cuda')) return open('cpu');
-    return open('cuda').catch(() => open('cpu'));
-  }
-  if (wanted !== 'cpu' && !hasProvider(wanted))
-    throw new DeviceError(
-      `--device ${wanted}`,
-      'this onnxruntime was built without it',
-      'la-ood doctor lists what is there',
-    );
-  if (wanted === 'cpu') return open(wanted);
-  return open(wanted).catch((error: Error) => {
-    throw new DeviceError(
-      `--device ${wanted}`,
-      error.message.split('\n')[0],
-      'la-ood doctor tells what is missing; --device auto takes what works',
-    );
-  });
-}
-
-/** The execution providers that this onnxruntime build knows, whether or not their libraries and devices are there. */
-export function hasProvider(device: Device): boolean {
-  return ort.listSupportedBackends().some(({ name }) => name === device);
 }

@@ -3,10 +3,11 @@ import { collectGarbage } from '../common/collect.ts';
 import { DeviceError } from '../common/errors.ts';
 import { type DType, type Tensor, viewAs } from '../common/tensor.ts';
 import { onMessage } from '../common/workers.ts';
-import { type Device, type DeviceName, openOnDevice, type Setting } from './device.ts';
+import type { Device, DeviceName, Setting } from './device.ts';
 import * as ort from './onnxruntime.ts';
+import { openOnDevice } from './open-on-device.ts';
 
-/** The thread behind a `GraphSession`: opens one session, then answers runs. */
+/** A thread behind one `GraphSession` after the other: opens a session, answers its runs, and closes it. */
 
 export interface SessionSetup extends Setting {
   /** An encoded model, or the path of its file. */
@@ -14,19 +15,20 @@ export interface SessionSetup extends Setting {
   readonly device: DeviceName;
 }
 
-export type ToSession =
-  | { readonly open: SessionSetup }
-  | {
-      readonly id: number;
-      readonly feeds: Readonly<Record<string, Tensor>>;
-      readonly outputs?: readonly string[];
-    };
+interface Run {
+  readonly id: number;
+  readonly feeds: Readonly<Record<string, Tensor>>;
+  readonly outputs?: readonly string[];
+}
+
+export type ToSession = { readonly open: SessionSetup } | Run | { readonly close: true };
 
 export type FromSession =
   | { readonly ready: true; readonly device: Device }
   | { readonly failed: true; readonly error: string; readonly mendable?: Mendable }
   | { readonly id: number; readonly outputs: Readonly<Record<string, Tensor>> }
-  | { readonly id: number; readonly error: string };
+  | { readonly id: number; readonly error: string }
+  | { readonly closed: true };
 
 /** Models whose bytes are given back at once when they are loaded. */
 const LARGE = 2 ** 24;
@@ -34,20 +36,18 @@ const LARGE = 2 ** 24;
 /** A `DeviceError`, in the form that passes between threads. */
 type Mendable = Pick<DeviceError, 'where' | 'problem' | 'remedy'>;
 
-const port = parentPort!;
-const send = (message: FromSession, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
-let session: ort.InferenceSession | undefined;
+const send = (message: FromSession, transfer: ArrayBuffer[] = []) =>
+  parentPort!.postMessage(message, transfer);
+
+let session: ort.InferenceSession;
+/** Runs that are not answered yet. */
+const running = new Set<Promise<void>>();
 
 onMessage((message: ToSession) => {
-  if ('open' in message) {
-    open(message.open);
-    return;
-  }
-  const { id, feeds, outputs } = message;
-  run(session!, feeds, outputs).then(
-    (results) => send({ id, outputs: results }, buffersOf(results)),
-    (error: Error) => send({ id, error: error.message }),
-  );
+  if ('open' in message) return open(message.open);
+  if ('close' in message) return close();
+  const answered: Promise<void> = answer(message).finally(() => running.delete(answered));
+  running.add(answered);
 });
 
 async function open({ model, device: wanted, ...setting }: SessionSetup): Promise<void> {
@@ -66,8 +66,23 @@ async function open({ model, device: wanted, ...setting }: SessionSetup): Promis
   if (typeof model !== 'string' && model.byteLength > LARGE) setImmediate(collectGarbage);
 }
 
+/** Runs that have not begun fail, and are answered before the next session opens. */
+async function close(): Promise<void> {
+  await session.release();
+  await Promise.all(running);
+  send({ closed: true });
+}
+
+async function answer({ id, feeds, outputs }: Run): Promise<void> {
+  try {
+    const results = await run(feeds, outputs);
+    send({ id, outputs: results }, buffersOf(results));
+  } catch (error) {
+    send({ id, error: (error as Error).message });
+  }
+}
+
 async function run(
-  session: ort.InferenceSession,
   feeds: Readonly<Record<string, Tensor>>,
   outputs?: readonly string[],
 ): Promise<Record<string, Tensor>> {

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LaOodError, UsageError } from '../../src/common/errors.ts';
 import type { Bench, BenchValues } from './bench.ts';
+import { calibration } from './calibration.ts';
 import { data } from './data.ts';
 import { detectors } from './detectors.ts';
 import { features } from './features.ts';
@@ -13,9 +14,11 @@ import { guard } from './guard.ts';
 import { importing } from './import.ts';
 import { machineFacts } from './machine.ts';
 import { methods } from './methods.ts';
+import { methodsBank } from './methods-bank.ts';
 import { methodsSpeed } from './methods-speed.ts';
 import { real } from './real.ts';
 import { scoring } from './scoring.ts';
+import { server } from './server.ts';
 import { training } from './training.ts';
 
 /** `npm run bench -- NAME`: ratios measured side by side in one run. */
@@ -28,8 +31,11 @@ const benches: Readonly<Record<string, Bench>> = {
   growth,
   scoring,
   guard,
+  server,
   'methods-speed': methodsSpeed,
+  'methods-bank': methodsBank,
   methods,
+  calibration,
   real,
   training,
   'fine-tuning': fineTuning,

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { UsageError } from '../../src/common/errors.ts';
-import { sha256Files, writeAtomically } from '../../src/common/files.ts';
+import { sha256Files } from '../../src/common/files.ts';
 import { methods as allMethods } from '../../src/detectors/methods/table.ts';
-import { GUARD, guardMethod } from '../../src/evaluation/guard-scores.ts';
+import { GUARD, guardMethods } from '../../src/evaluation/guard-scores.ts';
 import {
   misclassifiedPanels,
   panelsMarkdown,
@@ -21,7 +21,10 @@ import { guardScores } from '../../src/pipeline/evaluation/guard-scores.ts';
 import { scoreRunMethods } from '../../src/pipeline/evaluation/score-run-methods.ts';
 import { featureFile, oodFiles, setKind, setName } from '../../src/pipeline/features/feature-files.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
-import { type Bench, count } from './bench.ts';
+import { type Bench, type BenchValues, count } from './bench.ts';
+import { type GuardedRun, measureGuard } from './guard-runs.ts';
+import { guardRunTables, guardSummary } from './guard-tables.ts';
+import { markdown, replacePart } from './markdown.ts';
 import { type Estimate, type Regret, type RunScores, regrets } from './regret.ts';
 
 /** How good a choice each method would have been: every method on every set of some runs, and its regret. */
@@ -36,19 +39,56 @@ export const methods: Bench = {
     write: {
       about: 'a Markdown file, whose part between its two "made by" comments is replaced by the tables',
     },
+    further: {
+      about:
+        "name of a set of further InD images in the runs: the guard's answers are measured in place of the methods, on their sets and on these images, changed",
+    },
+    others: {
+      about: "with --further: other guards, NAME=FILE between commas; {run} is a run's name",
+      default: '',
+    },
+    each: { about: "with --further: a Markdown file for each run's own table, as --write" },
   },
   async run(values) {
     if (!values.run) throw new UsageError('--run', 'is required');
+    if (values.further) return measureGuards(values.run.split(','), values.further, values);
     const names = values.methods!.split(',');
     const runs: MeasuredRun[] = [];
     for (const path of values.run.split(','))
       runs.push(await RunFolder.use(path, (run) => measureRun(run, names)));
     const options = { resamples: count(values, 'resamples'), seed: Number(values.seed) };
     const text = [methodList(names), regretTables(runs, options), ...runs.map(runTables)].join('\n\n');
-    if (values.write) await replaceTables(values.write, text);
+    const words = `${panelWords.sets} ${panelWords.misclassified} ${panelWords.tuned}`;
+    if (values.write) await replacePart(values.write, 'methods', `${words}\n\n${text}`);
     else console.log(`\n${text}`);
   },
 };
+
+/** The guard of each run, beside some methods and other guards. */
+async function measureGuards(paths: readonly string[], further: string, values: BenchValues): Promise<void> {
+  const runs: GuardedRun[] = [];
+  for (const path of paths) {
+    const named = values.others!.split(',').filter(Boolean);
+    const others = named.map((other): [string, string] => {
+      const [, name, file] = /^([^=]+)=(.+)$/.exec(other) ?? [];
+      if (!file) throw new UsageError('--others', `${other} is not NAME=FILE`);
+      return [name, file.replaceAll('{run}', basename(resolve(path)))];
+    });
+    const present = others.filter(([, file]) => existsSync(file));
+    for (const [name, file] of others.filter((other) => !present.includes(other)))
+      console.log(`${path}: without ${name}, there is no ${file}`);
+    runs.push(
+      await RunFolder.use(path, (run) => measureGuard(run, { further, others: Object.fromEntries(present) })),
+    );
+    console.log(`measured ${path}`);
+  }
+  const summary = guardSummary(runs, { resamples: count(values, 'resamples'), seed: Number(values.seed) });
+  const each = guardRunTables(runs);
+  if (values.write) await replacePart(values.write, 'methods', summary);
+  else console.log(`\n${summary}`);
+  if (values.each) await replacePart(values.each, 'methods', each);
+  else console.log(`\n${each}`);
+}
 
 interface MeasuredRun extends RunScores {
   readonly table: MethodTable;
@@ -66,7 +106,7 @@ async function measureRun(run: RunFolder, names: readonly string[]): Promise<Mea
     const kind = setKind(run, file);
     return { name: setName(file), images: methods[0].sets[s].length, ...(kind && { kind }) };
   });
-  const all = [...(guard ? [guardMethod(guard, oods.map(setName), methods[0].isWrong)] : []), ...methods];
+  const all = [...(guard ? guardMethods(guard, oods.map(setName), methods[0].isWrong) : []), ...methods];
   const accuracy = run.record(`features/${basename(ind, '.hdf5')}`)?.results.accuracy as number | undefined;
   return {
     ...{ name: basename(resolve(run.path)), sets, methods: all, notes, accuracy },
@@ -128,27 +168,4 @@ function runTables({ name, table, notes, accuracy }: MeasuredRun): string {
     `InD ${ind}: ${images.toLocaleString('en')} test images${right}. Images of the sets: ${counts}.${notes.map((note) => ` ${note}.`).join('')}`,
     panelsMarkdown([...setPanels(table), ...misclassifiedPanels(table)]),
   ].join('\n\n');
-}
-
-function markdown(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
-}
-
-const marks = [
-  '<!-- made by npm run bench -- methods: begin -->',
-  '<!-- made by npm run bench -- methods: end -->',
-];
-
-/** Puts tables between the two comments of a file. */
-async function replaceTables(path: string, tables: string): Promise<void> {
-  const text = await readFile(path, 'utf8');
-  const [start, end] = marks.map((mark) => text.indexOf(mark));
-  if (start < 0 || end < start) throw new UsageError(path, `lacks the comments ${marks.join(' and ')}`);
-  const words = `${panelWords.sets} ${panelWords.misclassified} ${panelWords.tuned}`;
-  await writeAtomically(
-    path,
-    `${text.slice(0, start)}${marks[0]}\n\n${words}\n\n${tables}\n\n${text.slice(end)}`,
-  );
-  console.log(`\nWrote the tables into ${path}.`);
 }

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { cp, readFile } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { basename, extname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { Browser, Locator, Page } from 'playwright-core';
@@ -21,6 +21,7 @@ import { json, type Running, start } from '../cli/run.ts';
 import { openPage, overflow, startChromium, type WatchedPage } from './chromium.ts';
 import { demoRun } from './demo.ts';
 import { type ImageFiles, imageFiles } from './images.ts';
+import { serveFolder } from './serve-folder.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -214,25 +215,6 @@ async function serve(model: string): Promise<Served> {
     });
   });
   return { url: JSON.parse(line).url, running };
-}
-
-/** A web server that knows nothing of la-ood. */
-async function serveFolder(folder: string): Promise<Server> {
-  const types: Record<string, string> = {
-    '.html': 'text/html',
-    '.css': 'text/css',
-    '.js': 'text/javascript',
-    '.mjs': 'text/javascript',
-    '.svg': 'image/svg+xml',
-    '.wasm': 'application/wasm',
-  };
-  const server = createServer(async ({ url }, response) => {
-    const path = url === '/' ? '/index.html' : url!;
-    response.setHeader('Content-Type', types[extname(path)] ?? 'application/octet-stream');
-    response.end(await readFile(join(folder, path)));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return server;
 }
 
 /** Opens the page and waits for its model. */

@@ -1,4 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { importCheckpoint } from '../../src/index.ts';
 import { png, tar, zip } from '../data/files.ts';
@@ -56,6 +57,36 @@ describe('la-ood features, of sets in every form', () => {
     ];
     expect(leftOut).to.deep.equal([{ set: at('people'), count: 2, files }]);
     expect((await laOod('inspect', at('people', 'a.png'), '--strict')).exitCode).to.equal(0);
+  });
+
+  it('names it again in every command that works on those features', async () => {
+    const [half, others] = [at('half'), at('others')];
+    for (const [folder, red] of [
+      [half, 0],
+      [others, 3],
+    ] as const) {
+      await mkdir(folder);
+      for (let i = 0; i < 40; i++)
+        await writeFile(join(folder, `${i}.png`), await png(6 * i + red, 7 * i, 9, 32));
+    }
+    await writeFile(join(half, 'b.heic'), '\0\0\0\x18ftypheic\0\0\0\0mif1heic');
+    const run = ['--run', at('half-run')];
+    await importCheckpoint(at('weights.pth'), at('half-run', 'backbone.onnx'));
+    const sets = ['--train', `half=${half}`, '--test', `half=${others}`, '--ood', `other=${half}`];
+    const { stdout } = await laOod('features', ...run, '--batch', '8', '--corrupted', '0', ...sets);
+    expect(stdout).to.match(/^set +images +left out .*\nhalf_train +40 +1 /);
+    const toldBy = async (...command: string[]) => {
+      const { leftOut } = await json<{ leftOut: unknown }>(...command, ...run);
+      expect(leftOut, command[0]).to.deep.equal([
+        { set: half, count: 1, files: [{ name: 'b.heic', kind: 'HEIC' }] },
+      ]);
+    };
+    await toldBy('fit', '--nu', '.5', '--layers', '0');
+    const evaluated = await laOod('evaluate', ...run, '--strict');
+    expect(evaluated.exitCode).to.equal(3);
+    expect(evaluated.stdout).to.match(/^Left out of [^\n]*half: 1 file not read: b\.heic \(HEIC\)\.$/m);
+    expect(await readFile(at('half-run', 'report.html'), 'utf8')).to.include('that were left out');
+    await toldBy('guard', '--false-alarms', '.5', '--detector', 'msp');
   });
 
   it('refuses an empty folder in one line', async () => {

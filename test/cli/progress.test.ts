@@ -1,8 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { importCheckpoint } from '../../src/index.ts';
 import { checkpoint, imageFolder, temporaryFolder } from './files.ts';
-import { commandLine, laOod, start } from './run.ts';
+import { commandLine, type Finished, laOod, start } from './run.ts';
 
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
@@ -10,20 +13,21 @@ const SHOW_CURSOR = '\x1b[?25h';
 describe('la-ood: progress', () => {
   const at = temporaryFolder();
 
+  let slow: SlowDownload;
+
   before(async () => {
+    slow = await slowDownload(at('downloaded'));
     await checkpoint(at('weights.pth'));
-    for (const run of ['terminal', 'lines', 'run'])
+    for (const run of ['terminal', 'run'])
       await importCheckpoint(at('weights.pth'), at(run, 'backbone.onnx'));
   });
-
-  /** More images than anyone waits for. */
-  const long = (run: string) => [
-    ...['features', '--run', at(run), '--ood', 'drawn=demo:train:1000000', '--batch', '4'],
-  ];
+  after(() => slow.server.close());
 
   it('is a bar with rate and ETA on a terminal, which gets its cursor back after Ctrl-C', async function () {
     if (!hasScript()) skip(this.test!, 'util-linux script is missing here');
-    const terminal = startOnTerminal(long('terminal'));
+    // More images than anyone waits for.
+    const sets = ['--ood', 'drawn=demo:train:1000000', '--batch', '4'];
+    const terminal = startOnTerminal(['features', '--run', at('terminal'), ...sets]);
     const bar = /features drawn_test \[=* *\] \d+% \d+\/1000000 images, [\d.]+(\/s| s each), ETA [\d.]+ \w+/;
     await terminal.until((text) => bar.test(text));
     expect(terminal.text()).to.include(HIDE_CURSOR);
@@ -51,32 +55,11 @@ describe('la-ood: progress', () => {
     expect(JSON.parse(terminal.text())).to.include({ images: 300 });
   });
 
-  it('is a line every five seconds elsewhere, with rate and ETA', async () => {
-    const { process, finished } = start(long('lines'));
-    const times: number[] = [];
-    process.stderr!.on('data', () => {
-      times.push(performance.now());
-      if (times.length === 3) process.kill('SIGINT');
-    });
-    const { exitCode, stderr } = await finished;
-    expect(exitCode).to.equal(130);
-    const line = /^features drawn_test: \d+ of 1000000 images, [\d.]+(\/s| s each), ETA [\d.]+ \w+/;
-    const [first, second, third] = stderr.split('\n');
-    expect(first).to.match(/^features drawn_test: \d+ of 1000000 images/);
-    for (const later of [second, third]) expect(later).to.match(line);
-    expect(stderr).not.to.include('\x1b');
-    // A loaded machine may be late.
-    for (const [a, b] of [times, times.slice(1)])
-      expect((b - a) / 1000)
-        .above(4)
-        .and.below(60);
-  });
-
   it('is told by every command that may take long, beside pure JSON', async () => {
     const run = at('run');
     const features = at('run', 'features', 'ind_test.hdf5');
     const images = await imageFolder(at('images'), 'demo:shapes', 40);
-    const sets = ['--train', 'ind=demo:train:200', '--test', 'ind=demo:test:200'];
+    const sets = ['--train', 'ind=demo:train:200', '--test', 'ind=demo:test:200', '--corrupted', '20'];
     const commands: [RegExp, ...string[]][] = [
       [/^writing ind: 200 of 200 images/m, 'datasets', '--output', at('sets'), '--test', 'ind=demo:test:200'],
       [
@@ -129,7 +112,51 @@ describe('la-ood: progress', () => {
     expect(stderr).to.equal('');
     expect(JSON.parse(stdout)).to.have.property('kind', 'run');
   });
+
+  // The last, since it has gone on beside the others.
+  it('is a line every five seconds elsewhere, with rate and ETA', async () => {
+    const { exitCode, stderr } = await slow.finished;
+    expect(exitCode).to.equal(130);
+    const [first, ...later] = stderr.split('\n').slice(0, 3);
+    expect(first).to.match(/^downloading test_32x32\.mat: \d+ of 64276 kB/);
+    for (const line of later)
+      expect(line).to.match(
+        /^downloading test_32x32\.mat: \d+ of 64276 kB, [\d.]+(\/s| s each), ETA [\d.]+ \w+/,
+      );
+    expect(stderr).not.to.include('\x1b');
+    // A loaded machine may be late.
+    const { times } = slow;
+    for (const [a, b] of [times, times.slice(1)])
+      expect((b - a) / 1000)
+        .above(4)
+        .and.below(60);
+  });
 });
+
+interface SlowDownload {
+  readonly server: Server;
+  /** When it told how far it is, in milliseconds; it is interrupted at the third time. */
+  readonly times: readonly number[];
+  readonly finished: Promise<Finished>;
+}
+
+/** A download that takes an hour, and no work. */
+async function slowDownload(folder: string): Promise<SlowDownload> {
+  const server = createServer((_, response) => {
+    response.writeHead(200, { 'content-length': 64_275_384 });
+    const more = setInterval(() => response.write(Buffer.alloc(2000)), 100);
+    response.on('close', () => clearInterval(more));
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const mirror = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { process, finished } = start(['download', 'svhn', '--output', folder, '--mirror', mirror]);
+  const times: number[] = [];
+  process.stderr!.on('data', () => {
+    times.push(performance.now());
+    if (times.length === 3) process.kill('SIGINT');
+  });
+  return { server, times, finished };
+}
 
 function hasScript(): boolean {
   return spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;

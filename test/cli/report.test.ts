@@ -68,9 +68,9 @@ describe('report.html', () => {
 
   for (const [name, options] of Object.entries({
     default: {},
-    'gaussian and ocsvm': { detectors: ['gaussian', 'ocsvm'], aggregation: 'evidence' },
-    knn: { detectors: ['knn'], aggregation: 'max' },
-    ocsvm: { detectors: ['ocsvm'], aggregation: 'evidence' },
+    Gaussian: { detector: 'layer-gaussians' },
+    'nearest-neighbour': { detector: 'layer-knn', aggregation: 'max' },
+    energy: { detector: 'energy' },
   } as const))
     it(`has the ${name} guard’s figures, from guarded.onnx itself`, async () => {
       const { sets, calibration } = await RunFolder.use(run(), async (folder) => {
@@ -103,10 +103,10 @@ describe('report.html', () => {
     ]);
     expect(methods.methods.map(({ name }) => name)).to.deep.equal(['guard', 'MSP', 'KNN']);
     const [guard, msp] = methods.methods;
-    expect(guard.indImages).to.equal(250);
+    expect(guard.indImages).to.equal(500);
     expect(sets[0].guard!.metrics).to.deep.equal(guard.sets[0]);
     expect(msp.means.far!.auroc).to.be.closeTo((msp.sets[1].auroc + msp.sets[2].auroc) / 2, 1e-12);
-    // The same scores by another way; 30 against the first 30 there, and against all 500 here.
+    // The same scores: of 30 against the first 30 there, and against all 500 here.
     const baseline = sets[0].baselines.find(({ name }) => name === 'MSP')!;
     expect(msp.sets[0].auroc).to.be.closeTo(baseline.metrics.auroc, 0.1);
     const shown = ({ auroc, fprAt95TprIndPositive }: Metrics) =>

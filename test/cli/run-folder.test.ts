@@ -39,7 +39,7 @@ describe('la-ood features, fit and evaluate', () => {
     const { exitCode, stdout, stderr } = await laOod(
       ...['features', '--run', run(), '--ind', 'known', '--batch', '16'],
       ...['--train', at('shapes', 'train'), '--test', at('shapes', 'test')],
-      ...['--ood', at('noise'), `plain=${at('blank')}`],
+      ...['--ood', at('noise'), `plain=${at('blank')}`, '--corrupted', '20'],
     );
     expect(exitCode).to.equal(0);
     expect(stdout)

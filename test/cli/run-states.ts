@@ -21,6 +21,7 @@ const states = {
         train: { name: 'demo', source: train },
         test: { name: 'demo', source: test },
         ood: [{ name: 'noise', source: noise }],
+        corrupted: 100,
       }),
     );
   },

@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from '
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import { tensorFromProto } from '../../src/graph/tensor.ts';
 import type { TrainReport } from '../../src/index.ts';
 import { readModel, writeModel } from '../../src/index.ts';
 import { smallBackbone } from '../training/networks.ts';
@@ -57,6 +58,35 @@ describe('la-ood train and cotrain', () => {
     expect(whole.best.testAccuracy).equals(best);
   });
 
+  it('trains each of the parameters that an exporter has merged, since they were equal', async () => {
+    const model = smallBackbone();
+    const { graph } = model;
+    const normalise = graph.node.find(({ opType }) => opType === 'BatchNormalization')!;
+    const [input, scale, offset] = normalise.input;
+    // Some exporters name the one tensor twice, some give it a second name.
+    const merged = { ...normalise, input: [input, scale, offset, 'second', scale] };
+    const second = { ...normalise, name: 'second', opType: 'Identity', input: [offset], output: ['second'] };
+    const node = [
+      { ...second, attribute: [] },
+      ...graph.node.map((each) => (each === normalise ? merged : each)),
+    ];
+    const initializer = graph.initializer.filter(({ name }) => !name.startsWith('bn1.running'));
+    const sets = ['--train', 'demo:train:100', '--test', 'demo:test:60'];
+    await writeModel(at('merged.onnx'), { ...model, graph: { ...graph, node, initializer } });
+    const train = async (from: string) => {
+      const run = `of-${from}`;
+      const settings = ['--from', at(`${from}.onnx`), '--epochs', '2', '--batch', '16', '--lr', '.02'];
+      const { epochs } = await json<TrainReport>('train', '--run', at(run), ...settings, ...sets);
+      const { graph: trained } = await readModel(at(run, 'backbone.onnx'));
+      const { input } = trained.node.find(({ opType }) => opType === 'BatchNormalization')!;
+      const parameters = input
+        .slice(1)
+        .map((name) => tensorFromProto(trained.initializer.find((proto) => proto.name === name)!, run).data);
+      return { epochs: epochs.map(({ seconds: _, ...facts }) => facts), parameters };
+    };
+    expect(await train('merged')).deep.equals(await train('small'));
+  });
+
   it('ends within a step on Ctrl-C and on SIGTERM, with what was finished kept', async () => {
     for (const [signal, expected] of [
       ['SIGINT', 130],
@@ -96,7 +126,7 @@ describe('la-ood train and cotrain', () => {
     mkdirSync(at('co'), { recursive: true });
     copyFileSync(at('whole', 'backbone.onnx'), at('co', 'backbone.onnx'));
     const sets = ['--train', 'demo:train:100', '--test', 'demo:test:60', '--ood', 'noise=demo:noise:60'];
-    await json('features', '--run', at('co'), '--ind', 'demo', ...sets);
+    await json('features', '--run', at('co'), '--ind', 'demo', ...sets, '--corrupted', '0');
     await json('fit', '--run', at('co'));
     const line = ['cotrain', '--run', at('co'), '--epochs', '2', '--batch', '32', '--lambda', '.01'];
     const report = await json<{ rows: { epoch: number; accuracy: number }[] }>(...line);

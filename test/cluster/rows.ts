@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { CALIBRATION } from '../../src/detectors/decision-model.ts';
+import { CALIBRATION } from '../../src/detectors/calibration-name.ts';
 import { tensorFromProto } from '../../src/graph/tensor.ts';
 import { conformalPValues, readModel, type ScoredImage } from '../../src/index.ts';
 

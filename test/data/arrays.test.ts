@@ -40,6 +40,14 @@ describe('Arrays of images', () => {
       const set = await openImageSet(await write('one.npy', npy([4, 3, 3], bytes)));
       expect(set.length).to.equal(1);
       expect(await set.read(0, 1, { height: 4, width: 3 })).to.deep.equal(bytes);
+      const grey = await openImageSet(await write('grey.npy', npy([6, 6, 1], bytes)));
+      expect(grey.length).to.equal(1);
+      expect((await grey.read(0, 1, { height: 6, width: 6 })).filter((_, i) => i % 3 === 0)).to.deep.equal(
+        bytes,
+      );
+      expect(
+        (await rejection(openImageSet(await write('rgba.npy', npy([3, 3, 4], bytes))), DataError)).message,
+      ).to.match(/rgba\.npy: holds an array of 3 × 3 × 4, not N × H × W × 3/);
     });
 
     it('may have a channel that is constant', async () => {

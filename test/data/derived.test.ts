@@ -11,6 +11,7 @@ const stride = 3 * size.height * size.width;
 describe('Derived sets', () => {
   const source = () => openImageSet('demo:test');
   const kinds = [...new Set(derivations.map((name) => name.replace(/-\d$/, '')))];
+  const strengths = kinds.filter((name) => name.endsWith('@'));
 
   it('keep number, classes, labels and names, and say what they are', async () => {
     const [shapes, negative] = [await source(), await openImageSet('inverted:demo:test')];
@@ -43,7 +44,7 @@ describe('Derived sets', () => {
     expect(places[0]).not.to.deep.equal(places[1]);
   });
 
-  for (const kind of kinds.filter((name) => !['inverted', 'permuted'].includes(name)))
+  for (const kind of kinds.filter((name) => !['inverted', 'permuted', ...strengths].includes(name)))
     it(`by ${kind} depart further at each severity, small and large, and read the same in parts`, async () => {
       for (const side of [32, 96]) {
         const to = { height: side, width: side };
@@ -62,6 +63,32 @@ describe('Derived sets', () => {
         expect(distances).to.deep.equal([...distances].sort((a, b) => a - b));
       }
     });
+
+  it('by a strength change images more the stronger it is, and not at all where that says so', async () => {
+    const original = await (await source()).read(0, 6, size);
+    const by = async (change: string) => (await openImageSet(`${change}:demo:test`)).read(0, 6, size);
+    /** Of every kind: what changes nothing, a little, and more. */
+    const cases: Readonly<Record<string, readonly [number, number, number]>> = {
+      ...{ 'noise@': [0, 0.04, 0.08], 'blur@': [0.1, 0.7, 1.2], 'jpeg@': [100, 40, 20] },
+      ...{ 'contrast@': [1, 0.5, 0.3], 'brightness@': [0, -0.1, -0.2], 'saturation@': [1, 0.5, 0.3] },
+      ...{ 'fade-grey@': [0, 0.3, 0.5], 'fade-white@': [0, 0.3, 0.5], 'sharpen@': [0, 0.5, 1] },
+      ...{ 'gamma@': [1, 1.2, 1.5], 'cast@': [0, 0.1, 0.15], 'hue@': [0, 0.1, 0.2] },
+      ...{ 'posterise@': [8, 4, 3], 'cutout@': [0, 0.25, 0.5], 'pixelate@': [1, 0.7, 0.5] },
+    };
+    expect(Object.keys(cases)).to.have.members(strengths);
+    for (const [kind, [none, little, more]] of Object.entries(cases)) {
+      const away = async (strength: number) => meanDifference(await by(`${kind}${strength}`), original);
+      // A file of the best quality is no copy.
+      if (kind !== 'jpeg@') expect(await away(none), kind).to.equal(0);
+      expect(await away(little), kind).to.be.above(0.1);
+      expect(await away(more), kind).to.be.above(await away(little));
+    }
+    const [sample] = await by('brightness@.2');
+    expect(sample).to.equal(Math.min(255, original[0] + 51));
+    expect(await by('cast@.15')).to.deep.equal(
+      original.map((value, i) => Math.min(255, Math.round(value * [1.15, 1, 0.85][i % 3]))),
+    );
+  });
 
   it('leave an image of one colour as it is, where they only move or soften', async () => {
     const plain = await openImageSet('pure_color', { count: 20 });
@@ -91,6 +118,10 @@ describe('Derived sets', () => {
       'contrast:blobs: lacks a severity; say contrast-1:blobs to contrast-5:blobs',
     );
     expect(await message('contrast-6:blobs')).to.include('has no severity 6; say contrast-1:blobs');
+    expect(await message('fade-grey@2:blobs')).to.equal(
+      'fade-grey@2:blobs: has no strength 2; say a number from 0 to 1 behind fade-grey@',
+    );
+    expect(await message('contrast@:blobs')).to.include('has no strength ; say a number');
     expect(await message('contrst-2:blobs')).to.include('did you mean contrast-2:blobs?');
     expect(await message('inverted:blob')).to.include('did you mean blobs?');
   });

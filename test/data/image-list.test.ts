@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect } from 'chai';
 import { openImageSet } from '../../data/open.ts';
@@ -62,6 +62,23 @@ describe('A list of images', () => {
     await writeImage(folder.at('data/images_medical/xray/d.png'), [7, 8, 9]);
     const set = await openImageSet(await list('data/benchmark_imglist/medical/test.txt', 'xray/d.png 0'));
     expect([...(await set.read(0, 1, size))]).to.deep.equal([7, 8, 9]);
+  });
+
+  it('may name files in bytes that are no UTF-8', async () => {
+    const latin1 = (text: string) => Buffer.from(text, 'latin1');
+    await mkdir(folder.at('latin1'));
+    await copyFile(
+      folder.at('data/images_classic/cifar10/c.png'),
+      Buffer.concat([Buffer.from(`${folder.at('latin1')}/`), latin1('caf\xe9.png')]),
+    );
+    await writeImage(folder.at('latin1/ü.png'), [7, 8, 9]);
+    await writeFile(
+      folder.at('latin1/list.txt'),
+      Buffer.concat([latin1('caf\xe9.png 1\n'), Buffer.from('ü.png 0\n')]),
+    );
+    const set = await openImageSet(folder.at('latin1/list.txt'));
+    expect([0, 1].map(set.imageName)).to.deep.equal(['caf\\xe9.png', 'ü.png']);
+    expect([...(await set.read(0, 2, size))]).to.deep.equal([4, 5, 6, 7, 8, 9]);
   });
 
   it('names the line that is wrong', async () => {

@@ -1,4 +1,4 @@
-import { truncate } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { openImageSet } from '../../data/open.ts';
 import { undamaged } from '../../data/undamaged.ts';
@@ -36,6 +36,13 @@ describe('A set without its damaged images', () => {
     );
     expect([...(await images.read(68, 3, size))].filter((_, i) => i % 3 === 0)).to.deep.equal([69, 71, 72]);
     expect(await images.fingerprint()).not.to.equal(await set.fingerprint());
+  });
+
+  it('says why an image is not there', async () => {
+    await writeImage(folder.at('listed/a.png'), [1, 2, 3]);
+    await writeFile(folder.at('listed/list.txt'), 'a.png 0\nmissing.png 1\n');
+    const { images } = await undamaged(await openImageSet(folder.at('listed/list.txt')));
+    expect(images.leftOut).to.deep.equal([{ name: 'missing.png', kind: 'cannot be read (ENOENT)' }]);
   });
 
   it('is refused where nothing is left', async () => {

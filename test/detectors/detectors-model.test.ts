@@ -7,7 +7,7 @@ import {
   holdsDetectors,
 } from '../../src/detectors/detectors-model.ts';
 import { defaultFitOptions, type LayerDetector, LayerFitter } from '../../src/detectors/fit-layer.ts';
-import { maximumModel } from '../../src/detectors/maximum-model.ts';
+import { layersModel } from '../../src/detectors/layer-aggregation.ts';
 import { oneClassSvms } from '../../src/detectors/one-class-svms.ts';
 import { checkModel } from '../../src/graph/check.ts';
 import type { ModelProto } from '../../src/graph/onnx.ts';
@@ -72,7 +72,7 @@ describe('detectors as an ONNX model', () => {
   const scorers: Record<string, () => ModelProto> = {
     'one by one': () => model,
     together: () =>
-      maximumModel(oneClassSvms(detectors), new Map(layers.map(({ tap, width }) => [tap, width]))),
+      layersModel(oneClassSvms(detectors), new Map(layers.map(({ tap, width }) => [tap, width]))),
   };
   for (const [kind, scorer] of Object.entries(scorers)) {
     it(`scores a sample by minus its decision function, and says which layer has the highest score (${kind})`, async () => {

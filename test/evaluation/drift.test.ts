@@ -62,14 +62,21 @@ describe('DriftDetector', () => {
     }
   });
 
-  it('weighs p-values as Shiryaev and Roberts do, and begins anew after an alarm', () => {
+  it('weighs p-values as Shiryaev and Roberts do, and begins anew after a drift', () => {
     const random = new RandomState(2);
     const every = 50;
     const drift = new DriftDetector(normal(random, 100), every, random);
     let pValues: number[] = [];
     let alarms = 0;
-    for (let i = 0; i < 400; i++) {
-      const { pValue, evidence, alarm } = drift.take(random.normal() + (i % 100) / 40);
+    let wasDrifting = false;
+    for (let i = 0; i < 600; i++) {
+      const { pValue, evidence, alarm, since } = drift.take(random.normal() + (i % 100 < 50 ? 0 : 2));
+      if (wasDrifting) {
+        expect(alarm).to.equal(false);
+        wasDrifting = since !== undefined;
+        pValues = [];
+        continue;
+      }
       pValues.push(pValue);
       // Each start of a change that there may have been: the product of the bets since.
       const statistics = [0.1, 0.25, 0.5, 0.75, 0.9].flatMap((exponent) =>
@@ -82,10 +89,30 @@ describe('DriftDetector', () => {
       const expected = statistics.reduce((a, b) => a + b, 0) / 10 / every;
       expect(evidence / expected).to.be.closeTo(1, 1e-9);
       expect(alarm).to.equal(evidence >= 1);
-      if (!alarm) continue;
-      alarms++;
-      pValues = [];
+      wasDrifting = alarm;
+      if (alarm) alarms++;
     }
     expect(alarms).to.be.greaterThan(1);
+  });
+
+  it('says since when a stream drifts as long as it does, does not get used to it, and tells its end', () => {
+    for (const shift of [4, 1.5, -1.5]) {
+      const random = new RandomState(4);
+      const drift = new DriftDetector(normal(random, 1000), 10_000, random);
+      const taken = Array.from({ length: 3000 }, (_, i) =>
+        drift.take(random.normal() + (i >= 500 && i < 2000 ? shift : 0)),
+      );
+      const alarms = taken.flatMap(({ alarm }, i) => (alarm ? [i + 1] : []));
+      expect(alarms, `${shift}`).to.have.length(1);
+      expect(alarms[0]).to.be.within(501, 560);
+      expect(taken[alarms[0]].since).to.be.within(480, 515);
+      const drifting = taken.flatMap(({ since }, i) => (since === undefined ? [] : [i + 1]));
+      expect(drifting).to.have.length(drifting.at(-1)! - alarms[0] + 1);
+      expect(drifting.at(-1)).to.be.within(2000, 2150);
+      const unlikely = (from: number, to: number) =>
+        taken.slice(from, to).filter(({ pValue: p }) => Math.min(p, 1 - p) < 0.05).length / (to - from);
+      expect(unlikely(1500, 2000)).to.be.closeTo(unlikely(alarms[0], 1000), 0.07);
+      expect(unlikely(2200, 3000)).to.be.closeTo(0.1, 0.04);
+    }
   });
 });

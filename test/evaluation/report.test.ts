@@ -21,11 +21,14 @@ describe('the report', () => {
 
     const [, ...overview] = tableOf(html, 'Results by OOD set, in %');
     expect(overview.map(([set]) => set)).to.deep.equal(['svhn', 'tiny', 'combined']);
-    for (const [s, { laOod, best, baselines, indCount, oodCount }] of sets.entries())
+    for (const [s, { bestMethod, laOod, best, baselines, indCount, oodCount }] of sets.entries())
       expect(overview[s].slice(1)).to.deep.equal([
         percent(laOod.metrics.auroc),
         percent(laOod.metrics.fprAt95Tpr),
         percent(laOod.metrics.fprAt95TprIndPositive),
+        bestMethod
+          ? `${percent(bestMethod.metrics.auroc)} ${bestMethod.name.replace('best method: ', '')}`
+          : '–',
         percent(best.metrics.auroc),
         ...baselines.map(({ metrics }) => percent(metrics.auroc)),
         `${indCount} : ${oodCount}`,
@@ -100,27 +103,41 @@ describe('the report', () => {
   });
 
   it('shows the guard’s scores where there are any', () => {
+    const of = (count: number, shift: number, seed: number) => ({
+      ood: scores(count, shift, seed),
+      content: scores(count, 2 * shift, seed + 100),
+      conditions: scores(count, 0, seed + 200),
+    });
+    const [known, svhn, tiny] = [of(40, 0, 9), of(50, 2, 10), of(30, 1, 11)];
     const guard: GuardScores = {
-      method: 'gaussian, evidence',
-      calibration: calibrate(scores(40, 0, 9), 0.05),
-      ind: scores(40, 0, 9),
-      indRows: Uint32Array.from({ length: 40 }, (_, i) => 2 * i),
-      ood: new Map([
-        ['svhn', scores(50, 2, 10)],
-        ['tiny', scores(30, 1, 11)],
+      method: 'content and conditions',
+      calibration: calibrate(known.ood, 0.05),
+      ind: known,
+      sets: new Map([
+        ['svhn', svhn],
+        ['tiny', tiny],
       ]),
     };
     const html = reportHtml(contentOf('cifar10', ['svhn', 'tiny'], { guard }));
     const [head, ...rows] = tableOf(html, 'Results by OOD set, in %');
     expect(head.slice(1, 3)).to.deep.equal(['guard AUROC', 'guard FPR95 OOD pos.']);
-    const all = Float64Array.from([...guard.ood.get('svhn')!, ...guard.ood.get('tiny')!]);
-    const expected = [guard.ood.get('svhn')!, guard.ood.get('tiny')!, all].map((ood) =>
-      (100 * computeMetrics(guard.ind, ood).auroc).toFixed(2),
-    );
-    expect(rows.map((row) => row[1])).to.deep.equal(expected);
-    const flagged = guard.ood.get('svhn')!.filter((score) => score > guard.calibration.threshold).length / 50;
+    expect(head.slice(4, 7)).to.deep.equal([
+      ...['guard: content AUROC', 'guard: conditions AUROC', 'best method AUROC'],
+    ]);
+    for (const [column, by] of [
+      [1, 'ood'],
+      [4, 'content'],
+      [5, 'conditions'],
+    ] as const) {
+      const all = Float64Array.from([...svhn[by], ...tiny[by]]);
+      const expected = [svhn[by], tiny[by], all].map((ood) =>
+        (100 * computeMetrics(known[by], ood).auroc).toFixed(2),
+      );
+      expect(rows.map((row) => row[column])).to.deep.equal(expected);
+    }
+    const flagged = svhn.ood.filter((score) => score > guard.calibration.threshold).length / 50;
     expect(textOf(html)).to.include(`The guard flags ${(100 * flagged).toFixed(1)} % of svhn.`);
-    const found = 1 - computeMetrics(guard.ind, guard.ood.get('svhn')!).fprAt95TprIndPositive;
+    const found = 1 - computeMetrics(known.ood, svhn.ood).fprAt95TprIndPositive;
     expect(textOf(html)).to.include(`At 5 % false alarms the guard finds ${(100 * found).toFixed(1)} %`);
     expect(tableOf(html, 'svhn: every score, in %')[1][0]).to.equal('guard');
     expect(textOf(reportHtml(contentOf('cifar10', ['svhn'])))).to.not.include('The guard flags');

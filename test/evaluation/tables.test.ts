@@ -40,9 +40,11 @@ describe('tables', () => {
     expect(lines[0]).to.equal(
       'InD,OOD,InD images,OOD images,Method,FPR-at-95%-TPR (OOD positive),FPR-at-95%-TPR (InD positive),AUROC,AUPR-out,AUPR-in',
     );
-    expect(lines[1]).to.match(/^cifar10,"tiny, jpeg",3,3,LA-OOD,/);
-    expect(lines[2]).to.match(/^cifar10,"tiny, jpeg",3,3,best layer: features.7,0.00,0.00,100.00,/);
-    expect(lines).to.have.length(1 + 3 * 3 + 1);
+    expect(lines[1]).to.match(/^cifar10,"tiny, jpeg",3,3,best method: energy,/);
+    expect(lines[2]).to.match(/^cifar10,"tiny, jpeg",3,3,LA-OOD,/);
+    expect(lines[3]).to.match(/^cifar10,"tiny, jpeg",3,3,best layer: features.7,0.00,0.00,100.00,/);
+    // Of all sets joined there is no best method.
+    expect(lines).to.have.length(1 + 2 * 4 + 3 + 1);
     const withIntervals = evaluate(layers, set('a', [0, 1], [0, 1]), [set('b', [1, 2], [1, 2])], {
       bootstrap: { resamples: 9 },
     });
@@ -54,8 +56,9 @@ describe('tables', () => {
       'FPR-at-95%-TPR (OOD positive) low',
       'FPR-at-95%-TPR (OOD positive) high',
     ]);
-    expect(rows.map((row) => row.length)).to.deep.equal([20, 20, 20, 20]);
-    expect(rows[2].slice(10).join('')).to.equal(''); // the best layer has none
+    expect(rows.map((row) => row.length)).to.deep.equal([20, 20, 20, 20, 20]);
+    // The best method and the best layer have none.
+    for (const row of [1, 3]) expect(rows[row].slice(10).join('')).to.equal('');
   });
 
   it('write JSON in full precision', () => {

@@ -1,12 +1,14 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readers } from './readers.ts';
-import { caseOf, type Task, type Told } from './worker.ts';
+import { caseOf, TOLD, type Told } from './worker.ts';
 
 /*
  * npm run fuzz -- READER… --minutes N: mutated files through the readers of foreign bytes. A finding is an exception that
@@ -14,6 +16,8 @@ import { caseOf, type Task, type Told } from './worker.ts';
  */
 
 const HANG_MS = 5000;
+/** A process that has not begun after this long does not begin. */
+const START_MS = 60_000;
 const LARGEST_MIB = 1024;
 /** Findings of one reader, after which nothing new is learned. */
 const ENOUGH = 20;
@@ -53,55 +57,73 @@ async function fuzz(reader: string, ms: number) {
   const seed = Number(values.seed);
   const result = { cases: 0, refused: 0, findings: 0 };
   for (let from = 0; Date.now() < end && result.findings < ENOUGH; ) {
-    const { last, refused, finding } = await oneProcess({ reader, seed, from }, end);
-    if (finding !== undefined && last < from) throw new Error(`${reader} does not begin: ${finding}`);
-    result.cases += last + 1 - from;
+    const { cases, refused, finding, begins } = await oneProcess(reader, seed, from, end);
+    if (finding !== undefined && !begins) throw new Error(`${reader} does not begin: ${finding}`);
+    result.cases += cases;
     result.refused += refused;
-    if (finding !== undefined) {
-      result.findings++;
-      await keep(reader, seed, last, finding);
-    }
-    from = last + 1;
+    from += cases;
+    if (finding === undefined) continue;
+    result.findings++;
+    await keep(reader, seed, from - 1, finding);
   }
   return result;
 }
 
+/** What became of the cases that a process read: all of them in order, the last one a finding where there is one. */
+interface Stretch {
+  readonly cases: number;
+  readonly refused: number;
+  readonly begins: boolean;
+  readonly finding?: string;
+}
+
 /** Reads cases in a process until the time is over, or there is a finding. */
-function oneProcess(task: Task, end: number): Promise<{ last: number; refused: number; finding?: string }> {
-  const child: ChildProcess = fork(fileURLToPath(new URL('worker.ts', import.meta.url)), {
-    execArgv: ['--import', 'tsx', `--max-old-space-size=${LARGEST_MIB}`],
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-  });
-  let last = task.from - 1;
+function oneProcess(reader: string, seed: number, from: number, end: number): Promise<Stretch> {
+  const worker = fileURLToPath(new URL('worker.ts', import.meta.url));
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', `--max-old-space-size=${LARGEST_MIB}`, worker, reader, String(seed), String(from)],
+    { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] },
+  );
+  let cases = 0;
   let refused = 0;
+  let begins = false;
   let errors = '';
   child.stderr!.on('data', (text) => {
     errors = (errors + text).slice(-4000);
   });
   return new Promise((resolve) => {
-    let watchdog: NodeJS.Timeout | undefined;
     const done = (finding?: string) => {
       clearTimeout(watchdog);
       clearTimeout(over);
       child.removeAllListeners();
+      lines.removeAllListeners();
       child.kill('SIGKILL');
-      resolve({ last, refused, finding });
+      resolve({ cases, refused, begins, finding });
+    };
+    /** The case that is being read is one. */
+    const findCase = (finding: string) => {
+      if (begins) cases++;
+      done(finding);
     };
     const over = setTimeout(() => done(), Math.max(0, end - Date.now()));
-    child.on('message', (told: Told) => {
-      if ('begun' in told) {
-        last = told.begun;
+    let watchdog = setTimeout(() => done('takes too long'), START_MS);
+    const lines = createInterface({ input: child.stdio[TOLD] as Readable });
+    lines.on('line', (line) => {
+      const told: Told = JSON.parse(line);
+      if ('begins' in told) {
+        begins = true;
         clearTimeout(watchdog);
-        watchdog = setTimeout(() => done(`takes more than ${HANG_MS / 1000} s`), HANG_MS);
+        watchdog = setTimeout(() => findCase(`takes more than ${HANG_MS / 1000} s`), HANG_MS);
         return;
       }
-      clearTimeout(watchdog);
+      watchdog.refresh();
+      cases++;
       if (told.refused) refused++;
       if (told.problem !== undefined) done(told.problem);
       else if (told.peakMiB > LARGEST_MIB) done(`takes ${told.peakMiB.toFixed(0)} MiB`);
     });
-    child.on('exit', (code, signal) => done(`ends the process (${signal ?? code}): ${errors}`));
-    child.send(task);
+    child.on('close', (code, signal) => findCase(`ends the process (${signal ?? code}): ${errors}`));
   });
 }
 

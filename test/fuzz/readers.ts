@@ -13,7 +13,8 @@ import { writeSafetensors } from '../../converters/safetensors/write-safetensors
 import { readJoblib } from '../../converters/sklearn/read-joblib.ts';
 import { decodeImage, imageSize } from '../../data/decode.ts';
 import { openImageSet } from '../../data/open.ts';
-import { loadHdf5 } from '../../src/common/hdf5.ts';
+import { DataError } from '../../src/common/errors.ts';
+import { writeHdf5 } from '../../src/common/hdf5.ts';
 import type { StateDict } from '../../src/common/tensor.ts';
 import { checkModel } from '../../src/graph/check.ts';
 import { tapCandidates } from '../../src/graph/classifier/candidates.ts';
@@ -213,11 +214,11 @@ export const readers: Readonly<Record<string, Reader>> = {
     },
   },
   hdf5: set('a.hdf5', async () => {
-    const library = await loadHdf5();
     const path = join(await scratch(), 'images.hdf5');
-    const file = new library.File(path, 'w');
-    file.create_dataset({ name: 'data', data: pixels, shape, chunks: [1, 5, 4, 3], compression: 4 });
-    file.close();
+    await writeHdf5(DataError, path, (file, hdf5) => {
+      const data = { name: 'data', data: pixels, shape, chunks: [1, 5, 4, 3], compression: 4 };
+      hdf5(() => file.create_dataset(data));
+    });
     return readFile(path);
   }),
   features: {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import sharp from 'sharp';
-import { blankExif } from '../../src/page/blank-exif.ts';
+import { blankExif } from '../../src/browser/blank-exif.ts';
 
 describe('EXIF data', () => {
   // Wider than high: an image that was turned has another shape.

@@ -2,13 +2,12 @@ import { expect } from 'chai';
 import { calibrate, conformalPValues } from '../../src/evaluation/conformal.ts';
 import { calibrationAt, choosableRates, isOod } from '../../src/page/decision.ts';
 import type { GuardFacts } from '../../src/page/guard-facts.ts';
-import type { Outputs } from '../../src/page/outputs.ts';
 
 describe('decisions on the page', () => {
   const scores = Array.from({ length: 99 }, (_, i) => i / 10);
   const factsAt = (rate: number, stages?: number[]) =>
     ({ scores, calibration: calibrate(scores, rate), stages }) as unknown as GuardFacts;
-  const scored = (score: number) => ({ score }) as Outputs;
+  const scored = (score: number) => ({ score });
 
   it("offer the usual rates that so many images support, and the model's own", () => {
     const rates = choosableRates(factsAt(0.04));

@@ -56,10 +56,11 @@ export async function expectSameInPython(
   const theirs = await inPython(file, pixels, size, Math.max(...scored.map(({ score }) => score)) + 1);
   expect(theirs.domains).to.deep.equal(['']);
   const answers = ['content', 'conditions'].flatMap((name) => [`${name}_score`, `${name}_p_value`]);
-  const [explained, ofParts] =
-    report.kind === 'questions'
-      ? [[...answers, 'condition'], 'component_scores']
-      : [['ood_layer'], 'layer_scores'];
+  const [explained, ofParts] = {
+    questions: [[...answers, 'condition'], 'component_scores'] as const,
+    layers: [['ood_layer'], 'layer_scores'] as const,
+    method: [[], 'component_scores'] as const,
+  }[report.kind];
   expect(theirs.names).to.deep.equal([
     logits,
     'label',

@@ -4,7 +4,6 @@ import json
 import sys
 
 import numpy as np
-from scipy.special import logsumexp, softmax
 from sklearn.metrics import auc, precision_recall_curve, roc_auc_score, roc_curve
 
 
@@ -44,15 +43,6 @@ def misclassification(scores, wrong):
     return {"auroc": roc_auc_score(wrong, scores), "aurc": risks.mean()}
 
 
-def baselines(logits):
-    logits = np.array(logits)
-    return {
-        "MSP": (-softmax(logits, axis=1).max(axis=1)).tolist(),
-        "max logit": (-logits.max(axis=1)).tolist(),
-        "energy": (-logsumexp(logits, axis=1)).tolist(),
-    }
-
-
 with open(sys.argv[1]) as file:
     given = json.load(file)
 json.dump(
@@ -60,7 +50,6 @@ json.dump(
         "metrics": [metrics(*case, fpr_at_95_tpr) for case in given["cases"]],
         "original": [metrics(*case, original_fpr_at_95_tpr) for case in given["cases"]],
         "misclassification": misclassification(**given["classified"]),
-        "baselines": baselines(given["logits"]),
     },
     sys.stdout,
 )

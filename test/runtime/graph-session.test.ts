@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { DeviceError } from '../../src/common/errors.ts';
+import { packageRoot } from '../../src/common/package-root.ts';
 import type { Tensor } from '../../src/common/tensor.ts';
 import { GraphSession } from '../../src/runtime/graph-session.ts';
 import { rejection } from '../data/rejection.ts';
@@ -53,6 +57,45 @@ describe('GraphSession', () => {
     await session.close();
     await session.close();
     expect((await rejection(session.run(feeds(1, 1)), Error)).message).to.equal('the session was closed');
+  });
+
+  it('begins where another was closed, and gets none of its answers', async () => {
+    const [first, other] = [smallNet(), smallNet()];
+    other.graph.output[0].name = 'renamed';
+    for (const node of other.graph.node)
+      node.output = node.output.map((name) => (name === 'logits' ? 'renamed' : name));
+    const session = await GraphSession.open(first, { device: 'cpu', threads: 1 });
+    const waiting = Promise.allSettled(Array.from({ length: 20 }, () => session.run(feeds(1, 1))));
+    const closing = session.close();
+    const late = rejection(session.run(feeds(1, 1)), Error);
+    await closing;
+    const next = await GraphSession.open(other, { device: 'cpu', threads: 1 });
+    const results = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => next.run(feeds(1 + (i % 3), i + 1))),
+    );
+    results.forEach((outputs, i) => {
+      expect(Object.keys(outputs)).to.deep.equal(['renamed']);
+      expect(outputs.renamed.shape).to.deep.equal([1 + (i % 3), 5]);
+    });
+    for (const run of await waiting)
+      if (run.status === 'fulfilled') expect(run.value.logits.shape).to.deep.equal([1, 5]);
+      else expect(run.reason.message).to.match(/closed|disposed/);
+    expect((await late).message).to.equal('the session was closed');
+    await next.close();
+  });
+
+  it('does not keep the process from ending where it is left open', async () => {
+    const [library, backbone] = ['dist/src/index.js', 'data/demo/backbone.onnx'].map(
+      (file) => new URL(file, packageRoot),
+    );
+    const script = `
+      import { GraphSession } from ${JSON.stringify(library.href)};
+      const session = await GraphSession.open(${JSON.stringify(fileURLToPath(backbone))}, { device: 'cpu' });
+      const input = { dtype: 'float32', shape: [1, 3, 32, 32], data: new Float32Array(3072) };
+      const { logits } = await session.run({ input });
+      console.log(logits.shape.join());`;
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+    expect(stdout).to.equal('1,10\n');
   });
 
   it('says which device is not there, and falls back only where none is named', async () => {

@@ -37,12 +37,13 @@ export const cotrainCommand = command({
     memory,
     compat,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
     const path = runPath(options);
     const { ind, lambda, device, workers, compat } = options;
     const report = await RunFolder.use(path, (run) =>
       coTrainRun(run, {
-        ...{ lambda, device, memory: bytesOf(options.memory), onProgress, ...givenOfTraining(options) },
+        ...{ lambda, device, memory: bytesOf(options.memory), onProgress, onLeftOut },
+        ...givenOfTraining(options),
         ...given({ ind, workers, compat }),
       }),
     );

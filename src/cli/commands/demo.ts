@@ -1,7 +1,29 @@
-import { runDemo, summaryTable } from '../../index.ts';
+import { demoDescriptions, type GuardReport, runDemo, summaryTable } from '../../index.ts';
 import { command } from '../command.ts';
 import { device } from '../options.ts';
-import { duration } from '../text.ts';
+import { columns, duration } from '../text.ts';
+
+/** What the guard finds of each set, by its decision and by each question. */
+function foundTable({ sets }: GuardReport): string {
+  return columns(
+    ['OOD set', 'shows', 'by the guard', 'content', 'conditions'],
+    sets.map(({ name, found, byQuestion }) => [
+      name,
+      demoDescriptions[name as keyof typeof demoDescriptions],
+      percent(found),
+      percent(byQuestion.content?.found ?? 0),
+      percent(byQuestion.conditions?.found ?? 0),
+    ]),
+  );
+}
+
+/** The set that is found least. */
+function hardest({ sets }: GuardReport): string {
+  const { name, found } = sets.reduce((least, set) => (set.found < least.found ? set : least));
+  return `Nothing finds everything: of ${name}, ${percent(1 - found)} look to it like what it knows.`;
+}
+
+const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
 
 export const demoCommand = command({
   name: 'demo',
@@ -25,8 +47,13 @@ export const demoCommand = command({
         guard,
       },
       text: [
+        `The classifier is right on ${(100 * accuracy).toFixed(1)} % of the InD test images, drawings of ten shapes. Its guard asks two questions: is the content something that it was not taught, and were the conditions other than those of its training images? At ${percent(guard.calibration.rate)} false alarms, called OOD are:`,
+        '',
+        foundTable(guard),
+        '',
+        hardest(guard),
+        '',
         summaryTable(evaluation.evaluation),
-        `The classifier is right on ${(100 * accuracy).toFixed(1)} % of the InD test images.`,
         `${fit.detectors.length} detectors were fitted on ${fit.samples} images in ${duration(fit.seconds)}.`,
         `Wrote ${run}: the classifier, features, detectors, tables in ${run}/results, report.html, and ${guard.file}, which classifies and decides.`,
       ].join('\n'),

@@ -10,7 +10,7 @@ import {
 } from '../../index.ts';
 import { command } from '../command.ts';
 import { withKind } from '../named-set.ts';
-import { atLeastOne, bytesOf, compat, device, given, memory, runOptions, runPath, seed } from '../options.ts';
+import { atLeastOne, compat, device, given, runOptions, runPath, seed } from '../options.ts';
 import { bold } from '../text.ts';
 
 export const evaluateCommand = command({
@@ -51,11 +51,10 @@ export const evaluateCommand = command({
       check: atLeastOne,
     },
     seed: { type: 'number', default: 0, describe: 'seed of that choice and of the resamples', check: seed },
-    memory,
     device,
     compat,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
     const path = runPath(options);
     const { ind, bootstrap, methods, bank, maxOod, seed, device, compat } = options;
     const named = options.ood?.map(withKind);
@@ -69,8 +68,8 @@ export const evaluateCommand = command({
         maxOod,
         seed,
         device,
-        memory: bytesOf(options.memory),
         onProgress,
+        onLeftOut,
       }),
     );
     const shown = [

@@ -154,6 +154,7 @@ export const fitCommand = command({
         memory,
         ...given({ ind: sets.train?.name ?? ind, layers, workers, compat, finishAll }),
         onProgress,
+        onLeftOut,
       });
       return { notes, features, report };
     });

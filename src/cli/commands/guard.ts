@@ -1,14 +1,27 @@
 import {
   aggregations,
-  detectorKinds,
+  type Calibration,
   type EarlyExitReport,
   type GuardReport,
   guardRun,
+  methodNames,
   questions,
+  type RecalibrateOptions,
   RunFolder,
+  recalibrateGuard,
+  UsageError,
 } from '../../index.ts';
-import { command } from '../command.ts';
-import { bytesOf, device, given, memory, properShare, runOptions, runPath, seed } from '../options.ts';
+import { command, type Report } from '../command.ts';
+import {
+  bytesOf,
+  device,
+  given,
+  imageOptions,
+  memory,
+  properShare,
+  runOptions,
+  runPath,
+} from '../options.ts';
 import { columns, duration, plural } from '../text.ts';
 
 export const guardCommand = command({
@@ -22,38 +35,43 @@ export const guardCommand = command({
       'guard --run runs/resnet20-cifar10 --watch content',
       'whether images show what was taught, and nothing else',
     ],
-    ['guard --run runs/resnet20-cifar10 --aggregation max', "the paper's score, of la-ood fit"],
+    ['guard --run runs/resnet20-cifar10 --detector layer-svms', "the paper's score, of la-ood fit"],
+    ['guard guarded.onnx --calibrate december/ --output december.onnx', 'for a new month, in a minute'],
   ],
-  positionals: {},
+  positionals: {
+    guarded: { describe: 'with --calibrate: the guarded.onnx that is calibrated anew', demandOption: false },
+  },
   options: {
     ...runOptions,
     'false-alarms': {
       type: 'number',
-      default: 0.05,
-      describe: 'share of InD images that may be called OOD',
+      describe:
+        "share of InD images that may be called OOD; .05 where not given, with --calibrate the guard's own",
       check: properShare,
     },
     confidence: {
       type: 'number',
-      default: 0.95,
-      describe: 'of the upper bound that is stated for that share',
+      describe: 'of the bounds that are stated for that share; .95 where not given',
       check: properShare,
     },
+    calibrate: {
+      type: 'string',
+      describe:
+        'InD images of another camera or month: centres, scales and ranks of a guard become theirs, nothing is fitted, and no run folder is needed',
+    },
+    output: { type: 'string', describe: 'with --calibrate: the file that is written' },
     watch: {
       choices: [...questions, 'both'],
       describe:
         'the questions that it answers: content (is this what the classifier was taught?), conditions (was it taken and processed like the training images?); both where not given',
     },
     detector: {
-      array: true,
-      choices: detectorKinds,
-      describe:
-        "detectors of layers in place of the two questions, one kind or several; ocsvm is the paper's, of la-ood fit",
+      choices: methodNames,
+      describe: "a published method in place of the two questions; layer-svms is the paper's, of la-ood fit",
     },
     aggregation: {
       choices: aggregations,
-      describe:
-        "how detectors of layers become one score: what they and the logits' energy say together, or the paper's maximum",
+      describe: "how detectors of layers become one score: their mean, or the paper's maximum",
     },
     'early-exit': {
       type: 'boolean',
@@ -61,35 +79,47 @@ export const guardCommand = command({
       describe:
         'detectors of layers, and guarded-early-exit.onnx too: images leave the network as soon as they are seen to be OOD',
     },
-    seed: { type: 'number', default: 0, describe: 'seed of the split of the held-out images', check: seed },
     memory,
+    ...imageOptions,
     device,
   },
-  async run(options, onProgress) {
+  async run(options, onProgress, onLeftOut) {
+    const { guarded, calibrate, output } = options;
+    if (guarded !== undefined || calibrate !== undefined || output !== undefined) {
+      if (guarded === undefined || calibrate === undefined || output === undefined)
+        throw new UsageError(
+          '--calibrate',
+          'takes a guard, images and a file to write',
+          'la-ood guard guarded.onnx --calibrate SET --output NEW.onnx',
+        );
+      return recalibrated(guarded, calibrate, output, {
+        ...given({ rate: options.falseAlarms, confidence: options.confidence, batch: options.batch }),
+        ...given({ orient: options.exifOrientation, skipDamaged: options.skipDamaged }),
+        ...{ device: options.device, memory: bytesOf(options.memory), onProgress, onLeftOut },
+      });
+    }
     const path = runPath(options);
-    const { ind, detector: detectors, falseAlarms: rate, confidence, aggregation } = options;
-    const { earlyExit, seed, device } = options;
+    const { ind, detector, falseAlarms: rate, confidence, aggregation } = options;
+    const { earlyExit, device } = options;
     const watch = questions.filter((question) => [question, 'both'].includes(options.watch ?? ''));
     const report = await RunFolder.use(path, (run) =>
       guardRun(run, {
-        ...given({ ind, detectors, aggregation, watch: options.watch && watch }),
-        ...{ rate, confidence, earlyExit, seed, device, memory: bytesOf(options.memory), onProgress },
+        ...given({ ind, detector, aggregation, watch: options.watch && watch, rate, confidence }),
+        ...{ earlyExit, device, memory: bytesOf(options.memory), onProgress, onLeftOut },
       }),
     );
-    const { calibration, file, seconds } = report;
-    const { threshold, count, upperBound } = calibration;
-    const early = report.kind === 'layers' ? report.earlyExit : undefined;
+    const { calibration, file, seconds, earlyExit: early } = report;
     const found = foundTable(report);
     return {
       result: { run: path, ...report },
       text: [
         ...describe(report),
-        `Calibrated on ${plural(count, 'InD image')} that nothing was fitted on.`,
-        `Scores above ${threshold.toPrecision(5)} are OOD: at most ${percent(rate)} false alarms on average, with ${percent(confidence)} confidence below ${percent(upperBound)}.`,
+        `Calibrated on ${plural(calibration.count, 'InD image')} that nothing was fitted on.`,
+        promise(calibration),
         ...(found ? ['', found] : []),
         ...(early ? describeEarlyExit(early) : []),
         '',
-        ...(report.kind === 'questions' ? [describeRuntimes(report.runtimes)] : []),
+        describeRuntimes(report.runtimes),
         `Wrote ${[file, ...(early ? [early.file] : [])].map((name) => `${path}/${name}`).join(' and ')}, read ${early ? 'them' : 'it'} back, and compared ${early ? 'them with their' : 'it with its'} pieces (${duration(seconds)}).`,
       ].join('\n'),
       next: `Next: la-ood score ${path}/${file} IMAGES…`,
@@ -97,29 +127,50 @@ export const guardCommand = command({
   },
 });
 
-function describe(report: GuardReport): string[] {
-  if (report.kind === 'layers') {
-    const { layers, detectors, aggregation } = report;
-    return [
-      `${plural(layers.length, 'detector')} watch the network (${detectors.join(', ')}; by ${aggregation}).`,
-    ];
-  }
-  const { questions, components, labels, notes } = report;
-  return [
-    `Answers ${questions.map((question) => `the question of ${question}`).join(' and ')}, by ${components.join(', ')}; classes by ${labels}.`,
-    ...notes.map((note) => `Note: ${note}.`),
-  ];
+async function recalibrated(
+  guarded: string,
+  images: string,
+  output: string,
+  options: RecalibrateOptions,
+): Promise<Report> {
+  const report = await recalibrateGuard(guarded, images, output, options);
+  const { calibration, thresholdBefore, notes, runtimes } = report;
+  return {
+    result: report,
+    text: [
+      ...notes.map((note) => `Note: ${note}.`),
+      `Calibrated on ${plural(calibration.count, 'InD image')} of ${images}; the threshold was ${thresholdBefore.toPrecision(5)}.`,
+      promise(calibration),
+      describeRuntimes(runtimes),
+      `Wrote ${output}.`,
+    ].join('\n'),
+    next: `Next: la-ood score ${output} IMAGES…`,
+  };
 }
 
-function describeRuntimes({
-  images,
-  pValue,
-  flips,
-}: {
-  images: number;
-  pValue: number;
-  flips: number;
-}): string {
+/** What so many calibration images can promise. */
+function promise({ threshold, rate, count, confidence, interval }: Calibration): string {
+  return `Scores above ${threshold.toPrecision(5)} are OOD: at most ${percent(rate)} false alarms on average; of guards calibrated on ${plural(count, 'image')}, ${percent(confidence)} raise ${percent(interval.low)} to ${percent(interval.high)}.`;
+}
+
+function describe(report: GuardReport): string[] {
+  return [scoring(report), ...report.notes.map((note) => `Note: ${note}.`)];
+}
+
+function scoring(report: GuardReport): string {
+  switch (report.kind) {
+    case 'questions': {
+      const asked = report.questions.map((question) => `the question of ${question}`).join(' and ');
+      return `Answers ${asked}, by ${report.components.join(', ')}; classes by ${report.labels}.`;
+    }
+    case 'layers':
+      return `${plural(report.layers.length, 'detector')} of layers score (${report.detector}, by their ${report.aggregation}).`;
+    case 'method':
+      return `Scores by ${report.detector}; classes by ${report.labels}.`;
+  }
+}
+
+function describeRuntimes({ images, pValue, flips }: GuardReport['runtimes']): string {
   const same = flips === 0 ? 'no decision differs' : `${plural(flips, 'decision')} next to the rate differ`;
   return `At no and at full optimisation, one by one and batched, p-values of ${plural(images, 'held-out image')} differ by ${pValue.toFixed(4)} at most, and ${same}.`;
 }
@@ -131,7 +182,7 @@ function foundTable(report: GuardReport): string | undefined {
     percent(found),
   ];
   if (report.sets.length === 0) return undefined;
-  if (report.kind === 'layers' || report.questions.length === 1)
+  if (report.kind !== 'questions' || report.questions.length === 1)
     return columns(
       ['OOD set', 'AUROC', 'called OOD'],
       report.sets.map((set) => [set.name, ...cells(set)]),

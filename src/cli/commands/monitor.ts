@@ -1,12 +1,13 @@
-import { type MonitoredImage, monitorImages } from '../../index.ts';
+import { monitorImages } from '../../index.ts';
 import { command } from '../command.ts';
+import { type Span, Spans } from '../monitor-spans.ts';
 import { bytesOf, device, given, imageOptions, memory, seed } from '../options.ts';
 import { columns, plural, thousands } from '../text.ts';
 
 export const monitorCommand = command({
   name: 'monitor',
   summary:
-    'Watches a stream of images with a guarded model, and tells when it drifts from what the model knows.',
+    'Watches a stream of images with a guarded model, and tells since when content or conditions drift from what it knows.',
   examples: [
     ['monitor guarded.onnx camera/', 'the images of a folder, in the order of their names'],
     ['monitor guarded.onnx monday/ tuesday/ --every 1000000', 'a false alarm in a million images'],
@@ -33,80 +34,72 @@ export const monitorCommand = command({
       ...given({ batch, orient, skipDamaged }),
       ...{ every, seed, device, memory: bytesOf(options.memory), onProgress, onLeftOut },
     };
-    const alarms: (MonitoredImage & { at: number })[] = [];
     const spans = new Spans();
-    for await (const image of monitorImages(model, images, settings)) {
-      spans.add(image);
-      if (image.alarm) alarms.push({ ...image, at: spans.images });
+    const drifts: Drift[] = [];
+    for await (const { set, image, ...monitored } of monitorImages(model, images, settings)) {
+      spans.add({ set, image, ...monitored });
+      for (const { of, alarm, since, mostly } of monitored.drifts) {
+        const going = drifts.findLast((drift) => drift.of === of && drift.until === undefined);
+        if (alarm) drifts.push({ of, since: since!, alarm: spans.images, set, image, ...given({ mostly }) });
+        else if (going && since === undefined) going.until = spans.images;
+      }
     }
-    const told = alarms.map(({ at, set, image, drifting }) => [thousands(at), set, image, drifting!]);
+    const ood = spans.rows.reduce((sum, row) => sum + row.ood, 0);
     return {
-      result: { images: spans.images, alarms, spans: spans.rows },
+      result: { images: spans.images, ood, drifts, spans: spans.rows },
       text: [
-        columns(
-          ['up to image', 'mean p-value', 'p ≤ .05', 'most evidence'],
-          spans.rows.map(({ to, meanPValue, unlikely, evidence }) => [
-            thousands(to),
-            meanPValue.toFixed(3),
-            `${(100 * unlikely).toFixed(1)} %`,
-            evidence.toPrecision(2),
-          ]),
-        ),
+        spansTable(spans.rows),
         '',
-        ...(told.length ? [columns(['alarm after', 'set', 'image', 'layer'], told), ''] : []),
-        `${plural(spans.images, 'image')}, ${plural(alarms.length, 'alarm')}; of false ones there is one in ${thousands(every)} images at most, on average.`,
+        ...drifts.map(inWords),
+        ...(drifts.length ? [''] : []),
+        `${plural(spans.images, 'image')}, ${thousands(ood)} called OOD (${percent(ood / spans.images)}), ${plural(drifts.length, 'drift')}; of false alarms there is one in ${thousands(every)} images at most, on average.`,
       ].join('\n'),
     };
   },
 });
 
-interface Span {
-  /** The number of its last image. */
-  to: number;
-  images: number;
-  meanPValue: number;
-  /** Share of p-values up to .05. */
-  unlikely: number;
-  /** The most that spoke for a drift. */
-  evidence: number;
+/** A drift that was found. */
+interface Drift {
+  readonly of: string;
+  /** The number of the image with which it most likely began, and of that which raised the alarm. */
+  readonly since: number;
+  readonly alarm: number;
+  /** The image that raised the alarm. */
+  readonly set: string;
+  readonly image: string;
+  readonly mostly?: string;
+  /** The number of the image with which it was over; absent where it is not. */
+  until?: number;
 }
 
-/** A stream of whatever length in at most twenty rows of as many images each. */
-class Spans {
-  rows: Span[] = [];
-  images = 0;
-  #size = 10;
-
-  add({ pValue, evidence }: MonitoredImage): void {
-    this.images++;
-    const one = {
-      to: this.images,
-      images: 1,
-      meanPValue: pValue,
-      unlikely: pValue <= 0.05 ? 1 : 0,
-      evidence,
-    };
-    const last = this.rows.at(-1);
-    if (last && last.images < this.#size) {
-      this.rows[this.rows.length - 1] = joined(last, one);
-      return;
-    }
-    if (this.rows.length === 20) {
-      this.rows = this.rows.flatMap((row, r) => (r % 2 ? [joined(this.rows[r - 1], row)] : []));
-      this.#size *= 2;
-    }
-    this.rows.push(one);
-  }
+function inWords({ of, since, alarm, set, image, mostly, until }: Drift): string {
+  const what = { content: 'Content', conditions: 'Conditions' }[of] ?? 'The score';
+  const named = mostly ? `, mostly ${mostly}` : '';
+  const found = `found at image ${thousands(alarm)}, ${image} of ${set}`;
+  return until === undefined
+    ? `${what}: still drifting since image ${thousands(since)}${named} (${found}).`
+    : `${what}: drifted from image ${thousands(since)} to ${thousands(until)}${named} (${found}).`;
 }
 
-function joined(a: Span, b: Span): Span {
-  const images = a.images + b.images;
-  const mean = (x: number, y: number) => (x * a.images + y * b.images) / images;
-  return {
-    to: b.to,
-    images,
-    meanPValue: mean(a.meanPValue, b.meanPValue),
-    unlikely: mean(a.unlikely, b.unlikely),
-    evidence: Math.max(a.evidence, b.evidence),
-  };
+function spansTable(rows: readonly Span[]): string {
+  const watched = rows[0]?.watched ?? [];
+  const isOne = watched.length === 1;
+  return columns(
+    [
+      ...['up to image', 'called OOD'],
+      ...watched.map(({ of }) => (isOne ? 'mean p-value' : `${of}, mean p`)),
+      'drifting',
+    ],
+    rows.map(({ to, images, ood, watched: own }) => [
+      thousands(to),
+      percent(ood / images),
+      ...own.map(({ meanPValue }) => meanPValue.toFixed(3)),
+      own
+        .filter(({ drifting }) => drifting > 0)
+        .map(({ of }) => of)
+        .join(', '),
+    ]),
+  );
 }
+
+const percent = (share: number) => `${(100 * share).toFixed(1)} %`;

@@ -1,4 +1,5 @@
 import { GraphBuilder } from '../../graph/builder.ts';
+import { NodeScope } from '../../graph/node-scope.ts';
 import { ElementType } from '../../graph/onnx.ts';
 import { encodeModel } from '../../graph/write.ts';
 import * as ort from '../../runtime/onnxruntime.ts';
@@ -13,81 +14,55 @@ export type Precision = 'float32' | 'float64';
 const PANELS = 4;
 
 /** Rows of one product: in float32, the sum of more would lose digits. */
-const ROWS = 512;
+const ROWS = 1024;
 
 /** Narrower rows are one panel. */
 const NARROW = 96;
 
-type Panel = Float32Array | Float64Array;
+export interface ScatterOptions {
+  readonly precision: Precision;
+  /** What becomes of rows before they are centred, as nodes: gives the name of the result. */
+  readonly prepare?: (nodes: NodeScope, rows: string) => string;
+}
 
 /** Σ (x − c)(x − c)ᵀ over rows x that come in blocks, c a centre of each: products by onnxruntime, summed in float64. */
 export class ScatterSum {
   readonly #width: number;
-  readonly #precision: Precision;
-  /** The first column of each panel, and the end. */
-  readonly #starts: readonly number[];
   /** By pair of panels. */
   readonly #sums = new Map<string, Float64Array>();
   readonly #session: ort.InferenceSession;
-  #panels: Panel[] = [];
 
-  private constructor(width: number, precision: Precision, session: ort.InferenceSession) {
+  private constructor(width: number, session: ort.InferenceSession) {
     this.#width = width;
-    this.#precision = precision;
-    this.#starts = startsOf(width);
     this.#session = session;
   }
 
-  static async open(width: number, precision: Precision): Promise<ScatterSum> {
-    const session = await ort.InferenceSession.create(encodeModel(productsOfPanels(width, precision)));
-    return new ScatterSum(width, precision, session);
+  /** @param centres any number × width */
+  static async open(width: number, centres: Float64Array, options: ScatterOptions): Promise<ScatterSum> {
+    const model = productsOfPanels(width, centres, options);
+    return new ScatterSum(width, await ort.InferenceSession.create(encodeModel(model)));
   }
 
   /**
    * Adds a block of rows.
    *
    * @param rows count × width, row-major
-   * @param centres any number × width
-   * @param centreOf which of them is each row's
+   * @param centreOf the centre of each
    */
-  async add(rows: Float32Array, centres: Float64Array, centreOf: (row: number) => number): Promise<void> {
-    const count = rows.length / this.#width;
-    for (let start = 0; start < count; start += ROWS) {
-      const part = rows.subarray(start * this.#width, (start + ROWS) * this.#width);
-      await this.#addPart(part, centres, (row) => centreOf(start + row));
-    }
-  }
-
-  async #addPart(
-    rows: Float32Array,
-    centres: Float64Array,
-    centreOf: (row: number) => number,
-  ): Promise<void> {
+  async add(rows: Float32Array, centreOf: Uint32Array): Promise<void> {
     const width = this.#width;
     const count = rows.length / width;
-    const panels = this.#panelsOf(count);
-    for (let row = 0; row < count; row++) {
-      const centre = centreOf(row) * width;
-      for (let p = 0; p < panels.length; p++)
-        centreRow(
-          panels[p],
-          row,
-          rows,
-          row * width + this.#starts[p],
-          centres,
-          centre + this.#starts[p],
-          this.#starts[p + 1] - this.#starts[p],
-        );
-    }
-    const feeds = panels.map((panel, p): [string, ort.Tensor] => [
-      `panel_${p}`,
-      new ort.Tensor(this.#precision, panel as Float32Array, [count, panel.length / count]),
-    ]);
-    const products = await this.#session.run(Object.fromEntries(feeds));
-    for (const [name, { data }] of Object.entries(products)) {
-      const sum = this.#sums.get(name) ?? new Float64Array(data.length);
-      this.#sums.set(name, sum);
-      addTo(sum, data as Panel);
+    for (let start = 0; start < count; start += ROWS) {
+      const end = Math.min(count, start + ROWS);
+      const products = await this.#session.run({
+        rows: new ort.Tensor('float32', rows.subarray(start * width, end * width), [end - start, width]),
+        centre_of: new ort.Tensor('int32', new Int32Array(centreOf.subarray(start, end)), [end - start]),
+      });
+      for (const [name, { data }] of Object.entries(products)) {
+        const sum = this.#sums.get(name) ?? new Float64Array(data.length);
+        this.#sums.set(name, sum);
+        addTo(sum, data as Float32Array | Float64Array);
+      }
     }
   }
 
@@ -95,11 +70,12 @@ export class ScatterSum {
   async end(): Promise<Float64Array> {
     await this.#session.release();
     const width = this.#width;
+    const starts = startsOf(width);
     const all = new Float64Array(width * width);
-    for (const [p, q] of pairs(this.#starts.length - 1)) {
+    for (const [p, q] of pairs(starts.length - 1)) {
       const sum = this.#sums.get(`${p}_${q}`)!;
-      const [top, left] = [this.#starts[p], this.#starts[q]];
-      const columns = this.#starts[q + 1] - left;
+      const [top, left] = [starts[p], starts[q]];
+      const columns = starts[q + 1] - left;
       sum.forEach((value, at) => {
         const [i, j] = [top + Math.floor(at / columns), left + (at % columns)];
         all[i * width + j] = value;
@@ -108,33 +84,9 @@ export class ScatterSum {
     }
     return all;
   }
-
-  /** Arrays for the panels of so many rows: those of the last block where they are as long. */
-  #panelsOf(count: number): Panel[] {
-    const lengths = this.#starts.slice(1).map((end, p) => count * (end - this.#starts[p]));
-    if (this.#panels[0]?.length !== lengths[0])
-      this.#panels = lengths.map((length) =>
-        this.#precision === 'float32' ? new Float32Array(length) : new Float64Array(length),
-      );
-    return this.#panels;
-  }
 }
 
-/** Part of a row less that of its centre, as a panel's row. */
-function centreRow(
-  panel: Panel,
-  row: number,
-  rows: Float32Array,
-  from: number,
-  centres: Float64Array,
-  centre: number,
-  width: number,
-): void {
-  const to = row * width;
-  for (let j = 0; j < width; j++) panel[to + j] = rows[from + j] - centres[centre + j];
-}
-
-function addTo(sum: Float64Array, values: Panel): void {
+function addTo(sum: Float64Array, values: Float32Array | Float64Array): void {
   for (let i = 0; i < sum.length; i++) sum[i] += values[i];
 }
 
@@ -149,12 +101,31 @@ function pairs(count: number): [number, number][] {
   );
 }
 
-function productsOfPanels(width: number, precision: Precision) {
+function productsOfPanels(width: number, centres: Float64Array, { precision, prepare }: ScatterOptions) {
   const graph = new GraphBuilder('scatter');
+  const nodes = new NodeScope(graph, 'scatter');
   const type = precision === 'float32' ? ElementType.float : ElementType.double;
+  const rows = graph.input('rows', ElementType.float, ['n', width]);
+  const centreOf = graph.input('centre_of', ElementType.int32, ['n']);
+  const prepared = prepare ? prepare(nodes, rows) : rows;
+  const shape = [centres.length / width, width];
+  const [cast, table] =
+    precision === 'float32'
+      ? [prepared, nodes.floats('centres', shape, centres)]
+      : [
+          nodes.node('Cast', [prepared], 'cast', { to: type }),
+          graph.initializer('centres', { dtype: 'float64', shape, data: centres }),
+        ];
+  const own = nodes.node('Gather', [table, centreOf], 'own_centre', { axis: 0 });
+  const centred = nodes.node('Sub', [cast, own], 'centred');
   const starts = startsOf(width);
   const widths = starts.slice(1).map((end, p) => end - starts[p]);
-  const panels = widths.map((own, p) => graph.input(`panel_${p}`, type, ['n', own]));
+  const panels = nodes.nodes(
+    'Split',
+    [centred, nodes.int64s('widths', widths)],
+    widths.map((_, p) => `panel_${p}`),
+    { axis: 1 },
+  );
   for (const [p, q] of pairs(widths.length)) {
     const name = `${p}_${q}`;
     graph.node('Gemm', [panels[p], panels[q]], { name, attributes: { transA: 1 } });

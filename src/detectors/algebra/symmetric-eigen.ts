@@ -5,7 +5,7 @@ import { tridiagonalise } from './tridiagonal.ts';
 /** Eigenvalues in rising order, and their eigenvectors, of length 1, a row each. */
 export interface SymmetricEigen {
   readonly values: Float64Array;
-  /** size × size, row-major: row i belongs to value i. */
+  /** As many as were wanted × size, row-major: row i belongs to value i. */
   readonly vectors: Float64Array;
 }
 
@@ -17,14 +17,17 @@ const TOGETHER = 64;
  * found by divide and conquer, and reflected back. All of order size³ but the reduction is products of matrices.
  *
  * @param matrix size × size, row-major, of finite numbers; only its lower triangle is read
+ * @param count how many eigenvectors are wanted: those of the smallest eigenvalues
  */
 export async function symmetricEigen(
   matrices: Matrices,
   matrix: Float64Array,
   size: number,
+  count = size,
 ): Promise<SymmetricEigen> {
   const { diagonal, beside, reflectors } = tridiagonalise(Float64Array.from(matrix), size);
-  const { values, vectors } = await divideAndConquer(matrices, diagonal, beside);
+  const { values, vectors: all } = await divideAndConquer(matrices, diagonal, beside);
+  const vectors = all.subarray(0, count * size);
   for (let end = reflectors.length; end > 0; end -= TOGETHER) {
     const some = reflectors.slice(Math.max(0, end - TOGETHER), end).reverse();
     await reflect(matrices, vectors, some, size);

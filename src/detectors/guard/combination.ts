@@ -1,6 +1,6 @@
 import type { NodeScope } from '../../graph/node-scope.ts';
 import { ElementType } from '../../graph/onnx.ts';
-import { addPValue, pValueOf } from './p-value.ts';
+import { addContinuousPValue, continuousPValue, continuousPValueAmongOthers } from './p-value.ts';
 
 /** What a guard's parts say of images: content parts as they are, and projections on directions. */
 export interface Components {
@@ -9,6 +9,15 @@ export interface Components {
   readonly content: readonly Float32Array[];
   /** Of each direction, n projections. */
   readonly directions: readonly Float32Array[];
+}
+
+/** The columns of projections, n × directions, row-major; none where there are no directions. */
+export function columnsOf(projections: Float32Array | undefined, count: number): Float32Array[] {
+  if (!projections) return [];
+  const along = projections.length / count;
+  return Array.from({ length: along }, (_, d) =>
+    Float32Array.from({ length: count }, (__, i) => projections[i * along + d]),
+  );
 }
 
 /** What is usual of some scores. */
@@ -44,39 +53,76 @@ export function fitCombination(components: Components): Combination {
   const content = components.content.map((scores) => Float32Array.from(scores).sort());
   const directions = components.directions.map(usualOf);
   if (content.length === 0 || directions.length === 0) return { content, directions };
-  const answers = answersOf(components, { content, directions });
+  const answers = calibrationAnswers(components, { content, directions });
   const usual = { content: usualOf(answers.content!), conditions: usualOf(answers.conditions!) };
   return { content, directions, decision: usual };
 }
 
 /**
- * - content: Fisher's sum −Σ log p of the content methods' p-values by rank among calibration images (Fisher, "Statistical methods
+ * - content: Fisher's sum −Σ log p of the content methods' p-values among calibration images, on lines between these (Fisher, "Statistical methods
  *   for research workers", 1925);
  * - conditions: the largest |z| of the projections on the directions;
  * - decision: z(content) + max(0, z(conditions) − 1); with one question alone, its score.
  */
-export function answersOf({ count, ...components }: Components, combination: Combination): Answers {
+export function answersOf(components: Components, combination: Combination): Answers {
+  return combine(components, combination, { pValue: continuousPValue, z: standardised });
+}
+
+/**
+ * `answersOf` of the calibration images themselves: each is compared with the others. Were it compared with itself too, it would seem
+ * more usual than a new image is, and more of these than stated would be called OOD.
+ */
+export function calibrationAnswers(components: Components, combination: Combination): Answers {
+  const { count } = components;
+  return combine(components, combination, {
+    pValue: continuousPValueAmongOthers,
+    z: (value, usual) => standardisedByOthers(value, usual, count),
+  });
+}
+
+function standardised(value: number, { mean, deviation }: Usual): number {
+  return (value - mean) / deviation;
+}
+
+/** By mean and deviation of the n − 1 others. */
+function standardisedByOthers(value: number, { mean, deviation }: Usual, count: number): number {
+  const off = value - mean;
+  const others = count - 1;
+  const variance = (count / others) * (deviation ** 2 - off ** 2 / others);
+  return (off * (1 + 1 / others)) / Math.sqrt(variance);
+}
+
+/** How an image's components are compared with those of calibration images. */
+interface Comparison {
+  pValue(calibration: Float32Array, score: number): number;
+  z(value: number, usual: Usual): number;
+}
+
+function combine(
+  { count, ...components }: Components,
+  combination: Combination,
+  { pValue, z: zOf }: Comparison,
+): Answers {
   const { content: ranked, directions: usual, decision } = combination;
   const content = ranked.length > 0 ? new Float32Array(count) : undefined;
   components.content.forEach((scores, part) => {
-    for (let i = 0; i < count; i++) content![i] -= Math.log(pValueOf(ranked[part], scores[i]));
+    for (let i = 0; i < count; i++) content![i] -= Math.log(pValue(ranked[part], scores[i]));
   });
   const conditions = usual.length > 0 ? new Float32Array(count) : undefined;
   const condition = conditions && new Uint32Array(count);
   components.directions.forEach((projections, d) => {
     for (let i = 0; i < count; i++) {
-      const z = (projections[i] - usual[d].mean) / usual[d].deviation;
+      const z = zOf(projections[i], usual[d]);
       if (Math.abs(z) <= conditions![i]) continue;
       conditions![i] = Math.abs(z);
       condition![i] = 2 * d + (z < 0 ? 1 : 0);
     }
   });
-  const z = (value: number, { mean, deviation }: Usual) => (value - mean) / deviation;
   const ood = decision
-    ? content!.map(
-        (own, i) =>
-          z(own, decision.content) + Math.max(0, z(conditions![i], decision.conditions) - CONDITIONS_FROM),
-      )
+    ? content!.map((own, i) => {
+        const beyond = standardised(conditions![i], decision.conditions) - CONDITIONS_FROM;
+        return standardised(own, decision.content) + Math.max(0, beyond);
+      })
     : (content ?? conditions!);
   return { content, conditions, condition, ood };
 }
@@ -103,11 +149,11 @@ export function addCombination(
   { content: methods, projections }: ComponentValues,
   { content: ranked, directions, decision }: Combination,
 ): AnswerValues {
-  const evidence = methods.map((score, part) => {
-    const p = addPValue(nodes, score, ranked[part], `content_${part}`);
-    return nodes.node('Neg', [nodes.node('Log', [p], `log_${part}`)], `evidence_${part}`);
+  const components = methods.map((score, part) => {
+    const p = addContinuousPValue(nodes, score, ranked[part], `content_${part}`);
+    return nodes.node('Neg', [nodes.node('Log', [p], `log_${part}`)], `component_${part}`);
   });
-  const content = evidence.length > 1 ? nodes.node('Sum', evidence, 'content') : evidence[0];
+  const content = components.length > 1 ? nodes.node('Sum', components, 'content') : components[0];
   const column = (word: string, of: (usual: Usual) => number) =>
     nodes.floats(word, [1, directions.length], directions.map(of));
   let sizes: string | undefined;
@@ -140,7 +186,7 @@ export function addCombination(
       'decision',
     );
   };
-  const parts = [...evidence, ...(sizes ? [sizes] : [])];
+  const parts = [...components, ...(sizes ? [sizes] : [])];
   return {
     content,
     conditions,

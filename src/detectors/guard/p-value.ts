@@ -1,24 +1,95 @@
 import type { NodeScope } from '../../graph/node-scope.ts';
 import { ElementType } from '../../graph/onnx.ts';
 
+/** The largest float32: what a score that is no number counts as. */
+const LARGEST = 3.4028234663852886e38;
+
 /**
- * The share of calibration images that score at least as high, (1 + #≥) / (n + 1): a conformal p-value.
+ * A conformal p-value, (1 + #≥) / (n + 1) at each calibration score, and in between on the line from one to the next. A score
+ * that is no number is above all. Inside a score it has to be continuous: with steps, a rounding difference at one of them would be a whole rank of this part, and
+ * ten ranks of the sum.
  *
  * @param calibration n scores, ascending
  */
-export function pValueOf(calibration: Float32Array, score: number): number {
+export function continuousPValue(calibration: Float32Array, score: number): number {
+  const count = calibration.length;
+  return (count + 1 - rankOf(calibration, score)) / (count + 1);
+}
+
+/**
+ * The same of one of the n calibration scores among the n − 1 others.
+ *
+ * @param calibration n scores, ascending, this one among them
+ */
+export function continuousPValueAmongOthers(calibration: Float32Array, score: number): number {
+  const own = firstAtLeast(calibration, score);
+  return continuousPValue(
+    calibration.filter((_, at) => at !== own),
+    score,
+  );
+}
+
+/**
+ * How many calibration scores are below a score; of those next below, equal among each other, the share of the way from them to the
+ * next. At most as many as are below the highest.
+ */
+function rankOf(calibration: Float32Array, score: number): number {
+  const next = firstAtLeast(calibration, score);
+  if (next === 0 || calibration[next] === score) return next;
+  const from = calibration[next - 1];
+  const first = firstAtLeast(calibration, from);
+  if (next === calibration.length) return first;
+  return first + ((next - first) * (score - from)) / (calibration[next] - from);
+}
+
+/** The index of the first that is at least a score, n where none is. */
+function firstAtLeast(calibration: Float32Array, score: number): number {
   let [low, high] = [0, calibration.length];
-  // A score that is no number is the most suspicious of all.
   if (Number.isNaN(score)) low = high;
   while (low < high) {
     const middle = (low + high) >> 1;
     if (calibration[middle] >= score) high = middle;
     else low = middle + 1;
   }
-  return (1 + calibration.length - low) / (calibration.length + 1);
+  return low;
 }
 
-/** Adds the p-values, `[batch, 1]`, of scores, `[batch, 1]`. The calibration's constants are named after the word. */
+/** Adds `continuousPValue`s, `[batch, 1]`, of scores, `[batch, 1]`. The calibration's constants are named after the word. */
+export function addContinuousPValue(
+  nodes: NodeScope,
+  score: string,
+  calibration: Float32Array,
+  word: string,
+): string {
+  const count = calibration.length;
+  const highest = firstAtLeast(calibration, calibration[count - 1]);
+  // Where all are equal, one that no score is above.
+  const from = highest > 0 ? calibration.subarray(0, highest) : Float32Array.of(LARGEST);
+  const slopes = from.map((value) => {
+    const next = calibration.find((other) => other > value) ?? Number.POSITIVE_INFINITY;
+    return Math.min(1 / (next - value), LARGEST);
+  });
+  const width = from.length;
+  // Clip does not say what it makes of no number.
+  const isNan = nodes.node('IsNaN', [score], `${word}_is_nan`);
+  const known = nodes.node('Where', [isNan, nodes.float(`${word}_worst`, LARGEST), score], `${word}_known`);
+  const past = nodes.node('Sub', [known, nodes.floats(`${word}_from`, [1, width], from)], `${word}_past`);
+  const scale = nodes.floats(`${word}_slopes`, [1, width], slopes);
+  const scaled = nodes.node('Mul', [past, scale], `${word}_scaled`);
+  const limits = [nodes.float(`${word}_none`, 0), nodes.float(`${word}_whole`, 1)];
+  const parts = nodes.node('Clip', [scaled, ...limits], `${word}_parts`);
+  const ones = nodes.floats(`${word}_ones`, [width, 1], new Float32Array(width).fill(1));
+  const rank = nodes.node('MatMul', [parts, ones], `${word}_rank`);
+  const all = nodes.float(`${word}_all`, count + 1);
+  return nodes.node('Div', [nodes.node('Sub', [all, rank], `${word}_at_least`), all], `${word}_p_value`);
+}
+
+/**
+ * Adds the shares of calibration scores that are at least as high, (1 + #≥) / (n + 1), `[batch, 1]`: conformal p-values. The
+ * calibration's constants are named after the word.
+ *
+ * @param score `[batch, 1]`
+ */
 export function addPValue(nodes: NodeScope, score: string, calibration: Float32Array, word: string): string {
   const count = calibration.length;
   const known = nodes.floats(`${word}_calibration`, [1, count], calibration);

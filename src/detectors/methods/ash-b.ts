@@ -1,6 +1,5 @@
 import type { Method } from './method.ts';
-import { addEnergy, addHead } from './operators.ts';
-import { addPruned, addShaping } from './shaping.ts';
+import { addPruned, energyOfShaped } from './shaping.ts';
 
 /**
  * ASH-B: the energy of the logits that the last layer makes of an image's largest head inputs alone, each replaced by the sum
@@ -17,16 +16,11 @@ export const ashB: Method = {
   needs: ['head input', 'head', 'activations', 'one class an image'],
   settings: { p: 0.9 },
   isTuned: true,
-  async fit({ head, width }) {
-    const { p } = this.settings;
-    return {
-      addScore(nodes, { headInput }) {
-        const { sum, largest, columns, kept } = addShaping(nodes, headInput, width, p);
-        const each = nodes.node('Div', [sum, nodes.float('count', kept)], 'each');
-        const shape = nodes.node('Shape', [largest], 'shape');
-        const values = nodes.node('Expand', [each, shape], 'values');
-        return addEnergy(nodes, addHead(nodes, head, addPruned(nodes, headInput, columns, values)));
-      },
-    };
+  async fit(training) {
+    return energyOfShaped(training, this.settings.p, (nodes, headInput, { sum, largest, columns, kept }) => {
+      const each = nodes.node('Div', [sum, nodes.float('count', kept)], 'each');
+      const values = nodes.node('Expand', [each, nodes.node('Shape', [largest], 'shape')], 'values');
+      return addPruned(nodes, headInput, columns, values);
+    });
   },
 };

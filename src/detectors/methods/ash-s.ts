@@ -1,6 +1,5 @@
 import type { Method } from './method.ts';
-import { addEnergy, addHead } from './operators.ts';
-import { addPruned, addShaping } from './shaping.ts';
+import { addPruned, energyOfShaped } from './shaping.ts';
 
 /**
  * ASH-S: the energy of the logits that the last layer makes of an image's largest head inputs alone, each multiplied by
@@ -16,14 +15,9 @@ export const ashS: Method = {
   needs: ['head input', 'head', 'activations', 'one class an image'],
   settings: { p: 0.9 },
   isTuned: true,
-  async fit({ head, width }) {
-    const { p } = this.settings;
-    return {
-      addScore(nodes, { headInput }) {
-        const { factor, largest, columns } = addShaping(nodes, headInput, width, p);
-        const scaled = nodes.node('Mul', [largest, factor], 'scaled');
-        return addEnergy(nodes, addHead(nodes, head, addPruned(nodes, headInput, columns, scaled)));
-      },
-    };
+  async fit(training) {
+    return energyOfShaped(training, this.settings.p, (nodes, headInput, { factor, largest, columns }) =>
+      addPruned(nodes, headInput, columns, nodes.node('Mul', [largest, factor], 'scaled')),
+    );
   },
 };

@@ -6,6 +6,7 @@ import { encodeModel } from '../../graph/write.ts';
 import * as ort from '../../runtime/onnxruntime.ts';
 import { GROUP } from './largest.ts';
 import type { MethodOptions } from './method.ts';
+import { headRows } from './moments.ts';
 import { normalise } from './operators.ts';
 import type { Training } from './training.ts';
 
@@ -82,7 +83,7 @@ export async function coresetNotes(
 }
 
 function* normalisedBlocks(training: Training): Generator<Float32Array> {
-  for (const { values } of training.headInputs()) yield normalise(values, training.width);
+  for (const { values } of headRows(training, { normalised: true })) yield values;
 }
 
 /** Searches for the k-th largest product of each query with rows that come in blocks. */
@@ -115,9 +116,12 @@ class SimilaritySearch {
     );
   }
 
+  /** The k-th largest product of each query; the smallest where there are fewer rows. */
   async kth(blocks: Iterable<Float32Array>, k: number): Promise<Float32Array> {
     const [count] = this.#queries.dims;
-    let best: Float32Array[] = Array.from({ length: count }, () => new Float32Array(0));
+    // Of each query, in falling order.
+    const best = new Float32Array(count * k).fill(Number.NEGATIVE_INFINITY);
+    let seen = 0;
     for (const rows of blocks) {
       const size = rows.length / this.#width;
       const some = Math.min(k, size);
@@ -127,16 +131,25 @@ class SimilaritySearch {
         k: new ort.Tensor('int64', BigInt64Array.of(BigInt(some)), [1]),
       });
       const values = largest.data as Float32Array;
-      best = best.map((own, q) => {
-        const both = Float32Array.from([...own, ...values.subarray(q * some, (q + 1) * some)]).sort();
-        return both.subarray(-k);
-      });
+      for (let q = 0; q < count; q++)
+        merge(best.subarray(q * k, (q + 1) * k), values.subarray(q * some, (q + 1) * some));
+      seen += size;
     }
-    return Float32Array.from(best, (own) => own[0]);
+    return Float32Array.from({ length: count }, (_, q) => best[q * k + Math.min(k, seen) - 1]);
   }
 
   close(): Promise<void> {
     return this.#session.release();
+  }
+}
+
+/** Puts those of falling values that are among the largest in their places among these. */
+function merge(best: Float32Array, values: Float32Array): void {
+  for (const value of values) {
+    let at = best.length - 1;
+    if (!(value > best[at])) return;
+    for (; at > 0 && best[at - 1] < value; at--) best[at] = best[at - 1];
+    best[at] = value;
   }
 }
 

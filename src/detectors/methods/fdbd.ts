@@ -1,5 +1,6 @@
+import { headTotals } from './head-totals.ts';
 import type { Method } from './method.ts';
-import { headMeans, matrices } from './moments.ts';
+import { matrices } from './moments.ts';
 
 /** Weights of two classes that are the same have no boundary between them: they count as if they were far apart. */
 const FAR = 1e30;
@@ -19,7 +20,7 @@ export const fdbd: Method = {
   settings: {},
   async fit(training) {
     const { classes, width, head } = training;
-    const { mean } = headMeans(training, { normalised: false });
+    const { mean } = await headTotals(training);
     const weight = Float64Array.from(head.weight);
     const products = await matrices(training).timesTransposed(weight, weight, width);
     const inverses = new Float32Array(classes * classes);

@@ -1,4 +1,5 @@
 import { DetectorError } from '../../common/errors.ts';
+import { headTotals } from './head-totals.ts';
 import type { FittedMethod, Method, MethodOptions, Need } from './method.ts';
 import type { Training } from './training.ts';
 
@@ -31,7 +32,7 @@ export async function fitMethods(
   for (const method of methods) {
     const start = performance.now();
     try {
-      const missing = method.needs.find((need) => !has(training, need));
+      const missing = await firstMissing(training, method.needs);
       if (missing) refused.push({ method, reason: reasons[missing] });
       else {
         const result = await method.fit(training, options);
@@ -46,7 +47,12 @@ export async function fitMethods(
   return { fitted, refused };
 }
 
-function has(training: Training, need: Need): boolean {
+async function firstMissing(training: Training, needs: readonly Need[]): Promise<Need | undefined> {
+  for (const need of needs) if (!(await has(training, need))) return need;
+  return undefined;
+}
+
+async function has(training: Training, need: Need): Promise<boolean> {
   const { width, head, labels, layers, svms, isMultiLabel } = training.features;
   switch (need) {
     case 'head input':
@@ -62,7 +68,7 @@ function has(training: Training, need: Need): boolean {
     case 'one class an image':
       return !isMultiLabel;
     case 'activations':
-      return training.leastHeadInput >= 0;
+      return (await headTotals(training)).least >= 0;
   }
 }
 

@@ -1,6 +1,7 @@
 import { GraphBuilder } from '../../graph/builder.ts';
 import { NodeScope } from '../../graph/node-scope.ts';
 import { ElementType, type ModelProto } from '../../graph/onnx.ts';
+import { withUsedInputs } from '../../graph/rewrite.ts';
 import type { FittedByName } from './fit-methods.ts';
 
 /** The inputs of the graph of methods. */
@@ -33,8 +34,5 @@ export function methodsModel(
     graph.node('Reshape', [score, row], { name: method.name });
     graph.output(method.name, ElementType.float, ['batch']);
   }
-  const model = graph.build({ metadata });
-  const used = new Set(model.graph.node.flatMap(({ input }) => input));
-  const input = model.graph.input.filter(({ name }) => used.has(name));
-  return { ...model, graph: { ...model.graph, input } };
+  return withUsedInputs(graph.build({ metadata }));
 }

@@ -1,6 +1,6 @@
 import { Matrices } from '../algebra/matrices.ts';
 import { type Precision, ScatterSum } from '../algebra/scatter.ts';
-import { normalise } from './operators.ts';
+import { addNormalised, normalise } from './operators.ts';
 import type { Rows, Training } from './training.ts';
 
 /** Means of the training images' head inputs, in float64. */
@@ -82,9 +82,10 @@ export function scatterWithin(
   return training.shared(`scatter within ${options.normalised} ${precision}`, async () => {
     const { labels, width } = training;
     const { classMeans } = headMeans(training, options);
-    const scatter = await ScatterSum.open(width, precision);
-    for (const { start, values } of headRows(training, options))
-      await scatter.add(values, classMeans, (row) => labels[start + row]);
+    const prepare = options.normalised ? addNormalised : undefined;
+    const scatter = await ScatterSum.open(width, classMeans, { precision, prepare });
+    for (const { start, count, values } of training.headInputs())
+      await scatter.add(values, labels.subarray(start, start + count));
     return scatter.end();
   });
 }
@@ -105,8 +106,15 @@ export function matrices(training: Training): Matrices {
   return training.shared('matrices', () => new Matrices());
 }
 
-/** The head inputs, block by block, of length 1 where that is wanted. */
+/** The head inputs, block by block, of length 1 where that is wanted; a block lasts until the next. */
 export function* headRows(training: Training, { normalised }: HeadOptions): Generator<Rows> {
-  for (const block of training.headInputs())
-    yield normalised ? { ...block, values: normalise(block.values, training.width) } : block;
+  let buffer = new Float32Array();
+  for (const block of training.headInputs()) {
+    if (!normalised) yield block;
+    else {
+      const { length } = block.values;
+      if (buffer.length < length) buffer = new Float32Array(length);
+      yield { ...block, values: normalise(block.values, training.width, buffer.subarray(0, length)) };
+    }
+  }
 }

@@ -1,5 +1,5 @@
+import { headTotals } from './head-totals.ts';
 import type { Method } from './method.ts';
-import { headMeans } from './moments.ts';
 
 /**
  * Neural-collapse-inspired detector: −(x − μ)·w_ŷ / |x − μ| − α ‖x‖₁, w_ŷ the weights of the predicted class, μ the training
@@ -18,7 +18,7 @@ export const nci: Method = {
   async fit(training) {
     const { classes, width, head } = training;
     const { alpha } = this.settings;
-    const { mean } = headMeans(training, { normalised: false });
+    const { mean } = await headTotals(training);
     return {
       addScore(nodes, { logits, headInput }) {
         const centred = nodes.node('Sub', [headInput, nodes.floats('mean', [width], mean)], 'centred');

@@ -53,10 +53,10 @@ async function fitIn(
       second[at] = (within[at] + between[at]) / count + (mean[i] - origin[i]) * (mean[j] - origin[j]);
     }
   }
-  const { values, vectors } = await symmetricEigen(matrices(training), second, width);
   const left = width - principalDimension(width);
+  const { values, vectors } = await symmetricEigen(matrices(training), second, width, left);
   const isExact = values[left - 1] >= LEAST_SHARE * variance;
-  return { width, origin, basis: vectors.slice(0, left * width), isExact };
+  return { width, origin, basis: vectors, isExact };
 }
 
 /** −W⁺ b = −Wᵀ (W Wᵀ)⁻¹ b, or −(Wᵀ W)⁻¹ Wᵀ b where there are more classes than features. */

@@ -9,34 +9,65 @@ import type { Rows } from './training.ts';
  * @param share [0, 1]
  */
 export function quantile(stream: () => Iterable<Pick<Rows, 'values'>>, share: number): number {
-  const upper = new Float64Array(1 << 16);
-  let total = 0;
-  for (const { values } of stream()) {
-    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-    for (let i = 0; i < bits.length; i++) upper[ordered(bits[i]) >>> 16]++;
-    total += bits.length;
-  }
+  const { counts: upper, total } = countUpper(stream());
   const place = share * (total - 1);
   const ranks = [Math.floor(place), Math.ceil(place)];
   const places = ranks.map((rank) => placeOf(upper, rank));
   const lower = new Map(places.map(({ bin }) => [bin, new Float64Array(1 << 16)]));
-  for (const { values } of stream()) {
-    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-    for (let i = 0; i < bits.length; i++) {
-      const key = ordered(bits[i]);
-      const counts = lower.get(key >>> 16);
-      if (counts) counts[key & 0xffff]++;
-    }
-  }
+  for (const { values } of stream())
+    for (const [bin, counts] of lower) countLower(bitsOf(values), bin, counts);
   const [below, above] = places.map(({ bin, rest }) =>
     numberOf(((bin << 16) | placeOf(lower.get(bin)!, rest).bin) >>> 0),
   );
   return below + (place - ranks[0]) * (above - below);
 }
 
+function bitsOf(values: Float32Array): Uint32Array {
+  return new Uint32Array(values.buffer, values.byteOffset, values.length);
+}
+
+/** So many numbers at most are counted in 32 bits. */
+const MOST = 2 ** 31;
+
+/** Counts by the upper half; in two tables by turns, since many numbers in a row may be the same: 0, behind a ReLU. */
+function countUpper(blocks: Iterable<Pick<Rows, 'values'>>): { counts: Float64Array; total: number } {
+  const counts = new Float64Array(1 << 16);
+  const even = new Uint32Array(1 << 16);
+  const odd = new Uint32Array(1 << 16);
+  let [total, waiting] = [0, 0];
+  const collect = () => {
+    for (let bin = 0; bin < counts.length; bin++) counts[bin] += even[bin] + odd[bin];
+    even.fill(0);
+    odd.fill(0);
+    waiting = 0;
+  };
+  for (const { values } of blocks) {
+    const bits = bitsOf(values);
+    if (waiting + bits.length > MOST) collect();
+    const whole = bits.length & ~1;
+    for (let i = 0; i < whole; i += 2) {
+      even[ordered(bits[i]) >>> 16]++;
+      odd[ordered(bits[i + 1]) >>> 16]++;
+    }
+    if (whole < bits.length) even[ordered(bits[whole]) >>> 16]++;
+    waiting += bits.length;
+    total += bits.length;
+  }
+  collect();
+  return { counts, total };
+}
+
+/** Counts, by the lower half, those whose upper half is this. */
+function countLower(bits: Uint32Array, bin: number, counts: Float64Array): void {
+  for (let i = 0; i < bits.length; i++) {
+    const key = ordered(bits[i]);
+    if (key >>> 16 === bin) counts[key & 0xffff]++;
+  }
+}
+
 /** A float32's bits as an integer of the same order. */
 function ordered(bits: number): number {
-  return bits >>> 31 ? ~bits >>> 0 : (bits | 0x80000000) >>> 0;
+  return (bits ^ ((bits >> 31) | 0x80000000)) >>> 0;
 }
 
 function numberOf(key: number): number {

@@ -1,6 +1,5 @@
 import type { Method } from './method.ts';
-import { addEnergy, addHead } from './operators.ts';
-import { addShaping } from './shaping.ts';
+import { energyOfShaped } from './shaping.ts';
 
 /**
  * SCALE: the energy of the logits that the last layer makes of x · exp(s / s_top), s the sum of an image's head inputs, s_top
@@ -17,13 +16,9 @@ export const scale: Method = {
   needs: ['head input', 'head', 'activations', 'one class an image'],
   settings: { p: 0.85 },
   isTuned: true,
-  async fit({ head, width }) {
-    const { p } = this.settings;
-    return {
-      addScore(nodes, { headInput }) {
-        const { factor } = addShaping(nodes, headInput, width, p);
-        return addEnergy(nodes, addHead(nodes, head, nodes.node('Mul', [headInput, factor], 'shaped')));
-      },
-    };
+  async fit(training) {
+    return energyOfShaped(training, this.settings.p, (nodes, headInput, { factor }) =>
+      nodes.node('Mul', [headInput, factor], 'shaped'),
+    );
   },
 };

@@ -1,4 +1,7 @@
 import type { NodeScope } from '../../graph/node-scope.ts';
+import type { FittedMethod } from './method.ts';
+import { addEnergy, addHead } from './operators.ts';
+import type { Training } from './training.ts';
 
 /** What SCALE and ASH compute of an image's activations. */
 export interface Shaping {
@@ -6,20 +9,38 @@ export interface Shaping {
   readonly factor: string;
   /** The sum of all, `[batch, 1]`. */
   readonly sum: string;
-  /** The largest, `[batch, kept]`, and their columns. */
+  /** The largest, `[batch, kept]`, in no order, and their columns. */
   readonly largest: string;
   readonly columns: string;
   readonly kept: number;
 }
 
-/** @param share of the activations that are not among the largest, [0, 1) */
-export function addShaping(nodes: NodeScope, input: string, width: number, share: number): Shaping {
+/**
+ * The energy of the logits that the last layer makes of shaped activations, as a score.
+ *
+ * @param share of the activations that are not among the largest, [0, 1)
+ * @param shape adds the nodes that shape them, `[batch, width]` both
+ */
+export function energyOfShaped(
+  { head, width }: Training,
+  share: number,
+  shape: (nodes: NodeScope, headInput: string, shaping: Shaping) => string,
+): FittedMethod {
+  return {
+    addScore(nodes, { headInput }) {
+      const shaping = addShaping(nodes, headInput, width, share);
+      return addEnergy(nodes, addHead(nodes, head, shape(nodes, headInput, shaping)));
+    },
+  };
+}
+
+function addShaping(nodes: NodeScope, input: string, width: number, share: number): Shaping {
   const kept = width - roundHalfEven(width * share);
   const [largest, columns] = nodes.nodes(
     'TopK',
     [input, nodes.int64s('kept', [kept])],
     ['largest', 'columns'],
-    { axis: 1 },
+    { axis: 1, sorted: 0 },
   );
   const sum = nodes.reduce('ReduceSum', input, 1, 'sum');
   const top = nodes.reduce('ReduceSum', largest, 1, 'top');

@@ -48,6 +48,8 @@ const BLOCK_BYTES = 2 << 20;
 export class Training {
   readonly features: TrainingFeatures;
   readonly #shared = new Map<string, unknown>();
+  /** The first rows that are known to be finite. */
+  readonly #finiteRows = { logits: 0, headInput: 0 };
 
   constructor(features: TrainingFeatures) {
     this.features = features;
@@ -72,12 +74,19 @@ export class Training {
 
   /** The logits, block by block. */
   *logits(): Generator<Rows> {
-    yield* this.#blocks(this.classes, (start, count) => this.features.logits(start, count));
+    for (const block of this.#blocks('logits', this.classes, BLOCK_BYTES))
+      yield this.#finite('logits', block, this.classes);
   }
 
   /** The head inputs, block by block. */
   *headInputs(): Generator<Rows> {
-    yield* this.#blocks(this.width, (start, count) => this.features.headInput(start, count));
+    for (const block of this.uncheckedHeadInputs(BLOCK_BYTES))
+      yield this.#finite('headInput', block, this.width);
+  }
+
+  /** The same, not known to be finite: for sums, which tell. @param bytes of a block */
+  uncheckedHeadInputs(bytes: number): Generator<Rows> {
+    return this.#blocks('headInput', this.width, bytes);
   }
 
   /** Groups of neighbouring taps, one after the other. */
@@ -89,7 +98,7 @@ export class Training {
       const own = group.map((at) => taps[at][1]);
       const features = sideBySide(names.map(read), own);
       const width = own.reduce((sum, size) => sum + size, 0);
-      yield { taps: names, features, width, labels: this.labels, classes: this.classes };
+      yield { taps: names, features, width };
     }
   }
 
@@ -110,16 +119,6 @@ export class Training {
           predicted[start + row] = top;
         }
       return predicted;
-    });
-  }
-
-  /** The smallest number among all head inputs. */
-  get leastHeadInput(): number {
-    return this.shared('least', () => {
-      let least = Number.POSITIVE_INFINITY;
-      for (const { values } of this.headInputs())
-        for (let i = 0; i < values.length; i++) if (values[i] < least) least = values[i];
-      return least;
     });
   }
 
@@ -147,18 +146,26 @@ export class Training {
     return this.#shared.get(name) as T;
   }
 
-  *#blocks(width: number, read: (start: number, count: number) => Float32Array): Generator<Rows> {
-    const most = Math.max(1, Math.floor(BLOCK_BYTES / (4 * width)));
+  *#blocks(value: 'logits' | 'headInput', width: number, bytes: number): Generator<Rows> {
+    const most = Math.max(1, Math.floor(bytes / (4 * width)));
     for (let start = 0; start < this.count; start += most) {
       const count = Math.min(most, this.count - start);
-      const values = read(start, count);
-      checkFinite(values, start, width);
-      yield { start, count, values };
+      yield { start, count, values: this.features[value](start, count) };
     }
+  }
+
+  /** A block, looked at once, however often it is read. */
+  #finite(value: 'logits' | 'headInput', block: Rows, width: number): Rows {
+    if (block.start >= this.#finiteRows[value]) {
+      requireFinite(block, width);
+      this.#finiteRows[value] = block.start + block.count;
+    }
+    return block;
   }
 }
 
-function checkFinite(values: Float32Array, start: number, width: number): void {
+/** @throws DetectorError where a number is not finite, which names the image */
+export function requireFinite({ values, start }: Rows, width: number): void {
   // In float64 no sum of finite float32 numbers overflows; four at once wait for each other less.
   let [a, b, c, d] = [0, 0, 0, 0];
   const whole = values.length & ~3;

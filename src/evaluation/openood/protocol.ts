@@ -94,6 +94,37 @@ const ofImagenet = (folder: string) => ({
   ],
 });
 
+/** The sets that both CIFAR benchmarks have alike; each is near to the other. */
+const ofCifar = (
+  name: 'cifar10' | 'cifar100',
+  counts: {
+    readonly near: number;
+    readonly tin: number;
+    readonly validation: number;
+    readonly places365: number;
+  },
+) => {
+  const other = name === 'cifar10' ? 'cifar100' : 'cifar10';
+  return {
+    train: classic(name, `${name}/train_${name}`, 'cifar', 50_000),
+    test: classic(name, `${name}/test_${name}`, 'cifar', 9000),
+    validation: {
+      ind: classic(name, `${name}/val_${name}`, 'cifar', 1000),
+      ood: classic('tin', `${name}/val_tin`, 'tin', counts.validation),
+    },
+    near: [
+      classic(other, `${name}/test_${other}`, 'cifar', counts.near),
+      classic('tin', `${name}/test_tin`, 'tin', counts.tin),
+    ],
+    far: [
+      classic('mnist', `${name}/test_mnist`, 'mnist', 70_000),
+      classic('svhn', `${name}/test_svhn`, 'svhn', 26_032),
+      classic('texture', `${name}/test_texture`, 'texture', 5640),
+      classic('places365', `${name}/test_places365`, 'places365', counts.places365),
+    ],
+  };
+};
+
 export const openOodBenchmarks = {
   cifar10: {
     title: 'CIFAR-10',
@@ -102,22 +133,7 @@ export const openOodBenchmarks = {
       ...{ size: 32, shorterSide: 32 },
       ...{ mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
     },
-    train: classic('cifar10', 'cifar10/train_cifar10', 'cifar', 50_000),
-    test: classic('cifar10', 'cifar10/test_cifar10', 'cifar', 9000),
-    validation: {
-      ind: classic('cifar10', 'cifar10/val_cifar10', 'cifar', 1000),
-      ood: classic('tin', 'cifar10/val_tin', 'tin', 1000),
-    },
-    near: [
-      classic('cifar100', 'cifar10/test_cifar100', 'cifar', 9000),
-      classic('tin', 'cifar10/test_tin', 'tin', 7793),
-    ],
-    far: [
-      classic('mnist', 'cifar10/test_mnist', 'mnist', 70_000),
-      classic('svhn', 'cifar10/test_svhn', 'svhn', 26_032),
-      classic('texture', 'cifar10/test_texture', 'texture', 5640),
-      classic('places365', 'cifar10/test_places365', 'places365', 35_195),
-    ],
+    ...ofCifar('cifar10', { near: 9000, tin: 7793, validation: 1000, places365: 35_195 }),
     shifted: [classic('cifar10c', 'cifar10/test_cifar10c', 'cifar10c', 10_000)],
   },
   cifar100: {
@@ -127,22 +143,7 @@ export const openOodBenchmarks = {
       ...{ size: 32, shorterSide: 32 },
       ...{ mean: [0.5071, 0.4867, 0.4408], std: [0.2675, 0.2565, 0.2761] },
     },
-    train: classic('cifar100', 'cifar100/train_cifar100', 'cifar', 50_000),
-    test: classic('cifar100', 'cifar100/test_cifar100', 'cifar', 9000),
-    validation: {
-      ind: classic('cifar100', 'cifar100/val_cifar100', 'cifar', 1000),
-      ood: classic('tin', 'cifar100/val_tin', 'tin', 972),
-    },
-    near: [
-      classic('cifar10', 'cifar100/test_cifar10', 'cifar', 10_000),
-      classic('tin', 'cifar100/test_tin', 'tin', 6526),
-    ],
-    far: [
-      classic('mnist', 'cifar100/test_mnist', 'mnist', 70_000),
-      classic('svhn', 'cifar100/test_svhn', 'svhn', 26_032),
-      classic('texture', 'cifar100/test_texture', 'texture', 5640),
-      classic('places365', 'cifar100/test_places365', 'places365', 33_773),
-    ],
+    ...ofCifar('cifar100', { near: 10_000, tin: 6526, validation: 972, places365: 33_773 }),
     shifted: [],
   },
   imagenet200: {

@@ -1,5 +1,5 @@
 import type { MethodResult, SetResult } from '../evaluate.ts';
-import { guardScoresOf } from '../guard-scores.ts';
+import { answersOf, guardScoresOf } from '../guard-scores.ts';
 import type { Scores } from '../operating-points.ts';
 import { maximumOverLayers } from '../scored-set.ts';
 import { methods as resultsOf } from '../tables.ts';
@@ -13,7 +13,7 @@ export interface Method extends MethodResult {
   readonly ood: Scores;
 }
 
-/** An OOD set, and every method on it: the guard where there is one, LA-OOD, the best of its layers, the baselines. */
+/** An OOD set, and every method on it: the guard's decision and answers where there is one, LA-OOD, the best of its layers, the baselines. */
 export interface ComparedSet {
   readonly result: SetResult;
   readonly methods: readonly Method[];
@@ -24,12 +24,17 @@ export function comparedSets({ evaluation, pairings, guard }: ReportContent): Co
     const { ind, ood } = pairings[s];
     const best = result.layers.indexOf(result.best);
     const scores = [
-      ...(guard ? [[guard.ind, guardScoresOf(guard, result.ood)]] : []),
+      ...(guard
+        ? (['ood', ...answersOf(guard)] as const).map((by) => [
+            guard.ind[by]!,
+            guardScoresOf(guard, result.ood, by),
+          ])
+        : []),
       [maximumOverLayers(ind).scores, maximumOverLayers(ood).scores],
       [ind.layers[best], ood.layers[best]],
       ...result.baselines.map(({ name }) => [ind.baselines![name], ood.baselines![name]]),
     ];
-    const bestRow = guard ? 2 : 1;
+    const bestRow = scores.length - result.baselines.length - 1;
     const methods = resultsOf(result).map((method, m): Method => {
       const label = m === bestRow ? 'best layer' : method.name;
       return { ...method, label, ind: scores[m][0], ood: scores[m][1] };

@@ -1,3 +1,4 @@
+import { BEST_METHOD } from '../evaluate.ts';
 import { escapeXml } from '../svg.ts';
 import { fpr95Convention, percent } from '../tables.ts';
 import type { ReportContent } from './content.ts';
@@ -62,6 +63,21 @@ export function overviewTable(
     }),
   );
   const [first, ...others] = methods;
+  const ofGuard = sets[0].result.guard ? sets[0].result.guard.answers.length : 0;
+  const bestMethod: Column<number> = {
+    head: 'best method<br><small>AUROC</small>',
+    numeric: true,
+    cell(s) {
+      const { bestMethod } = sets[s].result;
+      if (!bestMethod) return '–';
+      const name = escapeXml(bestMethod.name.replace(`${BEST_METHOD}: `, ''));
+      return `${percent(bestMethod.metrics.auroc)}<br><small>${name}</small>`;
+    },
+    attributes: (s) => {
+      const { bestMethod } = sets[s].result;
+      return bestMethod ? tint(bestMethod.metrics.auroc) : '';
+    },
+  };
   const label = escapeXml(sets[0].methods[0].label);
   const columns: Column<number>[] = [
     {
@@ -79,7 +95,7 @@ export function overviewTable(
       numeric: true,
       cell: (s) => percent(sets[s].methods[0].metrics.fprAt95TprIndPositive),
     },
-    ...others,
+    ...others.toSpliced(ofGuard, 0, bestMethod),
     {
       head: 'InD : OOD<br><small>images</small>',
       numeric: true,
@@ -116,7 +132,10 @@ export function words({ evaluation, guard }: ReportContent): string {
       'FPR95',
       `${fpr95Convention(evaluation).join(' ')} “Finds at 5 % false alarms” is 100 % minus the latter.`,
     ],
-    ['Best layer', 'The single layer with the highest AUROC on a set. It is known only after the fact.'],
+    [
+      'Best layer, best method',
+      'The single layer, and the published method of those compared, with the highest AUROC on a set. They are known only after the fact.',
+    ],
     [
       'Balance',
       `Sets are balanced: the first so many images of both, except for the last, where all OOD sets are joined. ${laOod.selection ? `Larger OOD sets were reduced to ${count(laOod.selection.kept)} images.` : ''}`,
@@ -124,7 +143,7 @@ export function words({ evaluation, guard }: ReportContent): string {
     guard
       ? [
           'Guard',
-          `guarded.onnx (${escapeXml(guard.method)}), which is deployed. Measured on all OOD images and on the ${count(guard.calibration.count)} InD images that it was calibrated on.`,
+          `guarded.onnx (${escapeXml(guard.method)}), which is deployed. It decides by one score; where it answers two questions, “content” is whether an image shows what the classifier was taught, and “conditions” whether it was taken and processed like the training images. Measured on all OOD images and on all ${count(guard.ind.ood.length)} InD images.`,
         ]
       : undefined,
   ];

@@ -12,11 +12,11 @@ export function style(methods: number): string {
   return `
 :root{color-scheme:light;--page:#f5f6f8;--card:#fff;--ink:#1a2027;--soft:#545e69;--line:#dde1e6;--grid:#e8ebee;--link:#0060a8;
 --ind:#0072b2;--ood:#bf4400;--heat-rgb:#0068b0;--below-rgb:#d55e00;--mark:#1a2027;
---m0:#1a2027;--m1:#7a8691;--m2:#3a9bd9;--m3:#c98a00;--m4:#a8508f;--m5:#00855f;--m6:#8a5a2b;
+--m0:#1a2027;--m1:#7a8691;--m2:#3a9bd9;--m3:#c98a00;--m4:#a8508f;--m5:#00855f;--m6:#8a5a2b;--m7:#5b5bb8;
 --g4-ink:#0a5c3f;--g4:#d8f1e5;--g3-ink:#0b5a86;--g3:#d9edfa;--g2-ink:#6e4d00;--g2:#fbeccb;--g1-ink:#8f3200;--g1:#fce0d0;--g0-ink:#8a1c30;--g0:#fbdde1}
 @media screen and (prefers-color-scheme:dark){:root{color-scheme:dark;--page:#0e1217;--card:#161c23;--ink:#e6eaee;--soft:#a0abb6;--line:#2b333c;--grid:#252d35;--link:#79bdf2;
 --ind:#56b4f0;--ood:#ff9552;--heat-rgb:#4db2ff;--below-rgb:#ff8a3d;--mark:#fff;
---m0:#f4f6f8;--m1:#8d98a3;--m2:#56b4e9;--m3:#e6b33c;--m4:#d78fc2;--m5:#35c99a;--m6:#c99a6b;
+--m0:#f4f6f8;--m1:#8d98a3;--m2:#56b4e9;--m3:#e6b33c;--m4:#d78fc2;--m5:#35c99a;--m6:#c99a6b;--m7:#a3a3f0;
 --g4-ink:#8ee5c0;--g4:#103a2b;--g3-ink:#9bd5fb;--g3:#12344a;--g2-ink:#f3cf7a;--g2:#40310c;--g1-ink:#ffb48a;--g1:#46220f;--g0-ink:#ffaab7;--g0:#481a24}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-behavior:smooth}
@@ -91,7 +91,7 @@ svg .cut{fill:currentColor;font-weight:600}
 ${picks}
 .curve{fill:none;stroke:currentColor;stroke-width:1.6;stroke-linejoin:round}
 .curve.m0{stroke-width:2.8}
-.m0{color:var(--m0)}.m1{color:var(--m1)}.m2{color:var(--m2)}.m3{color:var(--m3)}.m4{color:var(--m4)}.m5{color:var(--m5)}.m6{color:var(--m6)}
+.m0{color:var(--m0)}.m1{color:var(--m1)}.m2{color:var(--m2)}.m3{color:var(--m3)}.m4{color:var(--m4)}.m5{color:var(--m5)}.m6{color:var(--m6)}.m7{color:var(--m7)}
 .curve.m1{stroke-dasharray:2 3}.curve.m3{stroke-dasharray:7 3}.curve.m4{stroke-dasharray:9 3 2 3}
 .swatch.m1{border-top-style:dotted}.swatch.m3,.swatch.m4{border-top-style:dashed}
 .chance{stroke:var(--soft);stroke-dasharray:3 4;fill:none}

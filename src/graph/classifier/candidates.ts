@@ -55,6 +55,15 @@ const pools = new Set([
  * quantised and dequantised is watched as the network goes on with it.
  *
  * Values whose shape is not known, or whose first axis is not the images', are left out.
+ *
+ * @example
+ * ```ts
+ * import { describeClassifier, readModel, tapCandidates } from 'la-ood/onnx';
+ *
+ * const model = await readModel('mobilenet.onnx');
+ * const classifier = describeClassifier(model, 'mobilenet.onnx');
+ * for (const { name, kind } of tapCandidates(model, classifier)) console.log(name, kind);
+ * ```
  */
 export function tapCandidates(model: ModelProto, classifier: Classifier): TapCandidate[] {
   const types = inferShapes(model);

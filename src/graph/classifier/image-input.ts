@@ -26,11 +26,14 @@ const pixelTypes = new Set<number | undefined>([
   ElementType.uint8,
 ]);
 
+/** Pixels that a network may take at once, more than any does: 8192 × 8192. */
+const MAX_PIXELS = 2 ** 26;
+
 /**
  * Finds a network's input. Three channels tell the layout; where the sizes leave it open, the first operator does.
  *
  * @param where the file, for errors
- * @throws GraphError where there are several inputs, or the only one takes no images
+ * @throws GraphError where there are several inputs, or the only one takes no images, or images beyond reason
  */
 export function imageInput(model: ModelProto, where: string): ImageInput {
   const names = requiredInputs(model.graph).map(({ name }) => name);
@@ -47,6 +50,12 @@ export function imageInput(model: ModelProto, where: string): ImageInput {
     throw new GraphError(where, `its input ${name} is not a batch of N×C×H×W or N×H×W×C floats or bytes`);
   const order = layout === 'NCHW' ? [0, 1, 2, 3] : [0, 3, 1, 2];
   const [batch, channels, height, width] = order.map((axis) => shape![axis]);
+  if (Number(height) * Number(width) > MAX_PIXELS)
+    throw new GraphError(
+      where,
+      `its input ${name} takes images of ${height} × ${width} pixels`,
+      'export it again',
+    );
   return { name, layout, elemType: elemType!, batch, channels, height, width };
 }
 

@@ -1,5 +1,8 @@
-import { ElementType, type GraphProto, type ModelProto } from '../onnx.ts';
-import { producers } from '../topology.ts';
+import { freshNames } from '../names.ts';
+import { ElementType, type GraphProto, type ModelProto, type NodeProto } from '../onnx.ts';
+import { pruneUnused } from '../rewrite.ts';
+import { tensorFromProto } from '../tensor.ts';
+import { neededValues, producers } from '../topology.ts';
 
 /** The initializers that training changes, by name, in the order in which nodes take them. */
 export interface Parameters {
@@ -16,23 +19,89 @@ const weightInputs: Readonly<Record<string, readonly number[]>> = {
   MatMul: [1],
   BatchNormalization: [1, 2],
 };
+const statisticInputs: typeof weightInputs = { BatchNormalization: [3, 4] };
 
 /** Finds what of a graph is trained: the float32 initializers that products and normalisations take. */
 export function parametersOf({ graph }: ModelProto): Parameters {
-  const initializer = initializerBehind(graph);
-  const [weights, statistics] = [new Set<string>(), new Set<string>()];
-  const add = (found: Set<string>, names: readonly (string | undefined)[]) => {
-    for (const name of names) {
-      const source = name && initializer(name);
-      if (source) found.add(source);
-    }
+  const uses = usesOf(graph);
+  const names = (found: readonly Use[]) => [...new Set(found.map(({ initializer }) => initializer))];
+  return {
+    weights: names(uses.filter(({ isStatistic }) => !isStatistic)),
+    statistics: names(uses.filter(({ isStatistic }) => isStatistic)),
   };
-  for (const { opType, domain, input } of graph.node) {
-    if (domain) continue;
-    add(weights, weightInputs[opType]?.map((index) => input[index]) ?? []);
-    if (opType === 'BatchNormalization') add(statistics, input.slice(3));
+}
+
+/**
+ * Gives a parameter an initializer of its own where exporters merged equal ones: in a network that is yet to be trained,
+ * scales and running variances of all batch normalisations are one tensor of ones.
+ *
+ * Running statistics are never shared. Weights that several nodes take stay tied, but for those whose values are all the
+ * same, which says no more than how they were initialised.
+ *
+ * @param where the file, for errors
+ */
+export function separateParameters(model: ModelProto, where: string): ModelProto {
+  const { graph } = model;
+  const shared = sharedInitializers(graph);
+  const protos = new Map(graph.initializer.map((proto) => [proto.name, proto]));
+  const isUniform = (name: string) => {
+    const { data } = tensorFromProto(protos.get(name)!, where);
+    return (data as Float32Array).every((value) => value === data[0]);
+  };
+  const apart = usesOf(graph).filter(
+    ({ initializer, isStatistic }) => shared.has(initializer) && (isStatistic || isUniform(initializer)),
+  );
+  if (apart.length === 0) return model;
+
+  const fresh = freshNames(model);
+  const inputs = new Map(graph.node.map((node) => [node, [...node.input]]));
+  const copies = apart.map(({ node, index, initializer }) => {
+    const name = fresh(initializer);
+    inputs.get(node)![index] = name;
+    return { ...protos.get(initializer)!, name };
+  });
+  const node = graph.node.map((each) => ({ ...each, input: inputs.get(each)! }));
+  return pruneUnused({
+    ...model,
+    graph: { ...graph, node, initializer: [...graph.initializer, ...copies] },
+  });
+}
+
+/** A node that takes an initializer as a parameter. */
+interface Use {
+  readonly node: NodeProto;
+  readonly index: number;
+  readonly initializer: string;
+  readonly isStatistic: boolean;
+}
+
+function usesOf(graph: GraphProto): Use[] {
+  const source = initializerBehind(graph);
+  return graph.node
+    .filter(({ domain }) => !domain)
+    .flatMap((node) => {
+      const uses = (indices: readonly number[] = [], isStatistic: boolean) =>
+        indices.flatMap((index) => {
+          const initializer = node.input[index] && source(node.input[index]);
+          return initializer ? [{ node, index, initializer, isStatistic }] : [];
+        });
+      return [...uses(weightInputs[node.opType], false), ...uses(statisticInputs[node.opType], true)];
+    });
+}
+
+/** The float32 initializers that are taken more than once. */
+function sharedInitializers(graph: GraphProto): Set<string> {
+  const source = initializerBehind(graph);
+  const [once, more] = [new Set<string>(), new Set<string>()];
+  const taken = [
+    ...graph.node.filter(({ opType }) => opType !== 'Identity').flatMap(neededValues),
+    ...graph.output.map(({ name }) => name),
+  ];
+  for (const name of taken) {
+    const initializer = source(name);
+    if (initializer) (once.has(initializer) ? more : once).add(initializer);
   }
-  return { weights: [...weights], statistics: [...statistics] };
+  return more;
 }
 
 /** The float32 initializer that a name stands for; exporters give one that is used twice a second name. */

@@ -177,17 +177,12 @@ async function runCheckpoint(
 ): Promise<CheckpointRun> {
   const { ind, methods, bank, normalisation, device, batch, memory, onProgress, onLeftOut } = options;
   const benchmark = openOodBenchmarks[ind];
-  const { architecture, mean, std } = await adoptOpenOodCheckpoint(
-    run,
-    source,
-    benchmark,
-    normalisation,
-    onProgress,
-  );
+  const { architecture, mean, std } = await adoptOpenOodCheckpoint(run, source, benchmark, normalisation);
   const reading = { device, memory, onProgress, onLeftOut, ...(batch && { batch }) };
-  const features = await extractFeatures(run, { train, test, ood: others, ...reading });
+  // Changed images are a guard's.
+  const features = await extractFeatures(run, { train, test, ood: others, corrupted: 0, ...reading });
   const file = (name: string) => run.file('features', `${name}_test.hdf5`);
-  const fitting = { methods, device, memory, onProgress, ...(bank && { bank }) };
+  const fitting = { methods, device, onProgress, ...(bank && { bank }) };
   const scored = await scoreRunMethods(
     run,
     file(test.name),

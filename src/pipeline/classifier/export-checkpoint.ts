@@ -24,6 +24,14 @@ export interface ExportOptions {
  * @param target the file to write
  * @returns the number of tensors written
  * @throws GraphError where the model is no backbone of this program, or would be written over
+ *
+ * @example
+ * ```ts
+ * import { exportCheckpoint } from 'la-ood/checkpoints';
+ *
+ * const { tensors } = await exportCheckpoint('backbone.onnx', 'weights.pth');
+ * console.log(`${tensors} tensors`);
+ * ```
  */
 export async function exportCheckpoint(
   source: string,

@@ -74,6 +74,14 @@ export interface Imported {
  * @param target the `.onnx` to write
  * @throws CheckpointError where the checkpoint cannot be read, is of no known network or of several, nothing says its
  *   images, or it would be written over
+ *
+ * @example
+ * ```ts
+ * import { importCheckpoint } from 'la-ood/checkpoints';
+ *
+ * const { architecture } = await importCheckpoint('resnet20.th', 'backbone.onnx');
+ * console.log(architecture);
+ * ```
  */
 export async function importCheckpoint(
   source: string,

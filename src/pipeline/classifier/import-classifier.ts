@@ -62,6 +62,15 @@ export interface ImportedClassifier {
  * @throws GraphError where it is no classifier, nothing says its preprocessing, or the backbone does not do what the
  * original does; DataError where the file that says
  * it cannot be followed
+ *
+ * @example
+ * ```ts
+ * import { importClassifier } from 'la-ood/guard';
+ *
+ * await importClassifier('mobilenet.onnx', 'runs/mobilenet/backbone.onnx', {
+ *   preprocessing: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+ * });
+ * ```
  */
 export async function importClassifier(
   path: string,

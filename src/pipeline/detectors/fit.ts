@@ -14,6 +14,7 @@ import {
 import { decodeModel } from '../../graph/read.ts';
 import { writeModel } from '../../graph/write.ts';
 import { chooseLayers, featureFile } from '../features/feature-files.ts';
+import { type OnLeftOut, tellLeftOut } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { fitLayers } from './fit-layers.ts';
 import { hyperparameterCsv, processCsv } from './fit-tables.ts';
@@ -28,6 +29,7 @@ export interface FitDetectorsOptions extends Partial<FitOptions> {
   /** Bytes that fitting may take beyond what the process has before, 4 GiB where absent; fewer layers run side by side. */
   readonly memory?: number;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 export interface FitDetectorsReport {
@@ -53,10 +55,12 @@ export async function fitDetectors(
     workers = availableParallelism(),
     memory = 2 ** 32,
     onProgress,
+    onLeftOut,
     ...given
   } = options;
   const settings: FitOptions = { ...defaultFitOptions, ...given };
   const path = await featureFile(run, 'train', ind);
+  tellLeftOut(run, [path], onLeftOut);
   const features = await openFeatures(path);
   const layers = chooseLayers(features, wanted);
   const { count: samples, attributes } = features;

@@ -1,10 +1,9 @@
 import { readFile, stat } from 'node:fs/promises';
-import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/features.ts';
 import { RunError } from '../../common/errors.ts';
 import { sha256Files, writeAtomically } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { BACKBONE_KEY, detectorsOfModel } from '../../detectors/detectors-model.ts';
-import { baselineScores } from '../../evaluation/baselines.ts';
 import { aurocChart } from '../../evaluation/chart.ts';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../../evaluation/evaluate.ts';
 import { methodsCsv } from '../../evaluation/method-panels.ts';
@@ -15,15 +14,11 @@ import { decodeModel } from '../../graph/read.ts';
 import { getMetadata } from '../../graph/rewrite.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
-import {
-  type FeatureLayer,
-  featureFile,
-  featureLayers,
-  oodFiles,
-  setKind,
-  setName,
-} from '../features/feature-files.ts';
-import { layersOf, rowsFitting, runOnFeatures } from '../features/feature-rows.ts';
+import { type FeatureLayer, featureFile, oodFiles, setKind, setName } from '../features/feature-files.ts';
+import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
+import { baselines, openBaselines } from '../methods/baselines.ts';
+import type { MethodScorer } from '../methods/score-methods.ts';
+import { leftOutOf, type OnLeftOut, tellLeftOut } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { warningsOf } from './evaluation-warnings.ts';
 import { guardScores } from './guard-scores.ts';
@@ -43,9 +38,8 @@ export interface EvaluateRunOptions extends Omit<EvaluateOptions, 'guard' | 'met
   /** Training images that methods by neighbours keep; all where absent. */
   readonly bank?: number;
   readonly device?: DeviceName;
-  /** Bytes that running detectors may take beyond what they hold; 2 GiB where absent. */
-  readonly memory?: number;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 export interface EvaluateRunReport {
@@ -62,22 +56,21 @@ export interface EvaluateRunReport {
  * a summary into `results/`, and all of it to look at into `report.html`.
  *
  * @throws RunError where detectors or features are missing, or belong to different backbones
+ *
+ * @example
+ * ```ts
+ * import { evaluateRun, RunFolder } from 'la-ood/guard';
+ *
+ * const { evaluation } = await RunFolder.use('runs/mine', (run) => evaluateRun(run));
+ * for (const { laOod } of evaluation.sets) console.log(laOod.metrics.auroc);
+ * ```
  */
 export async function evaluateRun(
   run: RunFolder,
   options: EvaluateRunOptions = {},
 ): Promise<EvaluateRunReport> {
-  const {
-    ind: indName,
-    ood: oodNames,
-    kinds,
-    methods,
-    bank,
-    device,
-    memory,
-    onProgress,
-    ...evaluation
-  } = options;
+  const { ind: indName, ood: oodNames, kinds, methods, bank, device, ...rest } = options;
+  const { onProgress, onLeftOut, ...evaluation } = rest;
   const path = run.file('detectors.onnx');
   if (!(await stat(path).catch(() => undefined)))
     throw new RunError(path, 'is missing', `run la-ood fit --run ${run.path} first`);
@@ -88,13 +81,15 @@ export async function evaluateRun(
   const ind = await featureFile(run, 'test', indName);
   const oods = await oodFiles(run, ind, oodNames);
   const sets = [ind, ...oods];
+  const fittedOn = methods ? [await featureFile(run, 'train', setName(ind))] : [];
+  tellLeftOut(run, [...sets, ...fittedOn], onLeftOut);
   const [ofDetectors, ...ofSets] = await sha256Files([path, ...sets], onProgress);
   const inputs: Record<string, string> = { detectors: ofDetectors! };
   for (const [s, file] of sets.entries()) inputs[setName(file)] = ofSets[s]!;
 
   const scoredMethods =
     methods &&
-    (await scoreRunMethods(run, ind, oods, { methods, device, memory, onProgress, ...(bank && { bank }) }));
+    (await scoreRunMethods(run, ind, oods, { methods, device, onProgress, ...(bank && { bank }) }));
 
   let result: Evaluation | undefined;
   let warnings: readonly string[] = [];
@@ -105,10 +100,13 @@ export async function evaluateRun(
     inputs: { ...inputs, at: new Date().toISOString() },
     run: async () => {
       const session = await GraphSession.open(model, { device });
+      const baselineScorer = await openBaselines(ind);
       try {
         const widths = new Map(detectors.map(({ tap, width }) => [tap, width]));
-        const rows = rowsFitting(model, memory);
-        const score = (file: string) => scoreFile(session, widths, file, backbone, rows, onProgress);
+        const score = async (file: string) => {
+          const { scores, layers } = await scoreFile(session, widths, file, backbone, onProgress);
+          return { layers, scores: { ...scores, ...(await scoreBaselines(baselineScorer, file)) } };
+        };
         const isWrong = await wrongImages(ind);
         const scored = await score(ind);
         const indScores = { ...scored.scores, ...(isWrong && { isWrong }) };
@@ -118,7 +116,7 @@ export async function evaluateRun(
           oodScores.push({ ...(await score(file)).scores, ...(kind && { kind }) });
         }
         const named = scored.layers.map(({ tap, index }) => ({ name: tap, index }));
-        const guard = await guardScores(run, ind, oods, inputs, { memory, onProgress });
+        const guard = await guardScores(run, ind, oods, inputs, onProgress);
         const beside = { guard, methods: scoredMethods?.methods };
         result = evaluate(named, indScores, oodScores, { ...evaluation, ...beside, onProgress });
         warnings = [...(await warningsOf(result, ind, oods)), ...(scoredMethods?.notes ?? [])];
@@ -126,15 +124,31 @@ export async function evaluateRun(
         const scores = { layers: named, ind: indScores, oods: oodScores, options: evaluation };
         const files = { ind, oods };
         const report = await writeReport(run, {
-          ...{ evaluation: result, warnings, detectors, scores, guard, files, onProgress },
+          ...{
+            evaluation: result,
+            warnings: [...warnings, ...leftOutNotes(run, sets)],
+            detectors,
+            scores,
+            guard,
+            files,
+            onProgress,
+          },
         });
         return { outputs: [...tables, report], device: session.device };
       } finally {
         await session.close();
+        await baselineScorer?.close();
       }
     },
   });
   return { evaluation: result!, files: Object.keys(record.outputs), seconds: record.seconds, warnings };
+}
+
+/** How many files of each set were not read, for the report. */
+function leftOutNotes(run: RunFolder, features: readonly string[]): string[] {
+  return leftOutOf(run, features).map(
+    ({ set, files }) => `files of ${set} that were left out, as they are not read: ${files.length}`,
+  );
 }
 
 /** Scores a feature file, block by block. */
@@ -143,7 +157,6 @@ async function scoreFile(
   widths: ReadonlyMap<string, number>,
   path: string,
   backbone: string | undefined,
-  rows: number,
   onProgress?: OnProgress,
 ): Promise<{ scores: ScoredSet; layers: FeatureLayer[] }> {
   const name = setName(path);
@@ -151,9 +164,10 @@ async function scoreFile(
   try {
     const taps = [...widths.keys()];
     const layers = layersOf(features, taps, path, backbone, widths);
-    const scores = taps.map(() => new Float32Array(features.count));
-    const progress = { task: `score ${name}`, onProgress, rows };
-    for await (const { start, rows: count, outputs } of runOnFeatures(
+    const { count } = features;
+    const scores = taps.map(() => new Float32Array(count));
+    const progress = { task: `score ${name}`, tell: onProgress };
+    for await (const { start, rows, outputs } of runOnFeatures(
       session,
       features,
       layers,
@@ -161,23 +175,24 @@ async function scoreFile(
       progress,
     )) {
       const values = outputs.layer_scores.data as Float32Array;
-      for (let i = 0; i < count; i++)
+      for (let i = 0; i < rows; i++)
         for (let l = 0; l < taps.length; l++) scores[l][start + i] = values[i * taps.length + l];
     }
-    return {
-      scores: { name, count: features.count, layers: scores, baselines: baselines(features) },
-      layers,
-    };
+    return { scores: { name, count, layers: scores }, layers };
   } finally {
     features.close();
   }
 }
 
-/** MSP, maximum logit and energy, where the file says which layer the logits are. */
-function baselines(features: FeatureFile): ScoredSet['baselines'] {
-  const layer = featureLayers(features).find(({ tap }) => tap === features.attributes.logits);
-  if (!layer) return undefined;
-  return { ...baselineScores(features.readLayer(layer.index), layer.width) };
+/** MSP, maximum logit and energy by their titles, as far as there are any. */
+async function scoreBaselines(
+  scorer: MethodScorer | undefined,
+  path: string,
+): Promise<Pick<ScoredSet, 'baselines'>> {
+  if (!scorer) return {};
+  const scores = await scorer.score(path);
+  const named = baselines.filter(({ name }) => scores.has(name));
+  return { baselines: Object.fromEntries(named.map(({ name, title }) => [title, scores.get(name)!])) };
 }
 
 async function writeTables(run: RunFolder, evaluation: Evaluation): Promise<string[]> {

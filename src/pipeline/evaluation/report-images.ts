@@ -1,4 +1,3 @@
-import sharp from 'sharp';
 import { openFeatures } from '../../../converters/hdf5/features.ts';
 import type { Geometry } from '../../../data/image-set.ts';
 import { DataError, LaOodError, RunError } from '../../common/errors.ts';
@@ -69,6 +68,7 @@ async function picturesOf(
     const pixels = await images.read(index, 1, size);
     const { width, height } = size;
     const label = images.label(index);
+    const { default: sharp } = await import('sharp');
     const picture = await sharp(pixels, { raw: { width, height, channels: 3 } })
       .resize({ width: LARGEST, height: LARGEST, fit: 'inside', withoutEnlargement: true })
       .webp({ quality: 90, smartSubsample: true })
@@ -92,14 +92,17 @@ async function predictionsOf(
   const features = await openFeatures(file);
   try {
     const layer = featureLayers(features).find(({ tap }) => tap === features.attributes.logits);
-    if (!layer || !baselines) return new Map();
+    if (!layer) return new Map();
     return new Map(
       indices.map((index) => {
         const logits = features.readLayerRows(layer.index, index, 1);
         const label = logits.indexOf(Math.max(...logits));
         return [
           index,
-          { predicted: classes?.[label] ?? `class ${label}`, confidence: -baselines.MSP[index] },
+          {
+            predicted: classes?.[label] ?? `class ${label}`,
+            ...(baselines?.MSP && { confidence: 1 - baselines.MSP[index] }),
+          },
         ];
       }),
     );

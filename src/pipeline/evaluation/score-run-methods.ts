@@ -14,8 +14,6 @@ export interface ScoreRunMethodsOptions extends MethodOptions {
   /** Names of methods, or `all`. */
   readonly methods: readonly string[];
   readonly device?: DeviceName;
-  /** Bytes that running them may take beyond what they hold; 2 GiB where absent. */
-  readonly memory?: number;
   readonly onProgress?: OnProgress;
 }
 
@@ -37,11 +35,11 @@ export async function scoreRunMethods(
   run: RunFolder,
   ind: string,
   sets: readonly string[],
-  { device, memory, ...fitting }: ScoreRunMethodsOptions,
+  { device, ...fitting }: ScoreRunMethodsOptions,
 ): Promise<ScoredRunMethods> {
   const { onProgress } = fitting;
   const { methods: fitted, refused } = await fitRunMethods(run, { ...fitting, ind: setName(ind) });
-  const scorer = await MethodScorer.open(await readModel(run.file(METHODS_FILE)), device, memory);
+  const scorer = await MethodScorer.open(await readModel(run.file(METHODS_FILE)), device);
   try {
     const isWrong = await wrongImages(ind);
     const ofInd = await scorer.score(ind, undefined, onProgress);

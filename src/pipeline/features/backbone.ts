@@ -86,9 +86,9 @@ export class Backbone {
     return (await this.#open()).size;
   }
 
-  /** The device that it ran on; undefined where nothing had to run. */
-  async device(): Promise<string | undefined> {
-    return (await this.#pool)?.device;
+  /** The device that it runs on. */
+  async device(): Promise<string> {
+    return (await this.#open()).device;
   }
 
   async close(): Promise<void> {

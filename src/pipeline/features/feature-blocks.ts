@@ -6,11 +6,13 @@ import { writeAtomically } from '../../common/files.ts';
 export interface BlockRange {
   readonly start: number;
   readonly end: number;
+  /** Where they were computed. */
+  readonly device: string;
 }
 
 /**
  * The features of a set while they are being computed: a file for every block of images, whatever its length, so that work
- * that is cut off goes on behind the last block. A block holds its layers one after the other, each `images × width` float32.
+ * that is cut off goes on behind the last block. Its name has the first image and the device; it holds its layers one after the other, each `images × width` float32.
  */
 export class FeatureBlocks {
   readonly #folder: string;
@@ -26,27 +28,29 @@ export class FeatureBlocks {
     const perImage = 4 * this.#widths.reduce((sum, width) => sum + width, 0);
     const names = await readdir(this.#folder).catch(() => [] as string[]);
     const ranges: BlockRange[] = [];
-    for (const name of names.filter((name) => /^\d+\.f32$/.test(name)).sort()) {
-      const start = Number.parseInt(name, 10);
+    for (const name of names.sort()) {
+      const [, first, device] = /^(\d+)\.(\w+)\.f32$/.exec(name) ?? [];
+      if (first === undefined) continue;
+      const start = Number(first);
       const images = (await stat(join(this.#folder, name))).size / perImage;
       if (start === (ranges.at(-1)?.end ?? 0) && Number.isInteger(images))
-        ranges.push({ start, end: start + images });
+        ranges.push({ start, end: start + images, device });
     }
     return ranges;
   }
 
-  async write(start: number, layers: readonly Float32Array[]): Promise<void> {
+  async write(start: number, device: string, layers: readonly Float32Array[]): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
     await writeAtomically(
-      this.#file(start),
+      this.#file(start, device),
       Buffer.concat(
         layers.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength)),
       ),
     );
   }
 
-  async read({ start, end }: BlockRange): Promise<Float32Array[]> {
-    const bytes = await readFile(this.#file(start));
+  async read({ start, end, device }: BlockRange): Promise<Float32Array[]> {
+    const bytes = await readFile(this.#file(start, device));
     // A small file's Buffer may lie in a shared pool at any offset.
     const values = new Float32Array(Uint8Array.from(bytes).buffer);
     let from = 0;
@@ -61,7 +65,7 @@ export class FeatureBlocks {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  #file(start: number): string {
-    return join(this.#folder, `${String(start).padStart(8, '0')}.f32`);
+  #file(start: number, device: string): string {
+    return join(this.#folder, `${String(start).padStart(8, '0')}.${device}.f32`);
   }
 }

@@ -1,14 +1,60 @@
-import type { FeatureFile } from '../../../converters/hdf5/features.ts';
+import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
 import { RunError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
-import type { Tensor } from '../../common/tensor.ts';
+import { type Tensor, toFloat32 } from '../../common/tensor.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import type { GraphSession, Tensors } from '../../runtime/graph-session.ts';
-import { largestBatch } from '../../runtime/memory.ts';
-import { type FeatureLayer, featureLayers } from './feature-files.ts';
+import type { DeviceName } from '../../runtime/device.ts';
+import { GraphSession, type Tensors } from '../../runtime/graph-session.ts';
+import { type FeatureLayer, featureLayers, setName } from './feature-files.ts';
 
 /** Samples of one graph run. */
 const ROWS = 1000;
+
+/** What a graph yields for the images of a feature file: of each output so many numbers an image, row-major. */
+export type FeatureOutputs = ReadonlyMap<string, Float32Array>;
+
+/**
+ * Runs a graph of pooled features over a whole feature file.
+ *
+ * @param outputs the names of those that are wanted; all of the graph's where absent
+ * @param backbone SHA-256 of the backbone that the features must be of; any where absent
+ * @throws RunError where the file lacks a layer, or is of another backbone
+ */
+export async function outputsOnFeatures(
+  model: ModelProto,
+  path: string,
+  {
+    outputs: wanted = model.graph.output.map(({ name }) => name),
+    backbone,
+    device,
+    onProgress,
+  }: {
+    readonly outputs?: readonly string[];
+    readonly backbone?: string;
+    readonly device?: DeviceName;
+    readonly onProgress?: OnProgress;
+  } = {},
+): Promise<FeatureOutputs> {
+  const session = await GraphSession.open(model, { device });
+  const features = await openFeatures(path);
+  try {
+    const taps = model.graph.input.map(({ name }) => name);
+    const layers = layersOf(features, taps, path, backbone, inputWidths(model));
+    const all = new Map<string, Float32Array>();
+    const progress = { task: `score ${setName(path)}`, tell: onProgress };
+    for await (const { start, rows, outputs } of runOnFeatures(session, features, layers, wanted, progress))
+      for (const name of wanted) {
+        const values = toFloat32(outputs[name]);
+        const width = values.length / rows;
+        if (!all.has(name)) all.set(name, new Float32Array(features.count * width));
+        all.get(name)!.set(values, start * width);
+      }
+    return all;
+  } finally {
+    features.close();
+    await session.close();
+  }
+}
 
 /** What a graph made of some rows of a feature file. */
 export interface RowOutputs {
@@ -17,34 +63,17 @@ export interface RowOutputs {
   readonly outputs: Tensors;
 }
 
-/**
- * How many rows a run of a graph of pooled features may have.
- *
- * @param memory bytes beyond what the graph holds, 2 GiB where absent
- */
-export function rowsFitting(model: ModelProto, memory?: number): number {
-  return largestBatch(model, memory, ROWS);
-}
-
-export interface RowOptions {
-  /** What is told of it. */
-  readonly task: string;
-  readonly onProgress?: OnProgress;
-  /** Samples of one graph run; 1,000 where absent. */
-  readonly rows?: number;
-}
-
 /** Runs a graph of pooled features over a feature file, block by block. */
 export async function* runOnFeatures(
   session: GraphSession,
   features: FeatureFile,
   layers: readonly FeatureLayer[],
   outputs: readonly string[],
-  { task, onProgress, rows: most = ROWS }: RowOptions,
+  progress?: { readonly task: string; readonly tell?: OnProgress },
 ): AsyncGenerator<RowOutputs, void, undefined> {
   const { count } = features;
-  for (let start = 0; start < count; start += most) {
-    const rows = Math.min(most, count - start);
+  for (let start = 0; start < count; start += ROWS) {
+    const rows = Math.min(ROWS, count - start);
     const feeds = Object.fromEntries(
       layers.map(({ tap, index, width }): [string, Tensor] => [
         tap,
@@ -52,7 +81,7 @@ export async function* runOnFeatures(
       ]),
     );
     yield { start, rows, outputs: await session.run(feeds, outputs) };
-    onProgress?.({ task, done: start + rows, total: count, unit: 'images' });
+    progress?.tell?.({ task: progress.task, done: start + rows, total: count, unit: 'images' });
   }
 }
 

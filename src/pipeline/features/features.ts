@@ -60,6 +60,8 @@ export interface FeatureReport {
   readonly images: number;
   /** Names of the images that were left out because they cannot be decoded. */
   readonly skipped?: readonly string[];
+  /** Number of files in the set that were not read, those among them. */
+  readonly leftOut?: number;
   /** Share of the images that the backbone classifies right, where the set's classes can be the backbone's. */
   readonly accuracy?: number;
   readonly device?: string;
@@ -231,6 +233,7 @@ async function extractSet(
     run: async (key) => {
       const blocks = new FeatureBlocks(run.file(`features/.${set}.${key.slice(0, 8)}`), widths);
       await computeBlocks(blocks, backbone, images, onProgress);
+      const ranges = await blocks.ranges();
       let correct = 0;
       const layout = {
         ...({ count: images.length, precision, attributes } as const),
@@ -238,7 +241,7 @@ async function extractSet(
         taps: labels ? [...taps, LABELS] : taps,
       };
       await writeFeatures(run.file(output), layout, async (append) => {
-        for (const range of await blocks.ranges()) {
+        for (const range of ranges) {
           const { start, end } = range;
           const layers = await blocks.read(range);
           correct += countCorrect(images, classOf, layers[logitsLayer], start, end);
@@ -259,7 +262,7 @@ async function extractSet(
           ...(classOf && { accuracy: correct / images.length }),
           ...(classNames && { classes: classNames }),
         },
-        device: await backbone.device(),
+        device: [...new Set(ranges.map(({ device }) => device))].join(', '),
       };
     },
   });
@@ -272,6 +275,7 @@ async function extractSet(
     set,
     images: images.length,
     skipped,
+    ...(images.leftOut?.length && { leftOut: images.leftOut.length }),
     accuracy,
     device: record.device,
     seconds: record.seconds,
@@ -321,6 +325,7 @@ async function computeBlocks(
       await Promise.all(running);
       await blocks.write(
         first,
+        await backbone.device(),
         layers.map((layer, l) => layer.subarray(0, (end - first) * widths[l])),
       );
       block = newBlock(end);

@@ -1,34 +1,79 @@
 import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { RunError } from '../../common/errors.ts';
 import { alarmsOf } from '../../evaluation/conformal.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { layersOf } from '../features/feature-rows.ts';
 
+/** The feature files of held-out images, and of the training images where there are any. */
+export interface CalibrationSources {
+  readonly heldOut: string;
+  readonly train?: string;
+}
+
 /**
- * Looks at the calibration images before anything is fitted.
+ * Looks at the calibration images before anything is fitted. Images are told apart by their logits.
  *
- * @returns what makes the promise doubtful, in a line each: images that are training images, by their logits
- * @throws UsageError where they are too few for the rate
+ * @returns what makes the promise doubtful, in a line each: some of them are training images, or copies of each other
+ * @throws UsageError where they are too few for the rate; RunError where so many are copies that the others are too few, or all are
+ * training images
  */
-export async function calibrationImages(
-  sources: { readonly train: string; readonly heldOut: string },
+export async function checkCalibrationImages(
+  { heldOut, train }: CalibrationSources,
   { logits }: FeatureGraph,
   rate: number,
-): Promise<{ notes: string[] }> {
-  const heldOut = await openFeatures(sources.heldOut);
-  const train = await openFeatures(sources.train);
+): Promise<string[]> {
+  const rows = await logitRows(heldOut, logits);
+  alarmsOf(rows.length, rate);
+  const copies = checkCopies(rows, heldOut, rate);
+  const known = new Set(train ? await logitRows(train, logits) : []);
+  const same = rows.filter((row) => known.has(row)).length;
+  if (same === rows.length)
+    throw new RunError(
+      heldOut,
+      'all its images are training images, of which a classifier is surer than of others: no false-alarm rate can be promised',
+      'run la-ood features --test with InD images that nothing was trained on',
+    );
+  return [
+    ...copies,
+    ...(same > 0
+      ? [
+          `${same} of the ${rows.length} calibration images have the logits of training images: the false-alarm rate is not what is stated, since a classifier is surer of what it was trained on`,
+        ]
+      : []),
+  ];
+}
+
+/**
+ * @param rows what tells images apart
+ * @param where their file, for errors
+ * @returns a note where some are copies of others
+ * @throws RunError where the different ones are too few for the rate
+ */
+export function checkCopies(rows: readonly string[], where: string, rate: number): string[] {
+  const different = new Set(rows).size;
+  if (different === rows.length) return [];
+  const found = `${different} of its ${rows.length} images ${different === 1 ? 'is' : 'are'} different from each other`;
+  if (Math.floor(rate * (different + 1) + 1e-9) < 1)
+    throw new RunError(
+      where,
+      `${different === 1 ? 'all its images are alike' : `only ${found}`}`,
+      `calibrate with at least ${Math.ceil(1 / rate) - 1} different images, of many scenes`,
+    );
+  return [`only ${found} (by the classifier's logits): copies promise nothing more`];
+}
+
+/** @throws RunError where all calibration images have one score: every other image would be as usual as they are */
+export function checkSpread(scores: Float32Array, where: string): void {
+  if (scores.every((score) => score === scores[0]))
+    throw new RunError(where, 'all its images have one score', 'calibrate with images that differ');
+}
+
+async function logitRows(path: string, logits: string): Promise<string[]> {
+  const features = await openFeatures(path);
   try {
-    alarmsOf(heldOut.count, rate);
-    const known = new Set(rowsOf(train, logits));
-    const same = rowsOf(heldOut, logits).filter((row) => known.has(row)).length;
-    if (same === 0) return { notes: [] };
-    return {
-      notes: [
-        `${same} of the ${heldOut.count} calibration images have the logits of training images: the false-alarm rate is not what is stated, since a classifier is surer of what it was trained on`,
-      ],
-    };
+    return rowsOf(features, logits);
   } finally {
-    heldOut.close();
-    train.close();
+    features.close();
   }
 }
 

@@ -1,7 +1,5 @@
-import type { EvidenceScale } from '../../detectors/evidence.ts';
-import { addEvidence } from '../../detectors/evidence-model.ts';
-import type { Limit, StageScales } from '../../detectors/stage-scales.ts';
-import { addAlarm } from '../../detectors/voices.ts';
+import { addAggregation, type LayerAggregation } from '../../detectors/layer-aggregation.ts';
+import type { Limit } from '../../detectors/stage-scales.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { makeNode, makeValueInfo } from '../../graph/make.ts';
 import { renameValues } from '../../graph/names.ts';
@@ -17,8 +15,9 @@ import type { StagedNetwork } from './staged-network.ts';
 
 /** What is known of the scores of a staged network. */
 export interface StagedScales {
-  readonly evidence: EvidenceScale;
-  readonly stages: StageScales;
+  readonly aggregation: LayerAggregation;
+  /** Of each stage. */
+  readonly limits: readonly Limit[];
 }
 
 /**
@@ -87,10 +86,10 @@ class StageWriter {
 
   /** What every stage and those behind it yield, for as many images as they are given. */
   #results(): ValueInfo[] {
-    const { features, inputs, detectors } = this.#network;
+    const { features, detectors } = this.#network;
     const { float, int64 } = ElementType;
     return [
-      makeValueInfo(features.logits, { elemType: float, shape: ['batch', inputs.classes] }),
+      makeValueInfo(features.logits, { elemType: float, shape: ['batch', this.#classes] }),
       makeValueInfo('ood_score', { elemType: float, shape: ['batch'] }),
       makeValueInfo('stage', { elemType: int64, shape: ['batch'] }),
       makeValueInfo('layer_scores', { elemType: float, shape: ['batch', detectors.groups.length] }),
@@ -110,40 +109,38 @@ class StageWriter {
   }
 
   #addLastScores(): void {
-    const { features, inputs } = this.#network;
-    this.#given(features.logits);
-    addEvidence(this.#graph, 'detectors', inputs, this.#scales.evidence, 'evidence');
-    this.#addLargest('evidence', this.#scales.stages.last, 'ood_score');
+    this.#addScore({ layerScores: 'layer_scores', layer: 'ood_layer' }, 'ood_score');
     this.#addStage('ood_score', 'stage');
   }
 
   /** The results of the images that are done here, and which are not. */
   #addEarlyScores(): void {
-    const { complete, detectors, features, inputs } = this.#network;
-    const count = complete[this.#at];
-    const { means, deviations, voices, ...limit } = this.#scales.stages.early[this.#at];
-    const centred = this.#node('Sub', ['detectors', this.#floats('means', [count], means)], 'centred');
-    const z = this.#node('Div', [centred, this.#floats('deviations', [count], deviations)], 'standardised');
-    const alarm = addAlarm(this.#graph, { raw: 'detectors', standardised: z }, voices, 'voices');
-    const flat = this.#graph.int64s('flat', [-1]);
-    this.#node('Reshape', [alarm, flat], 'evidence');
-    const score = this.#addLargest('evidence', limit, 'own/ood_score');
+    const { complete, detectors, features } = this.#network;
+    const scores = { layerScores: 'own_layers', layer: 'own/ood_layer' };
+    const score = this.#addScore(scores, 'own/ood_score');
     this.#addStage(score, 'own/stage');
-    this.#node('ArgMax', [z], 'own/ood_layer', { axis: 1, keepdims: 0 });
-    const later = detectors.groups.length - count;
-    this.#node('Concat', [z, this.#unknown('later', score, later)], 'own/layer_scores', { axis: 1 });
-    this.#unknown(`own/${features.logits}`, score, inputs.classes);
+    const later = detectors.groups.length - complete[this.#at];
+    const unknown = this.#unknown('later', score, later);
+    this.#node('Concat', [scores.layerScores, unknown], 'own/layer_scores', { axis: 1 });
+    this.#unknown(`own/${features.logits}`, score, this.#classes);
 
     const isDone = this.#node('Greater', [score, this.#given('threshold')], 'is_done');
     const open = this.#node('NonZero', [this.#node('Not', [isDone], 'is_open')], 'open');
-    const rows = this.#node('Reshape', [open, flat], 'rows');
+    const rows = this.#node('Reshape', [open, this.#graph.int64s('flat', [-1])], 'rows');
     this.#node('Reshape', [rows, this.#graph.int64s('column', [-1, 1])], 'places');
     const none = this.#graph.initializer('none', { dtype: 'int64', shape: [], data: BigInt64Array.of(0n) });
     this.#node('Greater', [this.#node('Size', [rows], 'left'), none], 'goes_on');
   }
 
-  /** How far a score is above its limit, or an earlier stage's was, if that is more. */
-  #addLargest(score: string, { limit, spread }: Limit, name: string): string {
+  /** How far the aggregation of the detectors so far is above its limit, or an earlier stage's was, if that is more. */
+  #addScore(names: { layerScores: string; layer: string }, name: string): string {
+    const { aggregation, limits } = this.#scales;
+    const score = 'aggregated';
+    addAggregation(this.#graph, 'detectors', aggregation, this.#network.complete[this.#at], {
+      ...names,
+      score,
+    });
+    const { limit, spread } = limits[this.#at];
     const above = this.#node('Sub', [score, this.#floats('limit', [], [limit])], 'above');
     const own = this.#at > 0 ? 'above_in_spreads' : name;
     this.#node('Div', [above, this.#floats('spread', [], [spread])], own);
@@ -154,6 +151,11 @@ class StageWriter {
   #addStage(score: string, name: string): void {
     const batch = this.#node('Shape', [score], `${name}_batch`);
     this.#node('Expand', [this.#graph.int64s('number', [this.#at]), batch], name);
+  }
+
+  get #classes(): number {
+    const { taps, widths, logits } = this.#network.features;
+    return widths[taps.indexOf(logits)];
   }
 
   /** A row of NaN for every image. */

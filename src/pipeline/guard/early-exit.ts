@@ -1,18 +1,17 @@
 import { GraphError } from '../../common/errors.ts';
-import type { OnProgress } from '../../common/progress.ts';
 import { decisionModel, withThreshold } from '../../detectors/decision-model.ts';
-import { type Evidence, fitEvidenceScale } from '../../detectors/evidence.ts';
-import { evidenceModel } from '../../detectors/evidence-model.ts';
-import { fitStageScales, stageScores } from '../../detectors/stage-scales.ts';
+import { type Aggregation, fitAggregation, layersModel } from '../../detectors/layer-aggregation.ts';
+import { type LayerDetectors, layerNames } from '../../detectors/layer-detectors.ts';
+import { fitLimits, stageScores } from '../../detectors/stage-scales.ts';
 import { type Calibration, calibrate } from '../../evaluation/conformal.ts';
 import { auroc } from '../../evaluation/metrics.ts';
 import { joinModels } from '../../graph/join.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
+import { readModel } from '../../graph/read.ts';
 import { setName } from '../features/feature-files.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
+import { outputsOnFeatures } from '../features/feature-rows.ts';
 import { earlyExitGraph, type StagedScales } from './early-exit-graph.ts';
-import type { FittedLayers } from './fitted-layers.ts';
-import { evidenceOf, gatherEvidence } from './gather-evidence.ts';
 import { requireEqual, runOnce, testImages } from './guarded-model.ts';
 import { type StagedNetwork, stageNetwork } from './staged-network.ts';
 
@@ -35,21 +34,18 @@ export interface EarlyExitReport {
 }
 
 export interface EarlyExitOptions {
+  readonly aggregation: Aggregation;
+  /** Channels of the taps that detectors watch. */
+  readonly widths: ReadonlyMap<string, number>;
   /** Feature files: of held-out InD images, and of OOD sets to report on. */
   readonly heldOut: string;
   readonly oods: readonly string[];
-  /** SHA-256 of the backbone that they must be of. */
-  readonly backbone: string;
-  /** Which held-out images scale the scores, and which give the p-values. */
-  readonly scaleRows: (count: number) => Uint32Array;
-  readonly calibrationRows: (count: number) => Uint32Array;
+  /** How detectors are run on them. */
+  readonly running: Parameters<typeof outputsOnFeatures>[2];
   readonly rate: number;
   readonly confidence: number;
   /** The backbone's file, for errors. */
   readonly where: string;
-  /** Bytes that running the network may take beyond its weights; 2 GiB where absent. */
-  readonly memory?: number;
-  readonly onProgress?: OnProgress;
 }
 
 /** A model that lets images leave early, what is to be said of it, and how its written file is checked. */
@@ -57,7 +53,7 @@ export interface EarlyExitGuard {
   readonly model: ModelProto;
   readonly metadata: Readonly<Record<string, string>>;
   readonly report: Omit<EarlyExitReport, 'file'>;
-  verify(written: ModelProto, path: string): Promise<void>;
+  verify(path: string): Promise<void>;
 }
 
 /**
@@ -72,50 +68,55 @@ export interface EarlyExitGuard {
  */
 export async function guardWithEarlyExit(
   features: FeatureGraph,
-  fitted: FittedLayers,
-  options: EarlyExitOptions,
+  ownDetectors: LayerDetectors,
+  { aggregation: kind, widths, heldOut, oods, running, rate, confidence, where }: EarlyExitOptions,
 ): Promise<EarlyExitGuard> {
-  const { heldOut, oods, backbone, rate, confidence, where, memory, onProgress } = options;
-  const network = stageNetwork(features, fitted);
-  const { detectors, inputs, complete, shares } = network;
+  const network = stageNetwork(features, ownDetectors);
+  const { detectors, complete, shares } = network;
   if (shares.length === 1)
     throw new GraphError(where, 'has no place where it can be cut in two', 'leave out --early-exit');
-  const gather = (path: string) => gatherEvidence(detectors, inputs, path, backbone, onProgress);
-  const known = await gather(heldOut);
-  const rows = options.scaleRows(known.labels.length);
-  const evidence = fitEvidenceScale(known, inputs.classes, rows);
-  const scales = { evidence, stages: fitStageScales(known, evidence, complete.slice(0, -1), rows, rate) };
+  const model = layersModel(detectors, widths);
+  const layerScores = async (path: string) =>
+    (await outputsOnFeatures(model, path, running)).get('layer_scores')!;
+  const known = await layerScores(heldOut);
+  const aggregation = fitAggregation(kind, known, detectors.groups.length);
+  const scales = { aggregation, limits: fitLimits(known, aggregation, complete, rate) };
 
-  const scoresOf = (of: Evidence) => runningMaxima(stageScores(of, evidence, scales.stages), shares.length);
+  const scoresOf = (layers: Float32Array) => runningMaxima(layers, network, scales);
   const last = (scores: readonly Float32Array[]) => Float32Array.from(scores, (row) => row[row.length - 1]);
-  const all = scoresOf(known);
-  const scores = Array.from(options.calibrationRows(all.length), (row) => all[row]);
+  const scores = scoresOf(known);
   const calibration = calibrate(last(scores), rate, confidence);
   const { threshold } = calibration;
   const computed = (of: readonly Float32Array[]) =>
     of.reduce((sum, row) => sum + shares[exitOf(row, threshold)], 0) / of.length;
   const sets: EarlyExitReport['sets'][number][] = [];
   for (const path of oods) {
-    const ood = scoresOf(await gather(path));
+    const ood = scoresOf(await layerScores(path));
     const found = last(ood).reduce((sum, score) => sum + (score > threshold ? 1 : 0), 0) / ood.length;
     const name = setName(path);
     sets.push({ name, auroc: auroc(last(scores), last(ood)), found, computed: computed(ood) });
   }
-  const decision = decisionModel(features.logits, inputs.classes, last(scores), threshold);
+  const classes = features.widths[features.taps.indexOf(features.logits)];
+  const decision = decisionModel(features.logits, classes, last(scores), threshold);
   return {
     model: joinModels(earlyExitGraph(network, scales), decision, where),
     metadata: {
-      'la_ood.calibration': JSON.stringify(calibration),
-      'la_ood.layers': JSON.stringify(detectors.names),
+      'la_ood.layers': JSON.stringify(layerNames(detectors)),
       'la_ood.stages': JSON.stringify(shares),
     },
     report: { shares, calibration, computed: computed(scores), sets },
-    verify: (written, path) => verify(written, path, network, scales, threshold, memory),
+    verify: (path) => verify(path, network, widths, scales, threshold),
   };
 }
 
-/** For each sample its largest score up to each stage. */
-function runningMaxima(scores: Float64Array, stages: number): Float32Array[] {
+/** For each image its largest score up to each stage. */
+function runningMaxima(
+  layers: Float32Array,
+  { complete }: StagedNetwork,
+  { aggregation, limits }: StagedScales,
+): Float32Array[] {
+  const stages = complete.length;
+  const scores = stageScores(layers, aggregation, complete, limits);
   return Array.from({ length: scores.length / stages }, (_, row) => {
     let most = Number.NEGATIVE_INFINITY;
     return Float32Array.from({ length: stages }, (__, stage) => {
@@ -133,25 +134,20 @@ function exitOf(maxima: Float32Array, threshold: number): number {
 
 /** Compares the written file with its pieces on made images: where none may leave early, and as it is. */
 async function verify(
-  model: ModelProto,
   path: string,
-  { features, detectors, inputs, shares }: StagedNetwork,
-  { evidence, stages }: StagedScales,
+  network: StagedNetwork,
+  widths: ReadonlyMap<string, number>,
+  scales: StagedScales,
   threshold: number,
-  memory?: number,
 ): Promise<void> {
-  const pixels = testImages(features, memory);
-  const taps = [...inputs.widths.keys()];
+  const { features, detectors } = network;
+  const pixels = testImages(features);
+  const taps = [...widths.keys()];
   const pooled = await runOnce(features.model, { pixels }, [...new Set([...taps, features.logits])]);
   const feeds = Object.fromEntries(taps.map((tap) => [tap, pooled[tap]]));
-  const { layer_scores } = await runOnce(evidenceModel(detectors, inputs), feeds);
-  const found = evidenceOf(
-    layer_scores.data as Float32Array,
-    detectors.kinds,
-    pooled[features.logits].data as Float32Array,
-    inputs.classes,
-  );
-  const maxima = runningMaxima(stageScores(found, evidence, stages), shares.length);
+  const { layer_scores } = await runOnce(layersModel(detectors, widths), feeds, ['layer_scores']);
+  const maxima = runningMaxima(layer_scores.data as Float32Array, network, scales);
+  const model = await readModel(path);
   const whole = await runOnce(withThreshold(model, Number.POSITIVE_INFINITY), { pixels });
   requireEqual(
     path,

@@ -7,30 +7,32 @@ import { joinModels } from '../../graph/join.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { GraphSession, type Tensors } from '../../runtime/graph-session.ts';
-import { largestBatch } from '../../runtime/memory.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
-import type { Scorer } from './scorer.ts';
 
 /** Largest difference to the separate pieces, as a share of the largest value. */
 const TOLERANCE = 1e-4;
 
 /** What a guarded model yields behind the logits, in this order. */
-function outputsOf({ outputs }: Scorer): string[] {
-  const [score, ...others] = outputs;
-  return ['label', score, 'p_value', 'is_ood', ...others];
+function outputsOf(scorer: ModelProto): string[] {
+  const others = scorer.graph.output.map(({ name }) => name).filter((name) => name !== 'ood_score');
+  return ['label', 'ood_score', 'p_value', 'is_ood', ...others];
 }
 
-/** Network, scorer and decision in one model. */
+/**
+ * Network, scorer and decision in one model.
+ *
+ * @param scorer from features to `ood_score` and what explains it
+ */
 export function guardedModel(
   features: FeatureGraph,
-  scorer: Scorer,
+  scorer: ModelProto,
   decision: ModelProto,
   metadata: Readonly<Record<string, string>>,
   where: string,
 ): ModelProto {
   const widths = new Map(features.taps.map((tap, at) => [tap, features.widths[at]]));
   const network = flattenTogether(features.model, widths);
-  const whole = joinModels(joinModels(network, scorer.model, where), decision, where);
+  const whole = joinModels(joinModels(network, scorer, where), decision, where);
   const outputs = [features.logits, ...outputsOf(scorer)].map(
     (name) => whole.graph.output.find((output) => output.name === name)!,
   );
@@ -40,22 +42,22 @@ export function guardedModel(
 /**
  * Compares a written guard with the feature graph, the scorer and p-values computed here, on made images.
  *
- * @param path the name that the file is to have, for errors
+ * @param path the name that its file is to have, for errors
  * @throws GraphError where it does not do what they do
  */
 export async function verifyGuarded(
   guard: ModelProto,
   path: string,
   features: FeatureGraph,
-  scorer: Scorer,
+  scorer: ModelProto,
   calibration: Float32Array,
   threshold: number,
-  memory?: number,
 ): Promise<void> {
-  const pixels = testImages(features, memory);
-  const pooled = await runOnce(features.model, { pixels }, [...new Set([...scorer.taps, features.logits])]);
-  const taps = Object.fromEntries(scorer.taps.map((tap) => [tap, pooled[tap]]));
-  const { ood_score } = await runOnce(scorer.model, taps, ['ood_score']);
+  const pixels = testImages(features);
+  const inputs = scorer.graph.input.map(({ name }) => name);
+  const pooled = await runOnce(features.model, { pixels }, [...new Set([...inputs, features.logits])]);
+  const taps = Object.fromEntries(inputs.map((tap) => [tap, pooled[tap]]));
+  const { ood_score } = await runOnce(scorer, taps, ['ood_score']);
   const guarded = await runOnce(guard, { pixels }, [features.logits, ...outputsOf(scorer)]);
   const expected: Record<string, Float32Array> = {
     [features.logits]: pooled[features.logits].data as Float32Array,
@@ -67,7 +69,7 @@ export async function verifyGuarded(
   for (const [name, values] of Object.entries(expected)) requireEqual(path, name, guarded[name], values);
 }
 
-/** @throws GraphError, of this path, where an output of a written file differs from what its pieces say */
+/** @throws GraphError where an output of a written file differs from what its pieces say */
 export function requireEqual(path: string, name: string, found: Tensor, expected: ArrayLike<number>): void {
   const values = Array.from(expected);
   const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
@@ -97,12 +99,9 @@ export async function runOnce(
   }
 }
 
-/** Images of a run that checks. */
-const CHECKED = 8;
-
-/** Noise, and noise smoothed over the whole image: a seeded handful of images, as many as graph and memory take. */
-export function testImages({ model, size: { height, width }, batch }: FeatureGraph, memory?: number): Tensor {
-  const count = batch ?? largestBatch(model, memory, CHECKED);
+/** Noise, and noise smoothed over the whole image: a seeded handful of images, as many as the graph takes. */
+export function testImages({ size: { height, width }, batch }: FeatureGraph): Tensor {
+  const count = batch ?? 8;
   const random = new RandomState(0);
   const data = new Uint8Array(count * height * width * 3);
   for (let i = 0; i < count; i++) {

@@ -1,184 +1,187 @@
-import { conditionsOf } from '../../../data/derived/conditions.ts';
+import { type FeatureFile, listedNames, openFeatures } from '../../../converters/hdf5/features.ts';
+import { conditionNames, conditionsOf } from '../../../data/derived/conditions.ts';
+import { sampleChanges } from '../../../data/derived/corrupted-sample.ts';
 import { DetectorError, RunError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
-import { decisionModel } from '../../detectors/decision-model.ts';
-import { type AnswerCalibration, answersModel } from '../../detectors/guard/answers-model.ts';
-import { answersOf } from '../../detectors/guard/combination.ts';
+import {
+  answersModel,
+  componentsModel,
+  type GuardConditions,
+  type GuardParts,
+  PROJECTIONS,
+} from '../../detectors/guard/answers-model.ts';
+import {
+  answersOf,
+  type Components,
+  calibrationAnswers,
+  columnsOf,
+  fitCombination,
+} from '../../detectors/guard/combination.ts';
 import { contentMethods } from '../../detectors/guard/content.ts';
-import { type Calibration, calibrate } from '../../evaluation/conformal.ts';
-import { auroc } from '../../evaluation/metrics.ts';
-import { readModel } from '../../graph/read.ts';
-import { writeModel } from '../../graph/write.ts';
-import type { DeviceName } from '../../runtime/device.ts';
-import { setName } from '../features/feature-files.ts';
-import { type FeatureGraph, withTaps } from '../features/feature-graph.ts';
-import { calibrateParts, componentsOf } from './calibrate-parts.ts';
-import { calibrationImages } from './calibration-images.ts';
-import { type FittedParts, fitParts } from './guard-parts.ts';
-import { guardedModel, verifyGuarded } from './guarded-model.ts';
-import { compareRuntimes, floatErrors, type RuntimeComparison, type TrialImages } from './runtimes.ts';
-import type { Scorer } from './scorer.ts';
-
-/** What a guard answers: whether the content is what was taught, whether the conditions are those of the training images. */
-export const questions = ['content', 'conditions'] as const;
-export type Question = (typeof questions)[number];
+import { fitDirections } from '../../detectors/guard/directions.ts';
+import { questions } from '../../detectors/guard/questions.ts';
+import { sideBySide } from '../../detectors/layer-detectors.ts';
+import type { FeatureGraph } from '../features/feature-graph.ts';
+import { type FeatureOutputs, layersOf } from '../features/feature-rows.ts';
+import { CORRUPTIONS } from '../features/features.ts';
+import { fitOnFeatures } from '../methods/fit-on-features.ts';
+import type { FittedGuard } from './fitted-guard.ts';
 
 /** The files that a guard of questions is made of. */
 export interface QuestionSources {
-  /** Feature files: of training images, of some of them changed, of held-out InD images, and of OOD sets to report on. */
+  /** Features of training images. */
   readonly train: string;
+  /** Features of some of them as they are, and changed; absent where conditions are not asked for. */
   readonly corrupted?: string;
-  readonly heldOut: string;
-  readonly oods: readonly string[];
   /** SHA-256 of the backbone that they must be of. */
   readonly backbone: string;
 }
 
-export interface QuestionOptions {
-  readonly watch: readonly Question[];
-  readonly rate: number;
-  readonly confidence: number;
-  /** Held-out images that the written file is tried on, and the float error of features measured on. */
-  readonly trial: TrialImages;
-  /** Of the file that is written, beside what it says of itself. */
-  readonly metadata: (report: Omit<QuestionReport, 'runtimes'>) => Readonly<Record<string, string>>;
-  /** The backbone's file, for errors. */
-  readonly where: string;
-  readonly device?: DeviceName;
-  /** Bytes that running the network may take beyond its weights; 2 GiB where absent. */
-  readonly memory?: number;
-  readonly onProgress?: OnProgress;
-}
-
-/** How a guard was made, and what it finds. */
-export interface QuestionReport {
-  readonly questions: readonly Question[];
-  /** What `component_scores` are of: methods, and changes of images. */
-  readonly components: readonly string[];
-  /** What `condition` numbers. */
-  readonly conditions: readonly string[];
-  readonly calibration: Calibration;
-  /** What class means are made of. */
-  readonly labels: 'class labels' | 'predicted classes';
-  /** What whoever deploys it should know, in a line each. */
-  readonly notes: readonly string[];
-  /** What the written file says at other optimisation levels and batch sizes. */
-  readonly runtimes: RuntimeComparison;
-  /** The run's OOD sets: AUROC against the calibration images, and the share that is called OOD, by the decision and by each question. */
-  readonly sets: readonly QuestionSet[];
-}
-
-export interface QuestionSet {
-  readonly name: string;
-  readonly auroc: number;
-  readonly found: number;
-  readonly byQuestion: Readonly<
-    Partial<Record<Question, { readonly auroc: number; readonly found: number }>>
-  >;
-}
+/** The covariance of early features is of so many training images at most, evenly spread. */
+const MOST_IMAGES = 10_000;
 
 /**
- * Fits, calibrates, writes and verifies a guard that answers questions.
+ * Fits what tells whether the content is what was taught, and the corruption directions that tell of conditions.
  *
- * @throws RunError where features are missing or of another backbone; DetectorError where no question can be answered; UsageError
- * where there are too few images for the rate; GraphError where the file does not do what its pieces do
+ * @param asksContent whether that is asked
+ * @param errors the float error of each feature of conditions, as measured
+ * @throws RunError where features are missing or of another backbone; DetectorError where nothing can be fitted
  */
-export async function guardByQuestions(
-  graph: FeatureGraph,
-  sources: QuestionSources,
-  options: QuestionOptions,
-  file: string,
-): Promise<QuestionReport> {
-  const { rate, confidence, where } = options;
-  const known = await calibrationImages(sources, graph, rate);
-  const fitted = await fitWatched(graph, sources, options);
-  const components = await componentsOf(fitted, sources.heldOut, sources.backbone, options);
-  const { combination, answers } = calibrateParts(components);
-  const calibration = calibrate(answers.ood, rate, confidence);
-  if (answers.ood.every((score) => score === answers.ood[0]))
-    throw new DetectorError('calibration', 'all its images have one score', 'take images that differ');
-
-  const sorted: AnswerCalibration = {
-    content: answers.content && Float32Array.from(answers.content).sort(),
-    conditions: answers.conditions && Float32Array.from(answers.conditions).sort(),
-  };
-  const { parts, inputs } = fitted;
-  const model = answersModel(parts, inputs, combination, sorted, rate);
-  const scorer: Scorer = {
-    model,
-    taps: model.graph.input.map(({ name }) => name),
-    outputs: model.graph.output.map(({ name }) => name),
-  };
-  const sets: QuestionSet[] = [];
-  for (const ood of sources.oods) {
-    const own = answersOf(await componentsOf(fitted, ood, sources.backbone, options), combination);
-    const fares = (known: Float32Array, scores: Float32Array) => {
-      const { threshold } = calibrate(known, rate);
-      const found = scores.reduce((sum, score) => sum + (score > threshold ? 1 : 0), 0) / scores.length;
-      return { auroc: auroc(known, scores), found };
-    };
-    const byQuestion = Object.fromEntries(
-      questions.flatMap((question) =>
-        answers[question] && own[question] ? [[question, fares(answers[question], own[question])]] : [],
-      ),
-    );
-    sets.push({ name: setName(ood), ...fares(answers.ood, own.ood), byQuestion });
-  }
-  const { conditions } = parts;
-  const report: Omit<QuestionReport, 'runtimes'> = {
-    questions: questions.filter((question) => answers[question]),
-    components: [
-      ...parts.content.map(({ name }) => name),
-      ...(conditions?.directions.changes ?? []).map((change) => conditionsOf(graph.size)[change].name),
-    ],
-    conditions: conditions?.names ?? [],
-    calibration,
-    labels: fitted.labels,
-    notes: [
-      ...known.notes,
-      ...fitted.notes,
-      ...fitted.refused.map(({ method, reason }) => `without ${method.title}: ${reason}`),
-    ],
-    sets,
-  };
-  const watched = withTaps(graph, scorer.taps);
-  const decision = decisionModel(
-    graph.logits,
-    graph.widths[graph.taps.indexOf(graph.logits)],
-    answers.ood,
-    calibration.threshold,
-  );
-  let runtimes: RuntimeComparison | undefined;
-  await writeModel(file, guardedModel(watched, scorer, decision, options.metadata(report), where), {
-    check: async (written) => {
-      const guard = await readModel(written);
-      await verifyGuarded(guard, file, watched, scorer, answers.ood, calibration.threshold, options.memory);
-      runtimes = await compareRuntimes(guard, file, options.trial, calibration, options);
-    },
-  });
-  return { ...report, runtimes: runtimes! };
-}
-
-async function fitWatched(
+export async function fitQuestionGuard(
+  asksContent: boolean,
   graph: FeatureGraph,
   { train, corrupted, backbone }: QuestionSources,
-  { watch, trial, ...options }: QuestionOptions,
-): Promise<FittedParts> {
-  const wanted = watch.includes('content') ? contentMethods : [];
-  if (watch.includes('conditions') && !corrupted)
-    throw new RunError(
-      train,
-      'has no changed images beside it',
-      'run la-ood features --train SET once more, or take --watch content',
+  errors?: ArrayLike<number>,
+  onProgress?: OnProgress,
+): Promise<FittedGuard> {
+  const features = await openFeatures(train);
+  try {
+    const methods = asksContent ? contentMethods : [];
+    const { fitted, refused, inputs, labels } = await fitOnFeatures(
+      methods,
+      graph,
+      features,
+      backbone,
+      onProgress,
     );
-  const files = { train, corrupted: watch.includes('conditions') ? corrupted : undefined };
-  const errors = files.corrupted && (await floatErrors(withTaps(graph, graph.conditionTaps), trial, options));
-  const fitted = await fitParts(wanted, graph, files, backbone, errors || undefined, options.onProgress);
-  if (wanted.length > 0 && fitted.parts.content.length === 0)
-    throw new DetectorError(
-      'content',
-      `cannot be told here: ${fitted.refused.map(({ method, reason }) => `${method.title}: ${reason}`).join('; ')}`,
-      'take --watch conditions',
-    );
-  return fitted;
+    if (asksContent && fitted.length === 0)
+      throw new DetectorError(
+        'content',
+        `cannot be told here: ${refused.map(({ method, reason }) => `${method.title}: ${reason}`).join('; ')}`,
+        'take --watch conditions',
+      );
+    const conditions = corrupted
+      ? await fitConditions(graph, features, corrupted, backbone, errors)
+      : undefined;
+    const parts: GuardParts = {
+      content: fitted.map(({ method, ...own }) => ({ name: method.name, fitted: own })),
+      conditions,
+    };
+    const known = conditionsOf(graph.size);
+    const left = conditions ? known.filter((_, c) => !conditions.directions.changes.includes(c)) : [];
+    return {
+      description: {
+        kind: 'questions',
+        questions: questions.filter((question) => (question === 'content' ? asksContent : conditions)),
+        components: [
+          ...parts.content.map(({ name }) => name),
+          ...(conditions?.directions.changes ?? []).map((change) => known[change].name),
+        ],
+        conditions: conditions?.names ?? [],
+        labels,
+      },
+      notes: [
+        ...fitted.flatMap(({ method, notes = [] }) => notes.map((note) => `${method.title}: ${note}`)),
+        ...left.map(({ name }) => `${name} changes nothing in these images, and is left out`),
+        ...refused.map(({ method, reason }) => `without ${method.title}: ${reason}`),
+      ],
+      components: componentsModel(parts, inputs),
+      calibrate(outputs, rate) {
+        const components = componentsOf(parts, outputs);
+        const combination = fitCombination(components);
+        const scores = calibrationAnswers(components, combination);
+        return {
+          model: answersModel(parts, inputs, combination, scores, rate),
+          known: scores,
+          scoresOf: (others) => answersOf(componentsOf(parts, others), combination),
+        };
+      },
+    };
+  } finally {
+    features.close();
+  }
+}
+
+/** The outputs of `componentsModel`, content methods and directions apart. */
+function componentsOf({ content, conditions }: GuardParts, outputs: FeatureOutputs): Components {
+  const projections = outputs.get(PROJECTIONS);
+  const count = projections
+    ? projections.length / conditions!.sides.length
+    : outputs.get(content[0].name)!.length;
+  return {
+    count,
+    content: content.map(({ name }) => outputs.get(name)!),
+    directions: columnsOf(projections, count),
+  };
+}
+
+async function fitConditions(
+  graph: FeatureGraph,
+  features: FeatureFile,
+  corrupted: string,
+  backbone: string,
+  errors?: ArrayLike<number>,
+): Promise<GuardConditions> {
+  const sample = await openFeatures(corrupted);
+  try {
+    const changes = listedNames(sample.attributes[CORRUPTIONS]);
+    if (changes?.join() !== sampleChanges(graph.size).join())
+      throw new RunError(
+        corrupted,
+        'was made by another version of la-ood',
+        'run la-ood features --train SET once more',
+      );
+    const layers = layersOf(features, graph.conditionTaps, features.path, backbone);
+    const step = Math.max(1, Math.ceil(features.count / MOST_IMAGES));
+    const images = everyRow(features, graph.conditionTaps, backbone, step);
+    const all = everyRow(sample, graph.conditionTaps, backbone, 1);
+    const each = all.length / changes.length;
+    const blocks = changes.map((_, c) => all.subarray(c * each, (c + 1) * each));
+    const directions = await fitDirections({
+      channels: layers.filter((_, at) => at % 2 === 0).map(({ width }) => width),
+      images,
+      unchanged: blocks[0],
+      changed: blocks.slice(1),
+      errors,
+    });
+    const known = conditionsOf(graph.size);
+    return {
+      directions,
+      taps: new Map(layers.map(({ tap, width }) => [tap, width])),
+      sides: directions.changes.map((c) => {
+        const { more, less } = known[c];
+        return [conditionNames.indexOf(more), conditionNames.indexOf(less)] as const;
+      }),
+      names: conditionNames,
+    };
+  } finally {
+    sample.close();
+  }
+}
+
+/** Features of some taps side by side, every `step`-th row × their widths together, row-major. */
+function everyRow(file: FeatureFile, taps: readonly string[], backbone: string, step: number): Float32Array {
+  const layers = layersOf(file, taps, file.path, backbone);
+  const columns = layers.map(({ index, width }) => {
+    const all = file.readLayer(index);
+    if (step === 1) return all;
+    const some = new Float32Array(Math.ceil(file.count / step) * width);
+    for (let row = 0; row * step < file.count; row++)
+      some.set(all.subarray(row * step * width, (row * step + 1) * width), row * width);
+    return some;
+  });
+  return sideBySide(
+    columns,
+    layers.map(({ width }) => width),
+  );
 }

@@ -1,9 +1,7 @@
-import { choose, type DetectorPanel } from '../../detectors/detector-panel.ts';
-import type { EvidenceInputs } from '../../detectors/evidence-model.ts';
+import { chooseDetectors, type LayerDetectors } from '../../detectors/layer-detectors.ts';
 import { type Cut, cutEvenly } from '../../graph/cuts.ts';
 import { dealIntoStages, type Stage } from '../../graph/stages.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
-import type { FittedLayers } from './fitted-layers.ts';
 
 /** A feature graph that is cut into stages, and its detectors in the order in which the stages complete them. */
 export interface StagedNetwork {
@@ -11,8 +9,7 @@ export interface StagedNetwork {
   readonly stages: readonly Stage[];
   /** Share of the network's multiplications that is done by the end of each stage, (0, 1]. */
   readonly shares: readonly number[];
-  readonly detectors: DetectorPanel;
-  readonly inputs: EvidenceInputs;
+  readonly detectors: LayerDetectors;
   /** How many detectors are complete by the end of each stage. */
   readonly complete: readonly number[];
   /** What each stage takes over from the one before: the value at the cut, and taps of detectors that are not complete. */
@@ -26,12 +23,11 @@ const PIXELS = 'pixels';
 const STAGES = 4;
 
 /** Cuts a network into stages; one that completes no detector is put together with the next. */
-export function stageNetwork(features: FeatureGraph, fitted: FittedLayers): StagedNetwork {
-  return stageAt(features, cutEvenly(features.model, PIXELS, features.logits, STAGES), fitted);
+export function stageNetwork(features: FeatureGraph, detectors: LayerDetectors): StagedNetwork {
+  return stageAt(features, cutEvenly(features.model, PIXELS, features.logits, STAGES), detectors);
 }
 
-function stageAt(features: FeatureGraph, cuts: readonly Cut[], fitted: FittedLayers): StagedNetwork {
-  const { detectors, inputs } = fitted;
+function stageAt(features: FeatureGraph, cuts: readonly Cut[], detectors: LayerDetectors): StagedNetwork {
   const stages = dealIntoStages(features.model, PIXELS, features.logits, cuts);
   const yieldedBy = new Map(
     stages.flatMap(({ node }, stage) =>
@@ -44,7 +40,7 @@ function stageAt(features: FeatureGraph, cuts: readonly Cut[], fitted: FittedLay
   const empty = complete.findIndex((count, stage) => count === (stage > 0 ? complete[stage - 1] : 0));
   if (empty >= 0 && cuts.length > 0) {
     const merged = cuts.filter((_, cut) => cut !== Math.min(empty, cuts.length - 1));
-    return stageAt(features, merged, fitted);
+    return stageAt(features, merged, detectors);
   }
   const order = [...completedBy.keys()].sort((a, b) => completedBy[a] - completedBy[b] || a - b);
   const carried = stages.map((_, stage) => {
@@ -53,8 +49,8 @@ function stageAt(features: FeatureGraph, cuts: readonly Cut[], fitted: FittedLay
     return [...new Set([cuts[stage - 1].value, ...pending.filter((tap) => stageOf(tap) < stage)])];
   });
   return {
-    ...{ features, stages, complete, carried, inputs },
+    ...{ features, stages, complete, carried },
     shares: [...cuts.map(({ share }) => share), 1],
-    detectors: choose(detectors, order),
+    detectors: chooseDetectors(detectors, order),
   };
 }

@@ -1,3 +1,4 @@
+import type { ImageSet } from '../../../data/image-set.ts';
 import { DataError, RunError } from '../../common/errors.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { openRecorded, recordedSet } from '../features/recorded-set.ts';
@@ -16,16 +17,23 @@ export async function trialImages(
 ): Promise<TrialImages> {
   const { size, batch } = graph;
   try {
-    const images = await openRecorded(recordedSet(run, heldOut));
-    const step = Math.max(1, Math.floor(images.length / COUNT));
-    const count = Math.min(COUNT, images.length);
-    const pixels = new Uint8Array(count * size.height * size.width * 3);
-    for (let i = 0; i < count; i++)
-      pixels.set(await images.read(i * step, 1, size), i * size.height * size.width * 3);
-    return { pixels, count, size, batch };
+    return await imagesForTrial(await openRecorded(recordedSet(run, heldOut)), graph);
   } catch (error) {
     if (!(error instanceof DataError || error instanceof RunError)) throw error;
     const { data, shape } = testImages(graph);
     return { pixels: data as Uint8Array, count: shape[0], size, batch };
   }
+}
+
+/** Some images of a set, for trying a guard on. */
+export async function imagesForTrial(
+  images: ImageSet,
+  { size, batch }: Pick<TrialImages, 'size' | 'batch'>,
+): Promise<TrialImages> {
+  const step = Math.max(1, Math.floor(images.length / COUNT));
+  const count = Math.min(COUNT, images.length);
+  const pixels = new Uint8Array(count * size.height * size.width * 3);
+  for (let i = 0; i < count; i++)
+    pixels.set(await images.read(i * step, 1, size), i * size.height * size.width * 3);
+  return { pixels, count, size, batch };
 }

@@ -5,7 +5,7 @@ import type { ScoredImage } from './score.ts';
 
 const HEAD = ['set', 'image', 'label', 'class', 'ood_score', 'p_value', 'is_ood'];
 
-/** What explains the decision: of a guard of questions, and of a guard by layers. */
+/** What explains the decision: of a guard of questions, and of a guard by layers; nothing does of one by a method. */
 const QUESTIONS_HEAD = ['content_p_value', 'conditions_p_value', 'condition', 'reason'];
 const LAYER_HEAD = ['layer'];
 
@@ -49,10 +49,14 @@ export async function writeScores(
   return { images, ood };
 }
 
-function head({ layer, logits = [] }: ScoredImage): string[] {
-  const explanation = layer === undefined ? QUESTIONS_HEAD : LAYER_HEAD;
+function head({ layer, reason, logits = [] }: ScoredImage): string[] {
   const byClass = (name: string) => logits.map((_, label) => `${name}_${label}`);
-  return [...HEAD, ...explanation, ...byClass('logit'), ...byClass('probability')];
+  return [...HEAD, ...explanationHead(layer, reason), ...byClass('logit'), ...byClass('probability')];
+}
+
+function explanationHead(layer?: string, reason?: string): readonly string[] {
+  if (layer !== undefined) return LAYER_HEAD;
+  return reason === undefined ? [] : QUESTIONS_HEAD;
 }
 
 function cells({
@@ -72,9 +76,7 @@ function cells({
   probabilities = [],
 }: ScoredImage): (string | number)[] {
   const common = [set, image, label, className ?? '', score, pValue, String(isOod)];
-  const explanation =
-    layer === undefined
-      ? [contentPValue ?? '', conditionsPValue ?? '', condition ?? '', reason ?? '']
-      : [layer];
+  const questions = [contentPValue ?? '', conditionsPValue ?? '', condition ?? '', reason ?? ''];
+  const explanation = layer !== undefined ? [layer] : reason === undefined ? [] : questions;
   return [...common, ...explanation, ...logits, ...probabilities];
 }

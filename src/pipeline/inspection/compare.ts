@@ -40,6 +40,14 @@ export interface Comparison {
  * checkpoints and ONNX models, in any mix), two files of detectors, or two tables of results (CSV or JSON).
  *
  * @throws UsageError where the files are of different kinds, DataError where there is nothing in them; the error of their readers where they are damaged
+ *
+ * @example
+ * ```ts
+ * import { compareFiles } from 'la-ood/checkpoints';
+ *
+ * const { agrees, worst } = await compareFiles('backbone.onnx', 'resnet20.th');
+ * console.log(agrees, worst.name, worst.relative);
+ * ```
  */
 export async function compareFiles(a: string, b: string, options: CompareOptions = {}): Promise<Comparison> {
   const { tolerance = 1e-4, onProgress } = options;

@@ -3,8 +3,9 @@ import { LaOodError } from '../../common/errors.ts';
 import type { Tensor } from '../../common/tensor.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { ElementType, type ModelProto } from '../../graph/onnx.ts';
-import { type Device, deviceNames, hasProvider } from '../../runtime/device.ts';
+import { type Device, deviceNames } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
+import { hasProvider } from '../../runtime/open-on-device.ts';
 import { examineTrainingEngines, type TrainingEngineExamination } from '../../training/engines.ts';
 import { versions } from '../versions.ts';
 

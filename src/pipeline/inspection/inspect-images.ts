@@ -4,6 +4,7 @@ import { isImageName } from '../../../data/image-kind.ts';
 import type { ImageSet, LeftOut } from '../../../data/image-set.ts';
 import { openImageSet } from '../../../data/open.ts';
 import { randomNumbers } from '../../../data/subset.ts';
+import { unreadableKind } from '../../../data/undamaged.ts';
 import { DataError } from '../../common/errors.ts';
 import { writeAtomically } from '../../common/files.ts';
 import type { OnLeftOut } from '../open-images.ts';
@@ -83,7 +84,7 @@ function countEndings({ length, imageName }: ImageSet): Record<string, number> {
   return endings;
 }
 
-/** Sizes, and the images that are damaged, where not all are. */
+/** Sizes, and the images that are not read, where not all are. */
 async function countSizes({ length, storedSize, imageName }: ImageSet, seed: number) {
   const damaged: LeftOut[] = [];
   if (!storedSize) return { sizes: [], measured: 0, damaged };
@@ -92,7 +93,7 @@ async function countSizes({ length, storedSize, imageName }: ImageSet, seed: num
   for (const number of numbers) {
     const size = await storedSize(number).catch((error: Error) => {
       if (!(error instanceof DataError) || damaged.length + 1 === numbers.length) throw error;
-      damaged.push({ name: imageName(number), kind: 'damaged' });
+      damaged.push({ name: imageName(number), kind: unreadableKind(error) });
     });
     if (!size) continue;
     const key = `${size.height} ${size.width}`;

@@ -95,6 +95,13 @@ export interface InspectOptions extends InspectImagesOptions, UnderstandOptions 
  *
  * @throws the error of the reader of that format, where it is damaged; DataError where it is of no known format;
  *   UsageError where a contact sheet is wanted of something else than images
+ *
+ * @example
+ * ```ts
+ * import { inspectFile } from 'la-ood/checkpoints';
+ *
+ * console.log(await inspectFile('resnet50-0676ba61.pth'));
+ * ```
  */
 export async function inspectFile(path: string, options: InspectOptions = {}): Promise<Inspection> {
   const model = (await hasManifest(path)) ? path : await modelFile(path);

@@ -17,7 +17,7 @@ export function numbersOfJson(text: string, where: string): Map<string, number[]
   try {
     visit(JSON.parse(text), '');
   } catch (error) {
-    throw new DataError(where, `is not JSON: ${(error as Error).message}`);
+    throw new DataError(where, `is not JSON: ${(error as Error).message}`, undefined, error);
   }
   return found;
 }

@@ -1,67 +1,35 @@
 import { stat } from 'node:fs/promises';
-import type { Geometry } from '../../../data/image-set.ts';
-import { backboneMetadata } from '../../../models/metadata.ts';
-import type { Tensor } from '../../common/tensor.ts';
-import type { ModelProto } from '../../graph/onnx.ts';
 import { readModel } from '../../graph/read.ts';
-import { getMetadata } from '../../graph/rewrite.ts';
-import { checkImages } from '../../page/check-images.ts';
+import { checkImages } from '../../guard/check-images.ts';
+import type { GuardAnswer } from '../../guard/guard-answer.ts';
+import { guardInfo } from '../../guard/guard-info.ts';
+import { runGuard } from '../../guard/open-guard.ts';
 import type { GuardFacts } from '../../page/guard-facts.ts';
-import { type Outputs, outputsOf } from '../../page/outputs.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
-import { calibrationScores, guardOf } from '../guard/guarded-file.ts';
 
 /**
- * What the page is told of a guarded model: its metadata, and what it makes of made images here.
+ * What the page is told of a guarded model: what it says of itself, and what it makes of made images here.
  *
  * @param name what the page calls it
  * @throws GraphError where the file is no guarded model
  */
 export async function guardFacts(path: string, name: string): Promise<GuardFacts> {
   const model = await readModel(path);
-  const { questions, components, conditions, layers, logits, classNames, isMultiLabel, size } = guardOf(
-    model,
-    path,
-  );
-  const metadata = getMetadata(model);
-  const stages = metadata['la_ood.stages'];
-  const expected = await runEach(model, logits, size);
-  return {
-    name,
-    bytes: (await stat(path)).size,
-    version: metadata['la_ood.guard'],
-    architecture: backboneMetadata(model, path).architecture,
-    classCount: expected[0].logits.length,
-    classNames,
-    isMultiLabel,
-    method: questions
-      ? questions.join(' and ')
-      : `${metadata['la_ood.detector']}, ${metadata['la_ood.aggregation']}`,
-    isStandardised: metadata['la_ood.aggregation'] === 'evidence',
-    questions,
-    conditions,
-    parts: components ?? layers ?? [],
-    size,
-    logits,
-    calibration: JSON.parse(metadata['la_ood.calibration']),
-    scores: Array.from(calibrationScores(model, path)),
-    stages: stages === undefined ? undefined : JSON.parse(stages),
-    backbone: metadata['la_ood.backbone_sha256'],
-    expected,
-  };
-}
-
-/** The model's outputs for each check image, one image a run, as the page runs it. */
-async function runEach(model: ModelProto, logits: string, { height, width }: Geometry): Promise<Outputs[]> {
+  const info = guardInfo(model, path);
   const session = await GraphSession.open(model, { device: 'cpu' });
+  const expected: GuardAnswer[] = [];
   try {
-    const rows: Outputs[] = [];
-    for (const data of checkImages({ height, width })) {
-      const pixels: Tensor = { dtype: 'uint8', shape: [1, height, width, 3], data };
-      rows.push(outputsOf(await session.run({ pixels }), logits));
-    }
-    return rows;
+    // One image a run, as the page runs them.
+    for (const pixels of checkImages(info.size)) expected.push(...(await runGuard(session, info, pixels, 1)));
   } finally {
     await session.close();
   }
+  return {
+    ...info,
+    name,
+    bytes: (await stat(path)).size,
+    classCount: expected[0].logits.length,
+    scores: Array.from(info.scores),
+    expected,
+  };
 }

@@ -28,6 +28,15 @@ const USUAL_PORT = 7070;
  *
  * @param model a `guarded.onnx` of `guardRun`
  * @throws GraphError where the file is no guarded model; UsageError where the port is taken
+ *
+ * @example
+ * ```ts
+ * import { servePage } from 'la-ood/guard';
+ *
+ * const { url, close } = await servePage('guarded.onnx', { port: 7070 });
+ * console.log(url);
+ * await close();
+ * ```
  */
 export async function servePage(model: string, { port }: ServePageOptions = {}): Promise<ServedPage> {
   const files = new Map((await guardPage(model)).map((file) => [`/${file.path}`, file]));

@@ -23,6 +23,7 @@ import { evaluateRun } from '../evaluation/evaluate.ts';
 import { featureFile, featureSets } from '../features/feature-files.ts';
 import { extractFeatures, type NamedSet } from '../features/features.ts';
 import { openRecorded, recordedSet } from '../features/recorded-set.ts';
+import type { OnLeftOut } from '../open-images.ts';
 import { RunFolder } from '../run-folder.ts';
 import { comparisonCsv } from './cotrain-table.ts';
 import { describeTrainable } from './train.ts';
@@ -39,11 +40,12 @@ export interface CoTrainOptions {
   readonly engine?: TrainingEngineName;
   /** `original` draws the layers of a DenseNet from its first 34 only. */
   readonly compat?: 'original';
-  /** The device, threads and memory of computing features and refitting, 2 GiB beyond the weights where absent. */
+  /** The device, threads and memory of refitting. */
   readonly device?: DeviceName;
   readonly workers?: number;
   readonly memory?: number;
   readonly onProgress?: OnProgress;
+  readonly onLeftOut?: OnLeftOut;
 }
 
 /** What detectors, refitted on the weights after some epochs, do. */
@@ -83,7 +85,7 @@ const FOLDER = 'cotrain';
  * @throws RunError where the run lacks a backbone, features, detectors or OOD sets; what `trainBackbone` throws
  */
 export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): Promise<CoTrainReport> {
-  const { ind, lambda = 0.001, seed = 0, compat, device, workers, memory, onProgress } = options;
+  const { ind, lambda = 0.001, seed = 0, compat, device, workers, memory, onProgress, onLeftOut } = options;
   const engine = openTrainingEngine(options.engine);
   const where = run.file('backbone.onnx');
   const model = await readModel(where);
@@ -100,7 +102,7 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
   const backboneOf = (epoch: number) => `${FOLDER}/epoch-${epoch}/backbone.onnx`;
   const curves = [`${FOLDER}/curves.csv`, `${FOLDER}/curves.svg`];
 
-  const before = await evaluateRun(run, { ind, compat, device, memory, onProgress });
+  const before = await evaluateRun(run, { ind, compat, device, onProgress });
   const [train, test] = await Promise.all([sets.train, sets.test].map(openRecorded));
   const { record, done } = await run.do({
     name: FOLDER,
@@ -155,20 +157,19 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
     const tell: OnProgress = (progress) =>
       onProgress?.({ ...progress, task: `epoch ${epoch}: ${progress.task}` });
     const row = await RunFolder.use(run.file(FOLDER, `epoch-${epoch}`), async (after) => {
-      const reading = { device, memory, onProgress: tell, ...sets.reading };
+      const reading = { device, memory, onProgress: tell, onLeftOut, ...sets.reading };
       await extractFeatures(after, { train: sets.train, test: sets.test, ood: sets.ood, ...reading });
       await fitDetectors(after, {
         ...fitting,
         ind: sets.train.name,
         ...(workers && { workers }),
-        memory,
+        ...(memory && { memory }),
         onProgress: tell,
       });
       const { evaluation } = await evaluateRun(after, {
         ind: sets.test.name,
         compat,
         device,
-        memory,
         onProgress: tell,
       });
       return { epoch, accuracy: accuracyOf(after, sets.test), evaluation };

@@ -3,6 +3,7 @@ import { totalmem } from 'node:os';
 import { backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { TrainingError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
+import { separateParameters } from '../../graph/gradient/parameters.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import type { Preprocessing } from '../../graph/preprocessing.ts';
 import { decodeModel } from '../../graph/read.ts';
@@ -50,7 +51,7 @@ export async function trainResumably(task: ResumableTraining): Promise<readonly 
   try {
     const coTraining = task.coTraining?.(maker);
     const session = await engine.open({
-      ...{ model: before?.model ?? task.model, where, optimiser: recipe },
+      ...{ model: before?.model ?? separateParameters(task.model, where), where, optimiser: recipe },
       objective: { labelSmoothing: recipe.labelSmoothing, coTraining },
       parts: recipe.parts,
       ...(before && { velocities: before.velocities }),

@@ -68,6 +68,17 @@ const BACKBONE = 'backbone.onnx';
  *
  * @throws RunError where the run has a backbone that was not trained here; DataError where images have no classes;
  * TrainingError where the loss is no number any more; DeviceError where the engine does not work here
+ *
+ * @example
+ * ```ts
+ * import { RunFolder } from 'la-ood/guard';
+ * import { trainBackbone } from 'la-ood/training';
+ *
+ * const { best } = await RunFolder.use('runs/mine', (run) =>
+ *   trainBackbone(run, { arch: 'resnet20', train: 'photos/train', test: 'photos/test' }),
+ * );
+ * console.log(best.testAccuracy);
+ * ```
  */
 export async function trainBackbone(run: RunFolder, options: TrainBackboneOptions): Promise<TrainReport> {
   const { arch, from, seed = 0, onProgress } = options;

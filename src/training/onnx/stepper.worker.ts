@@ -2,8 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { DType, Tensor } from '../../common/tensor.ts';
 import { onMessage } from '../../common/workers.ts';
 import { nextOf } from '../../graph/gradient/gradient-graph.ts';
-import { openOnDevice } from '../../runtime/device.ts';
 import * as ort from '../../runtime/onnxruntime.ts';
+import { openOnDevice } from '../../runtime/open-on-device.ts';
 
 /** The thread that runs the steps of a training. The state stays here from step to step. */
 

@@ -132,6 +132,44 @@ describe('feature files', () => {
     await rejects(openFeatures(path), /is not an HDF5 file/);
   });
 
+  it('are refused where damaged bytes keep the library busy, or make it fail, and others are read on', async () => {
+    await write({ widths: [2, 3], count: 100 }, 100);
+    const sound = await openFeatures(path);
+    const hostile = join(folder, 'hostile.hdf5');
+    await writeFeatures(hostile, { widths: [4, 3], count: 5, taps: ['a', 'logits'] }, (append) =>
+      append([new Float32Array(20), new Float32Array(15)]),
+    );
+    const bytes = await readFile(hostile);
+    const heap = bytes.indexOf('GCOL');
+    // An object of the heap that takes no room: the library looks for the next one for ever.
+    const shifted = [
+      bytes.subarray(0, heap + 16),
+      Buffer.from('000010000000000000', 'hex'),
+      bytes.subarray(heap + 16),
+    ];
+    await writeFile(hostile, Buffer.concat(shifted));
+    await rejects(
+      openFeatures(hostile),
+      /is damaged \(keeps the HDF5 library busy for more than 3 s\); make it again/,
+    );
+    expect(sound.readLayer(1)).to.deep.equal(rowsOf(1, 3, 0, 100));
+    // Another version of it.
+    bytes[heap + 4] = 0x81;
+    await writeFile(hostile, bytes);
+    await rejects(openFeatures(hostile), /is damaged/);
+    expect(sound.readLayer(0)).to.deep.equal(rowsOf(0, 2, 0, 100));
+    sound.close();
+  });
+
+  it('are refused where they claim more than their bytes can hold', async () => {
+    await h5wasm.ready;
+    const made = new h5wasm.File(resolve(path), 'w');
+    const layer = { name: '0', data: new Float32Array(0), shape: [0, 1000], maxshape: [1e9, 1000] };
+    made.create_dataset({ ...layer, chunks: [10, 1000] }).resize([1e9, 1000]);
+    made.close();
+    await rejects(openFeatures(path), /is damaged \(claims 4000000000000 bytes of 0 in a file of \d+\)/);
+  });
+
   it('are refused where their layers do not fit together', async () => {
     const file = async (contents: Record<string, { shape: number[]; dtype?: string }>, taps?: string) => {
       await h5wasm.ready;

@@ -40,6 +40,11 @@ describe('symmetric matrices', () => {
           expect(residual / scale).to.be.below(1e-13 * size);
           expect(skew).to.be.below(1e-14 * size);
           for (let i = 1; i < size; i++) expect(values[i]).to.be.at.least(values[i - 1]);
+          const count = Math.ceil(size / 3);
+          const some = await symmetricEigen(matrices, matrix, size, count);
+          expect(some.vectors).to.have.length(count * size);
+          const differences = some.vectors.map((value, at) => Math.abs(value - vectors[at]));
+          expect(Math.max(...differences)).to.be.below(1e-13 * size);
         }),
         { numRuns: 15 },
       );

@@ -6,10 +6,11 @@ import {
   addCombination,
   answersOf,
   type Components,
+  calibrationAnswers,
   fitCombination,
 } from '../../../src/detectors/guard/combination.ts';
-import { pValueOf } from '../../../src/detectors/guard/p-value.ts';
-import { conformalPValues } from '../../../src/evaluation/conformal.ts';
+import { continuousPValue, continuousPValueAmongOthers } from '../../../src/detectors/guard/p-value.ts';
+import { calibrate, conformalPValues } from '../../../src/evaluation/conformal.ts';
 import { GraphBuilder } from '../../../src/graph/builder.ts';
 import { NodeScope } from '../../../src/graph/node-scope.ts';
 import { ElementType } from '../../../src/graph/onnx.ts';
@@ -34,13 +35,13 @@ describe('The combination of a guard', () => {
   it('is Fisher’s sum of ranks, the largest deviation, and both joined', () => {
     const { content, conditions, condition, ood } = answersOf(calibration, combination);
     const mean = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
-    const standardised = (values: Float32Array) => {
-      const own = mean(values);
-      const deviation = Math.sqrt(mean(Array.from(values, (value) => (value - own) ** 2)));
+    const standardised = (values: Float32Array, by = values) => {
+      const own = mean(by);
+      const deviation = Math.sqrt(mean(Array.from(by, (value) => (value - own) ** 2)));
       return Array.from(values, (value) => (value - own) / deviation);
     };
     const ranks = calibration.content.map((scores) => conformalPValues(scores, scores));
-    const z = calibration.directions.map(standardised);
+    const z = calibration.directions.map((values) => standardised(values));
     const expected = Array.from({ length: 200 }, (_, i) => ({
       content: -ranks.reduce((sum, p) => sum + Math.log(p[i]), 0),
       conditions: Math.max(...z.map((own) => Math.abs(own[i]))),
@@ -51,7 +52,9 @@ describe('The combination of a guard', () => {
       const largest = z.findIndex((values) => Math.abs(values[i]) === own.conditions);
       expect(condition![i]).to.equal(2 * largest + (z[largest][i] < 0 ? 1 : 0));
     }
-    const [ofContent, ofConditions] = [content!, conditions!].map(standardised);
+    const usual = calibrationAnswers(calibration, combination);
+    const ofContent = standardised(content!, usual.content);
+    const ofConditions = standardised(conditions!, usual.conditions);
     for (let i = 0; i < 200; i++)
       expect(ood[i]).to.be.closeTo(ofContent[i] + Math.max(0, ofConditions[i] - 1), 1e-3);
   });
@@ -100,20 +103,60 @@ describe('The combination of a guard', () => {
       expect(Number(found.condition.data[i])).to.equal(expected.condition![i]);
     }
     // What is no number is the most suspicious.
-    expect(Number(found.components.data[5 * 7])).to.be.closeTo(Math.log(201), 1e-4);
+    expect(Number(found.components.data[5 * 7])).to.be.closeTo(Math.log(201 / 2), 1e-4);
     await session.release();
   });
 });
 
-describe('p-values by rank', () => {
-  it('are those of split conformal prediction', () => {
-    const scores = fc.array(fc.integer({ min: -5, max: 5 }), { minLength: 1, maxLength: 40 });
+describe('continuous p-values', () => {
+  it('are those of split conformal prediction at calibration scores, and on lines between', () => {
+    const scores = fc.array(fc.integer({ min: -5, max: 5 }), { minLength: 2, maxLength: 40 });
     fc.assert(
-      fc.property(scores, fc.integer({ min: -6, max: 6 }), (known, score) => {
+      fc.property(scores, fc.nat(), fc.double({ min: 0, max: 1, noNaN: true }), (known, which, share) => {
         const sorted = Float32Array.from(known).sort();
-        expect(pValueOf(sorted, score)).to.equal(conformalPValues(known, Float64Array.of(score))[0]);
+        const at = which % (sorted.length - 1);
+        const rank = (score: number) => conformalPValues(known, Float64Array.of(score))[0];
+        const [from, to] = [sorted[at], sorted[at + 1]];
+        expect(continuousPValue(sorted, from)).to.be.closeTo(rank(from), 1e-12);
+        const within = (1 - share) * rank(from) + share * rank(to);
+        const score = from + share * (to - from);
+        expect(continuousPValue(sorted, score)).to.be.closeTo(from < to ? within : rank(from), 1e-9);
+        const others = sorted.filter((_, i) => i !== sorted.indexOf(from));
+        expect(continuousPValueAmongOthers(sorted, from)).to.equal(continuousPValue(others, from));
       }),
     );
-    expect(pValueOf(Float32Array.of(1, 2, 3), Number.NaN)).to.equal(1 / 4);
+    const known = Float32Array.of(1, 2, 3);
+    for (const worst of [Number.NaN, 3, 9, Number.POSITIVE_INFINITY])
+      expect(continuousPValue(known, worst)).to.equal(2 / 4);
+    expect(continuousPValue(known, Number.NEGATIVE_INFINITY)).to.equal(1);
+  });
+});
+
+describe('calibration images', () => {
+  it('are compared with the others, so that new images are called OOD as often as stated', () => {
+    const random = new RandomState(1);
+    const draw = (count: number) => {
+      const values = (of: () => number) => Float32Array.from({ length: count }, of);
+      const normal = () => random.normal();
+      return {
+        count,
+        content: [values(normal), values(() => Math.exp(normal()))],
+        directions: Array.from({ length: 7 }, () => values(normal)),
+      };
+    };
+    const [count, rate, splits] = [100, 0.1, 150];
+    const alarms = { content: 0, conditions: 0, ood: 0 };
+    for (let split = 0; split < splits; split++) {
+      const known = draw(count);
+      const combination = fitCombination(known);
+      const usual = calibrationAnswers(known, combination);
+      const fresh = answersOf(draw(500), combination);
+      for (const by of ['content', 'conditions', 'ood'] as const) {
+        const { threshold } = calibrate(usual[by]!, rate);
+        alarms[by] += fresh[by]!.filter((score) => score > threshold).length / 500 / splits;
+      }
+    }
+    // 10 of 101, and three standard errors of that mean, .03 / √150 each.
+    for (const [by, found] of Object.entries(alarms)) expect(found, by).to.be.closeTo(10 / 101, 0.0085);
   });
 });

@@ -11,6 +11,11 @@ const CLASSES = 5;
 const WIDTH = 24;
 const options = { classes: CLASSES, width: WIDTH, taps: [8, 12] };
 
+/** The SVMs come from `la-ood fit`, whose own bad input is in `fit-layer.test.ts`. */
+const NO_SVMS = 'it needs the one-class SVMs that la-ood fit fits';
+const NOT_FINITE =
+  'training image 7: a feature is not a finite number; look for images or weights that are not finite';
+
 describe('methods on features that are not as they should be', () => {
   const network = new Network(options);
 
@@ -18,7 +23,7 @@ describe('methods on features that are not as they should be', () => {
     const train = network.make(600, 2);
     const before = Float32Array.from(train.headInput);
     const { refused, scores } = await fitAndScore(trainingOf(network, train));
-    expect(refused).to.deep.equal({ 'layer-svms': 'it needs the one-class SVMs that la-ood fit fits' });
+    expect(refused).to.deep.equal({ 'layer-svms': NO_SVMS });
     expect(train.headInput).to.deep.equal(before);
     for (const [name, { known, unknown }] of scores) {
       const all = [...known, ...unknown];
@@ -48,20 +53,54 @@ describe('methods on features that are not as they should be', () => {
     const train = network.make(600, 2);
     train.headInput.fill(0.5);
     const { refused, scores } = await fitAndScore(trainingOf(network, train));
-    expect(refused.mahalanobis).to.equal('head input: is the same in all training images');
-    expect(refused.energy).to.equal(undefined);
+    const reason = 'head input: is the same in all training images';
+    expect(refused).to.deep.equal({
+      ...{ mahalanobis: reason, 'mahalanobis++': reason, 'relative-mahalanobis': reason },
+      ...{ 'layer-svms': NO_SVMS },
+    });
     expectFinite(scores);
+  });
+
+  it('all logits constant, all layers constant: no method is refused', async () => {
+    for (const constant of ['logits', 'taps'] as const) {
+      const train = network.make(600, 2);
+      for (const values of constant === 'logits' ? [train.logits] : train.taps.values()) values.fill(0.5);
+      const { refused, scores } = await fitAndScore(trainingOf(network, train));
+      expect(refused, constant).to.deep.equal({ 'layer-svms': NO_SVMS });
+      expectFinite(scores);
+    }
   });
 
   it('NaN: whatever reads it is refused, and the image is named', async () => {
     const train = network.make(600, 2);
     train.headInput[7 * WIDTH + 2] = Number.NaN;
     const { refused, scores } = await fitAndScore(trainingOf(network, train));
-    expect(refused.knn).to.equal(
-      'training image 7: a feature is not a finite number; look for images or weights that are not finite',
+    const { 'layer-svms': _, ...others } = refused;
+    const readers = methods.filter(
+      ({ name, needs }) => needs.includes('head input') && name !== 'gradnorm', // which is fitted on nothing
     );
-    expect(refused.energy).to.equal(undefined);
+    expect(Object.keys(others)).to.deep.equal(readers.map(({ name }) => name));
+    expect([...new Set(Object.values(others))]).to.deep.equal([NOT_FINITE]);
     expectFinite(scores);
+  });
+
+  it('NaN in logits or in a layer: the same', async () => {
+    const train = network.make(600, 2);
+    train.logits[7 * CLASSES + 1] = Number.NaN;
+    const ofLogits = await fitAndScore(trainingOf(network, train));
+    expect(ofLogits.refused).to.deep.equal({
+      ...{ 'temperature-scaling': NOT_FINITE, 'kl-matching': NOT_FINITE, she: NOT_FINITE, vim: NOT_FINITE },
+      ...{ 'layer-svms': NO_SVMS },
+    });
+    expectFinite(ofLogits.scores);
+    const other = network.make(600, 2);
+    other.taps.get('tap_1')![7] = Number.NaN;
+    const ofLayers = await fitAndScore(trainingOf(network, other));
+    const reason = 'layers tap_0 to tap_1: a feature is not a finite number';
+    expect(ofLayers.refused).to.deep.equal({
+      ...{ 'layer-svms': NO_SVMS, 'layer-gaussians': reason, 'layer-knn': reason },
+    });
+    expectFinite(ofLayers.scores);
   });
 
   it('images of one class: nothing is relative to it', async () => {
@@ -74,13 +113,19 @@ describe('methods on features that are not as they should be', () => {
 
   it('fewer images than features: the covariance is shrunk, and a note says so', async () => {
     const train = network.make(20, 2);
-    const { scores, notes } = await fitAndScore(trainingOf(network, train));
-    expect(notes.mahalanobis[0]).to.match(
-      /^20 images for 24 features: .* shrunk by 0\.\d+ \(Ledoit and Wolf\)$/,
-    );
+    const { refused, scores, notes } = await fitAndScore(trainingOf(network, train));
+    expect(refused).to.deep.equal({ 'layer-svms': NO_SVMS });
+    for (const name of ['mahalanobis', 'mahalanobis++', 'relative-mahalanobis'])
+      expect(notes[name][0]).to.match(/^20 images for 24 features: .* shrunk by 0\.\d+ \(Ledoit and Wolf\)$/);
     expectFinite(scores);
     const { known, unknown } = scores.get('mahalanobis++')!;
     expect(auroc(known, unknown)).to.be.above(0.6);
+  });
+
+  it('fewer images than classes, layers and neighbours take: all methods score', async () => {
+    const { refused, scores } = await fitAndScore(trainingOf(network, network.make(4, 2)));
+    expect(refused).to.deep.equal({ 'layer-svms': NO_SVMS });
+    expectFinite(scores);
   });
 
   it('head inputs that are negative: what takes them for activations is refused', async () => {

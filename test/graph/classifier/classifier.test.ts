@@ -28,6 +28,10 @@ describe('describeClassifier', () => {
   it('says what is fixed and what is free', () => {
     const fixed = describeClassifier(convolutionalNet({ batch: 1, dtype: 'uint8' }), 'net.onnx');
     expect(fixed).to.include({ batch: 1, dtype: 'uint8', layout: 'NCHW' });
+    expect(() => describeClassifier(convolutionalNet({ size: 2 ** 31 }), 'net.onnx')).to.throw(
+      GraphError,
+      /^net\.onnx: its input image takes images of 2147483648 × 2147483648 pixels; export it again/,
+    );
     const free = describeClassifier(convolutionalNet({ size: 'side' }), 'net.onnx');
     expect(free).to.include({ layout: 'NCHW', height: undefined, width: undefined, classes: 5 });
   });

@@ -1,0 +1,2 @@
+/** Name of a guarded model's tensor of calibration scores. */
+export const CALIBRATION = 'la_ood/calibration';
