@@ -114,7 +114,9 @@ class Hdf5Thread {
   }
 
   #wait(limit: number): Answer {
-    if (Atomics.wait(this.#answered, 0, 0, limit) === 'timed-out') {
+    // The thread may notify of the answer before only after it was received: that is none of this one.
+    while (Atomics.load(this.#answered, 0) === 0) {
+      if (Atomics.wait(this.#answered, 0, 0, limit) !== 'timed-out') continue;
       this.#end();
       throw new Hdf5Refusal(`keeps the HDF5 library busy for more than ${Math.round(limit / 1000)} s`);
     }

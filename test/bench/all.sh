@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Benchmarks on as little as they take: whether they run and compare, not how fast anything is. Left out are those that take
-# hours on whatever they are given: growth, detectors, fine-tuning.
+# long or need more files on whatever they are given: growth, detectors, methods-bank, real, server, fine-tuning.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 source test/parity/environment.sh
