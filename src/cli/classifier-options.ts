@@ -6,6 +6,7 @@ import {
   type Geometry,
   type ImportClassifierOptions,
   type Normalisation,
+  type OnProgress,
   type Preprocessing,
   type RunFolder,
   UsageError,
@@ -176,13 +177,13 @@ interface Named extends Values, RunNames {
 export function classifierRun(
   command: string,
   values: Named,
-): { path: string; adopt: (run: RunFolder) => Promise<readonly string[]> } {
+): { path: string; adopt: (run: RunFolder, onProgress: OnProgress) => Promise<readonly string[]> } {
   const { classifier } = values;
   const said = givenOfClassifier(values);
   if (classifier !== undefined)
     return {
       path: runPath(values, classifierName(classifier)),
-      adopt: (run) => adoptClassifier(run, classifier, said),
+      adopt: (run, onProgress) => adoptClassifier(run, classifier, { ...said, onProgress }),
     };
   const [option] = Object.keys(said);
   if (option !== undefined)

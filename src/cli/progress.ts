@@ -66,25 +66,35 @@ class Lines implements ProgressDisplay {
   #task: string | undefined;
   #rate = new Rate(0);
   #last = 0;
+  /** Writes what was told last, if nothing more is told. */
+  #late: NodeJS.Timeout | undefined;
 
   constructor(stream: NodeJS.WritableStream) {
     this.#stream = stream;
   }
 
-  show({ task, done, total, unit, note }: Progress): void {
+  show(progress: Progress): void {
+    const { task, done, total } = progress;
     const begins = task !== this.#task;
     if (begins) {
       this.#task = task;
       this.#rate = new Rate(done);
     }
-    const now = performance.now();
-    if (!begins && done < total && now - this.#last < 1000 * INTERVAL) return;
-    this.#last = now;
+    clearTimeout(this.#late);
+    const rest = this.#last + 1000 * INTERVAL - performance.now();
+    if (begins || done >= total || rest <= 0) this.#write(progress);
+    else this.#late = setTimeout(() => this.#write(progress), rest).unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.#late);
+  }
+
+  #write({ task, done, total, unit, note }: Progress): void {
+    this.#last = performance.now();
     const { speed, left } = this.#rate.at(done, total);
     this.#stream.write(`${task}: ${done} of ${total} ${unit}${speed}${left}${note ? ` ${note}` : ''}\n`);
   }
-
-  stop(): void {}
 }
 
 /** How fast a task goes; what was done before it began does not count. */

@@ -32,12 +32,12 @@ export function usageError(
   commands: readonly Command[],
   common: readonly string[],
 ): UsageError {
+  if (!called && args.length > 0 && !args[0].startsWith('-')) return unknownCommand(args[0], commands);
   const program = called ? `la-ood ${called.name}` : 'la-ood';
   const [, unknown] = /^Unknown arguments?: ([^,]+)/.exec(message) ?? [];
   if (unknown === undefined) return new UsageError(program, lowerFirst(message.split('\n')[0]));
   const flag = args.find((arg) => arg.replace(/^-+|=.*$/g, '') === unknown && arg.startsWith('-'));
   if (flag) return unknownFlag(flag.replace(/=.*$/, ''), called, common);
-  if (!called) return unknownCommand(unknown, commands);
   return new UsageError(program, `takes no argument ${JSON.stringify(unknown)}`);
 }
 

@@ -12,3 +12,18 @@ export interface Progress {
 }
 
 export type OnProgress = (progress: Progress) => void;
+
+/**
+ * Work of a few steps that take unlike time.
+ *
+ * @param steps what is done in each, in their order
+ * @returns to be called when a step begins, and once more at the end
+ */
+export function stepwise(task: string, steps: readonly string[], onProgress?: OnProgress): () => void {
+  let done = 0;
+  return () => {
+    const note = steps[done];
+    onProgress?.({ task, done, total: steps.length, unit: 'steps', ...(note && { note }) });
+    done++;
+  };
+}

@@ -87,9 +87,10 @@ function writePieces(path: string, model: ModelProto): void {
 /**
  * Compares a file with what `writeModel` wrote into it, byte by byte and without holding it in memory.
  *
+ * @param where what errors call the file
  * @throws GraphError where they differ
  */
-export function compareWritten(path: string, model: ModelProto): void {
+export function compareWritten(path: string, model: ModelProto, where: string): void {
   const file = openSync(path, 'r');
   const buffer = Buffer.alloc(1 << 20);
   try {
@@ -99,7 +100,7 @@ export function compareWritten(path: string, model: ModelProto): void {
         const count = readSync(file, buffer, 0, Math.min(buffer.length, piece.length - done), position);
         if (count === 0 || buffer.compare(piece, done, done + count, 0, count) !== 0)
           throw new GraphError(
-            path,
+            where,
             `does not hold what was written to it, near byte ${position}`,
             'the disk may be faulty',
           );

@@ -1,4 +1,5 @@
 import type { ImageSize } from '../../data/image-set.ts';
+import { collectGarbage } from '../common/collect.ts';
 import { GraphError } from '../common/errors.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import type { Setting } from '../runtime/device.ts';
@@ -18,11 +19,11 @@ export async function runOnPixels(
   where: string,
   { height, width }: ImageSize,
   runs: readonly Uint8Array[],
-  { optimisation }: Pick<Setting, 'optimisation'> = {},
+  setting: Pick<Setting, 'optimisation' | 'single'> = { single: true },
 ): Promise<Tensors[]> {
   let session: GraphSession | undefined;
   try {
-    session = await GraphSession.open(model, { device: 'cpu', optimisation });
+    session = await GraphSession.open(model, { device: 'cpu', ...setting });
     const outputs: Tensors[] = [];
     for (const data of runs) {
       const shape = [data.length / (3 * height * width), height, width, 3];
@@ -33,6 +34,8 @@ export async function runOnPixels(
     throw notRunnable(model, where, error as Error);
   } finally {
     await session?.close();
+    // What has been run is as large as the model.
+    collectGarbage();
   }
 }
 

@@ -10,7 +10,7 @@ export type Optimisation = 'disabled' | 'all';
 export interface Setting {
   /** onnxruntime threads; as many as there are cores where absent. */
   readonly threads?: number;
-  /** What onnxruntime does to the graph; all where absent. */
+  /** What onnxruntime does to the graph; all where absent, and nothing for a single run. */
   readonly optimisation?: Optimisation;
   /** For a single run: weights are not arranged for speed, which would take their memory once more. */
   readonly single?: boolean;

@@ -68,13 +68,13 @@ export class GraphSession {
     model: ModelProto | string,
     { device = 'auto', ...setting }: SessionOptions = {},
   ): Promise<GraphSession> {
-    const setup: SessionSetup = {
-      model: typeof model === 'string' ? model : encodeModel(model),
-      device,
-      ...setting,
-    };
+    const bytes = typeof model === 'string' ? undefined : encodeModel(model);
+    const setup: SessionSetup = { model: bytes ?? (model as string), device, ...setting };
     const worker = takeWorker();
-    worker.postMessage({ open: setup } satisfies ToSession);
+    // What shares its buffer with others is copied.
+    const isOwn = bytes?.byteLength === bytes?.buffer.byteLength;
+    const transfer = bytes && isOwn ? [bytes.buffer as ArrayBuffer] : [];
+    worker.postMessage({ open: setup } satisfies ToSession, transfer);
     const [message] = (await once(worker, 'message')) as [FromSession];
     if ('ready' in message) return new GraphSession(worker, message.device);
     rest(worker);

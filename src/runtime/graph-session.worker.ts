@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads';
+import { collectGarbage } from '../common/collect.ts';
 import { DeviceError } from '../common/errors.ts';
 import { type DType, type Tensor, viewAs } from '../common/tensor.ts';
 import { onMessage } from '../common/workers.ts';
@@ -29,6 +30,9 @@ export type FromSession =
   | { readonly id: number; readonly error: string }
   | { readonly closed: true };
 
+/** Models whose bytes are given back at once when they are loaded. */
+const LARGE = 2 ** 24;
+
 /** A `DeviceError`, in the form that passes between threads. */
 type Mendable = Pick<DeviceError, 'where' | 'problem' | 'remedy'>;
 
@@ -58,6 +62,8 @@ async function open({ model, device: wanted, ...setting }: SessionSetup): Promis
       send({ failed: true, error: message, mendable: { where, problem, remedy } });
     } else send({ failed: true, error: message });
   }
+  // The session has weights of its own.
+  if (typeof model !== 'string' && model.byteLength > LARGE) setImmediate(collectGarbage);
 }
 
 /** Runs that have not begun fail, and are answered before the next session opens. */

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { largestLiveBytes } from '../graph/live-bytes.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 
@@ -10,8 +11,8 @@ const PROGRAM = 400 * 2 ** 20;
 /** onnxruntime's arenas are larger than what they hold, and its convolutions rearrange what they take. */
 const OVERHEAD = 2;
 
-/** onnxruntime keeps some of the weights a second time, rearranged for its kernels. */
-const COPIES = 2;
+/** onnxruntime keeps some of the weights a second time, rearranged for its kernels, and while it loads a model that as well. */
+const COPIES = 3;
 
 /** Larger batches are no faster anywhere. */
 const LARGEST_BATCH = 128;
@@ -29,16 +30,33 @@ export interface MemoryPlan {
  * As many sessions as there are cores, or as many as fit into the memory: their weights but for the first copy, and the
  * values that are alive in them. At least one session, of one image.
  *
- * @param memory bytes beyond the weights
+ * @param memory bytes beyond the weights, 2 GiB where absent
  */
-export function planMemory(model: ModelProto, memory: number, cores: number): MemoryPlan {
-  const weights = model.graph.initializer.reduce((sum, { rawData }) => sum + (rawData?.byteLength ?? 0), 0);
-  const perImage = Math.max(1, OVERHEAD * largestLiveBytes(model));
-  const batchOf = (sessions: number) => {
-    const left = memory - PROGRAM - (COPIES * sessions - 1) * weights;
-    return Math.min(LARGEST_BATCH, Math.floor(left / (sessions * perImage)));
-  };
+export function planMemory(
+  model: ModelProto,
+  memory = DEFAULT_MEMORY,
+  cores = availableParallelism(),
+): MemoryPlan {
+  const batchOf = fittingBatch(model, memory);
   let sessions = cores;
   while (sessions > 1 && batchOf(sessions) < SMALL_BATCH) sessions--;
-  return { sessions, largestBatch: Math.max(1, batchOf(sessions)) };
+  return { sessions, largestBatch: Math.max(1, Math.min(LARGEST_BATCH, batchOf(sessions))) };
+}
+
+/**
+ * Samples that a run of a graph in a single session may have.
+ *
+ * @param memory bytes beyond the weights, 2 GiB where absent
+ * @param most no more than these
+ */
+export function largestBatch(model: ModelProto, memory = DEFAULT_MEMORY, most = LARGEST_BATCH): number {
+  return Math.max(1, Math.min(most, fittingBatch(model, memory)(1)));
+}
+
+/** The images that a run of each of so many sessions may have, which may be none. */
+function fittingBatch(model: ModelProto, memory: number): (sessions: number) => number {
+  const weights = model.graph.initializer.reduce((sum, { rawData }) => sum + (rawData?.byteLength ?? 0), 0);
+  const perImage = Math.max(1, OVERHEAD * largestLiveBytes(model));
+  return (sessions) =>
+    Math.floor((memory - PROGRAM - (COPIES * sessions - 1) * weights) / (sessions * perImage));
 }

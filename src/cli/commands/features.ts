@@ -80,7 +80,7 @@ export const featuresCommand = command({
       ood: await Promise.all(ood.map((set) => oodSet('--ood', set))),
     });
     const { notes, reports } = await RunFolder.use(path, async (run) => {
-      const notes = await adopt(run);
+      const notes = await adopt(run, onProgress);
       const reports = await extractFeatures(run, {
         ...sets,
         ...given({ batch, compat, corrupted, skipDamaged, orient: exifOrientation }),

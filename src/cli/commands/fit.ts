@@ -143,7 +143,7 @@ export const fitCommand = command({
     const settings = { nu, gammas, threshold, validationShare: valSize, errorRate, seed, tolerance };
     const { batch, device, exifOrientation: orient, skipDamaged } = options;
     const { notes, features, report } = await RunFolder.use(path, async (run) => {
-      const notes = await adopt(run);
+      const notes = await adopt(run, onProgress);
       const reading = {
         ...given({ batch, compat, orient, skipDamaged }),
         ...{ device, memory, onProgress, onLeftOut },

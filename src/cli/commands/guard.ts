@@ -105,7 +105,7 @@ export const guardCommand = command({
     const report = await RunFolder.use(path, (run) =>
       guardRun(run, {
         ...given({ ind, detector, aggregation, watch: options.watch && watch, rate, confidence }),
-        ...{ earlyExit, device, onProgress, onLeftOut },
+        ...{ earlyExit, device, memory: bytesOf(options.memory), onProgress, onLeftOut },
       }),
     );
     const { calibration, file, seconds, earlyExit: early } = report;

@@ -62,12 +62,12 @@ export const importCommand = command({
         'of a checkpoint, the number of classes that it must have; of an ONNX classifier, a file of their names',
     },
   },
-  async run(options): Promise<Report> {
+  async run(options, onProgress): Promise<Report> {
     const { target, arch, wrapper } = options;
     const source = await modelFile(options.source);
     if ((await fileKind(source)) === 'onnx') {
       refuseOthers(options, checkpointOptions, 'is said of checkpoints, and this is an ONNX model');
-      const imported = await importClassifier(source, target, givenOfClassifier(options));
+      const imported = await importClassifier(source, target, { ...givenOfClassifier(options), onProgress });
       return {
         result: { source, output: target, ...imported },
         text: describeClassifier(imported, target),
@@ -89,6 +89,7 @@ export const importCommand = command({
       wrapper,
       normalisation,
       ...given,
+      onProgress,
     });
     return {
       result: { source, output: target, ...imported },
@@ -119,7 +120,7 @@ function describeClassifier(imported: ImportedClassifier, target: string): strin
   const shape = layout === 'NCHW' ? [3, height, width] : [height, width, 3];
   return [
     `input          ${input}, ${dtype} ${shapeText([batch ?? 'batch', ...shape])}`,
-    `classes        ${classes}${classNames ? `, ${classNames.names[0]} to ${classNames.names.at(-1)} (${classNames.origin})` : ''}`,
+    `classes        ${classes}${classNames ? `, ${fromTo(classNames.names)} (${classNames.origin})` : ''}`,
     `taps           ${taps.length}, of which ${detectorTaps.length} get a detector`,
     `normalisation  ${describePreprocessing(preprocessing)} (${origin})`,
     `other sizes    ${describeGeometry(geometry)}`,
@@ -129,20 +130,24 @@ function describeClassifier(imported: ImportedClassifier, target: string): strin
 }
 
 function describeCheckpoint(imported: Imported, output: string): string {
-  const { architecture, classes, parameters, taps, notes, normalisation, origin, geometry, assumptions } =
-    imported;
+  const { architecture, classes, parameters, taps, notes, normalisation, origin, geometry } = imported;
+  const { assumptions, classNames } = imported;
   const guessed = origin === architecture;
   return [
     `architecture   ${architecture}`,
-    `classes        ${classes}`,
+    `classes        ${classes}${classNames ? `, ${fromTo(classNames)} (config.json)` : ''}`,
     `parameters     ${thousands(parameters)}`,
-    `taps           ${taps.length}, from ${taps[0]} to ${taps.at(-1)}`,
+    `taps           ${taps.length}, ${fromTo(taps)}`,
     `normalisation  ${describePreprocessing(normalisation)} (${guessed ? `the default of ${architecture}; a checkpoint does not tell: give --mean and --std if it was trained with another` : origin})`,
     `images         ${describeGeometry(geometry)}`,
     ...assumptions.map((assumption) => `assumed        ${assumption}`),
     ...notes.map((note) => `note           ${note}`),
     `Wrote ${output}, read it back, compared every weight, and ran it.`,
   ].join('\n');
+}
+
+function fromTo(names: readonly string[]): string {
+  return `from ${names[0]} to ${names.at(-1)}`;
 }
 
 function nextStep(output: string, architecture: string): string {

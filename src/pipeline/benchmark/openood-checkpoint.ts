@@ -3,6 +3,7 @@ import { findPreprocessing } from '../../../converters/huggingface/preprocessing
 import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { sha256File } from '../../common/files.ts';
+import type { OnProgress } from '../../common/progress.ts';
 import type { OpenOodBenchmark } from '../../evaluation/openood/protocol.ts';
 import type { Normalisation } from '../../graph/preprocessing.ts';
 import { readModel } from '../../graph/read.ts';
@@ -24,6 +25,7 @@ export async function adoptOpenOodCheckpoint(
   source: string,
   { title, classes, preprocessing }: OpenOodBenchmark,
   given?: Normalisation,
+  onProgress?: OnProgress,
 ): Promise<Partial<BackboneMetadata>> {
   const target = run.file('backbone.onnx');
   const { size, shorterSide, mean, std } = preprocessing;
@@ -38,9 +40,18 @@ export async function adoptOpenOodCheckpoint(
         const isSaid = own.mean !== undefined || (await findPreprocessing(source)) !== undefined;
         const normalisation = given ?? (isSaid ? undefined : { mean, std });
         const square = { height: size, width: size };
-        await importClassifier(source, target, { ...geometry, size: square, preprocessing: normalisation });
+        await importClassifier(source, target, {
+          ...geometry,
+          size: square,
+          preprocessing: normalisation,
+          onProgress,
+        });
       } else {
-        await importCheckpoint(source, target, { normalisation: given ?? { mean, std }, classes });
+        await importCheckpoint(source, target, {
+          normalisation: given ?? { mean, std },
+          classes,
+          onProgress,
+        });
         await writeModel(target, setMetadata(await readModel(target), encodeBackboneMetadata(geometry)));
       }
       return { outputs: ['backbone.onnx'], results: { source } };

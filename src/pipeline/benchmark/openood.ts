@@ -39,6 +39,8 @@ export interface OpenOodOptions {
   readonly device?: DeviceName;
   /** Images a run; the fastest number on this machine where absent. */
   readonly batch?: number;
+  /** Bytes that running a network may take beyond its weights; 2 GiB where absent. */
+  readonly memory?: number;
   readonly onProgress?: OnProgress;
   /** Is told of sets that are missing, and of files in sets that are not read. */
   readonly onLeftOut?: OnLeftOut;
@@ -173,10 +175,10 @@ async function runCheckpoint(
   { train, test, others }: OpenOodSets,
   options: OpenOodOptions & { readonly methods: readonly string[] },
 ): Promise<CheckpointRun> {
-  const { ind, methods, bank, normalisation, device, batch, onProgress, onLeftOut } = options;
+  const { ind, methods, bank, normalisation, device, batch, memory, onProgress, onLeftOut } = options;
   const benchmark = openOodBenchmarks[ind];
   const { architecture, mean, std } = await adoptOpenOodCheckpoint(run, source, benchmark, normalisation);
-  const reading = { device, onProgress, onLeftOut, ...(batch && { batch }) };
+  const reading = { device, memory, onProgress, onLeftOut, ...(batch && { batch }) };
   // Changed images are a guard's.
   const features = await extractFeatures(run, { train, test, ood: others, corrupted: 0, ...reading });
   const file = (name: string) => run.file('features', `${name}_test.hdf5`);

@@ -16,7 +16,7 @@ import { type ImportClassifierOptions, importClassifier } from './import-classif
 export async function adoptClassifier(
   run: RunFolder,
   path: string,
-  options: ImportClassifierOptions = {},
+  { onProgress, ...options }: ImportClassifierOptions = {},
 ): Promise<readonly string[]> {
   const source = await modelFile(path);
   const target = run.file('backbone.onnx');
@@ -36,7 +36,7 @@ export async function adoptClassifier(
     settings: { ...options },
     inputs: { classifier, ...(beside && { preprocessing: sha256(Buffer.from(JSON.stringify(beside))) }) },
     run: async () => {
-      const { taps, origin, notes } = await importClassifier(source, target, options);
+      const { taps, origin, notes } = await importClassifier(source, target, { ...options, onProgress });
       const results = { source, taps: taps.length, preprocessing: origin, notes };
       return { outputs: ['backbone.onnx'], results };
     },

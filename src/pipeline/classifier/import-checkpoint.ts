@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { configuredClassNames } from '../../../converters/huggingface/class-names.ts';
 import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
 import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
 import type { Geometry, ImageSize } from '../../../data/image-set.ts';
@@ -10,6 +11,7 @@ import { isCounter } from '../../../models/weights.ts';
 import { collectGarbage } from '../../common/collect.ts';
 import { CheckpointError, GraphError } from '../../common/errors.ts';
 import { isSameFile, sha256File, writeTogether } from '../../common/files.ts';
+import { type OnProgress, stepwise } from '../../common/progress.ts';
 import { type DType, elementCount, type StateDict, toFloat32 } from '../../common/tensor.ts';
 import { checkModel } from '../../graph/check.ts';
 import { tapCandidates } from '../../graph/classifier/candidates.ts';
@@ -36,7 +38,15 @@ export interface ImportOptions extends ResizingOptions {
   readonly size?: ImageSize;
   /** Names of values or nodes, patterns, or `all`. */
   readonly taps?: readonly string[];
+  readonly onProgress?: OnProgress;
 }
+
+const steps = [
+  'reading it',
+  'looking for its network',
+  'writing it, and comparing every weight',
+  'running it',
+];
 
 export interface Imported {
   /** `torchvision/resnet50`; the original's networks have no family's name. */
@@ -48,6 +58,8 @@ export interface Imported {
   /** What says the normalisation: `as given`, a file's name, `the checkpoint`, or the family. */
   readonly origin: string;
   readonly geometry: Geometry;
+  /** The names of the classes, where a `config.json` beside it says them. */
+  readonly classNames?: readonly string[];
   /** What the file does not show of the network, and was taken from its family. */
   readonly assumptions: readonly string[];
   /** How the weights were found: wrapper, prefix, what was left out, conversions. */
@@ -78,16 +90,19 @@ export async function importCheckpoint(
 ): Promise<Imported> {
   if (await isSameFile(source, target))
     throw new CheckpointError(source, 'would be written over by its own import', 'name another output');
+  const next = stepwise(`import ${basename(source)}`, steps, options.onProgress);
   let imported: Imported | undefined;
   await writeTogether(dirname(target), async (part) => {
     const written = join(part, basename(target));
-    imported = await convert(source, written, target, options);
+    imported = await convert(source, written, target, options, next);
     // The checkpoint's tensors are gone before the file's own are read.
     collectGarbage();
+    next();
     await runOnce(written, target, imported.geometry);
     // Data before the model that refers to them.
     return (await readdir(part)).sort().reverse();
   });
+  next();
   return imported!;
 }
 
@@ -97,8 +112,11 @@ async function convert(
   written: string,
   target: string,
   options: ImportOptions,
+  next: () => void,
 ): Promise<Imported> {
+  next();
   const checkpoint = await readCheckpoint(source, { wrapper: options.wrapper });
+  next();
   const configured = options.normalisation && options.size ? undefined : await findPreprocessing(source);
   const size = options.size ?? configured?.geometry;
   const found = await findNetwork(source, checkpoint, { arch: options.arch, size });
@@ -108,9 +126,11 @@ async function convert(
   const bare = assemble(network, weights, {}, found.unused);
   const { taps, detectorTaps } = tapsOf(bare, found, source, options.taps);
   const { height: _, width: __, ...resizing } = geometry;
+  const named = await configuredClassNames(source);
+  const classNames = named?.length === reading.classes ? named : undefined;
   const model = setMetadata(bare, {
     ...encodeBackboneMetadata({
-      ...{ architecture: id, classCount: reading.classes, taps, detectorTaps },
+      ...{ architecture: id, classCount: reading.classes, classNames, taps, detectorTaps },
       ...{ ...normalisation, ...resizing },
       ...{ assumptions: reading.assumptions, stateDict: record },
     }),
@@ -119,6 +139,7 @@ async function convert(
     'la_ood.preprocessing': origin,
   });
   checkModel(model, target);
+  next();
   await writeModel(written, model, {
     check: async (path) => verify(path, target, model, checkpoint.stateDict),
   });
@@ -129,6 +150,7 @@ async function convert(
     classes: reading.classes,
     parameters,
     ...{ taps, normalisation, origin, geometry },
+    ...(classNames && { classNames }),
     assumptions: reading.assumptions,
     notes,
   };
@@ -203,7 +225,7 @@ function verify(written: string, path: string, model: ModelProto, stateDict: Sta
         'please report it: this is a defect',
       );
   }
-  compareWritten(written, model);
+  compareWritten(written, model, path);
 }
 
 /** Runs the written file on a grey image. */

@@ -5,6 +5,7 @@ import type { Geometry } from '../../../data/image-set.ts';
 import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { isSameFile, sha256File } from '../../common/files.ts';
+import { type OnProgress, stepwise } from '../../common/progress.ts';
 import { chooseTaps, defaultTaps } from '../../graph/classifier/choose-taps.ts';
 import { type Classifier, describeClassifier, LOGITS } from '../../graph/classifier/classifier.ts';
 import type { Preprocessing } from '../../graph/preprocessing.ts';
@@ -24,7 +25,14 @@ export interface ImportClassifierOptions extends UnderstandOptions, ResizingOpti
   /** A file of the names of the classes (see `findClassNames`). */
   readonly classes?: string;
   readonly preprocessing?: Preprocessing;
+  readonly onProgress?: OnProgress;
 }
+
+const steps = [
+  'reading it',
+  'looking for its logits, and for values to watch',
+  'writing it, and running it beside the original',
+];
 
 export interface ImportedClassifier {
   readonly classifier: Classifier;
@@ -72,11 +80,14 @@ export async function importClassifier(
   const source = await modelFile(path);
   if (await isSameFile(source, target))
     throw new GraphError(source, 'would be written over by its own import', 'name another output');
+  const next = stepwise(`import ${basename(source)}`, steps, options.onProgress);
+  next();
   const original = await readModel(source);
   const own = backboneMetadata(original, source);
   const isSaid = options.preprocessing !== undefined || own.mean !== undefined;
   const found = isSaid ? undefined : await findPreprocessing(source);
   const size = options.size ?? found?.geometry;
+  next();
   const understood = await understandClassifier(original, source, { ...options, size });
   const { model, classifier, candidates } = understood;
   const { preprocessing, origin } = choosePreprocessing(source, classifier, options, own, found);
@@ -101,12 +112,14 @@ export async function importClassifier(
     'la_ood.preprocessing': origin,
   });
   const notes = [...understood.notes];
+  next();
   await writeModel(target, backbone, {
     check: async (written) => {
       const compared = { original, classifier: understoodOriginal, preprocessing };
       notes.push(...(await verifyBackbone(await readModel(written), source, compared)));
     },
   });
+  next();
   return {
     ...{ classifier, taps, detectorTaps, preprocessing, geometry, origin, notes },
     ...(named && { classNames: named }),

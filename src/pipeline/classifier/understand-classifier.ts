@@ -14,7 +14,7 @@ import {
 } from '../../graph/classifier/classifier.ts';
 import { imageFlow } from '../../graph/classifier/image-flow.ts';
 import { quantisationOf } from '../../graph/classifier/quantised.ts';
-import { makeValueInfo } from '../../graph/make.ts';
+import { makeNode, makeValueInfo } from '../../graph/make.ts';
 import { ElementType, type ModelProto, type ValueInfo } from '../../graph/onnx.ts';
 import { prependPreprocessing } from '../../graph/preprocessing.ts';
 import { type Dim, inferShapes, type ValueType } from '../../graph/shapes.ts';
@@ -202,28 +202,41 @@ async function withObservedShapes(model: ModelProto, where: string): Promise<Mod
   const images = types.get(input)!.shape![0];
   const unknown = nodes
     .flatMap(({ output }) => output)
-    .filter((name) => name && isOpen(types.get(name), images));
+    .filter((name) => name && name !== LOGITS && isOpen(types.get(name), images))
+    .filter((name) => canBeWatched(types.get(name)));
   if (unknown.length === 0) return model;
 
   const { graph } = model;
-  const output = [...graph.output, ...unknown.filter((name) => name !== LOGITS).map((name) => ({ name }))];
-  const exposed = fromPixels({ ...model, graph: { ...graph, output } }, where);
+  // Of values whose type is known their shapes are put out: all values at once would take gigabytes.
+  const [typed, untyped] = [true, false].map((isTyped) =>
+    unknown.filter((name) => (types.get(name)?.elemType !== undefined) === isTyped),
+  );
+  // onnxruntime begins with what the last of the nodes takes that nothing comes after, and would keep all values for the first.
+  const shapes = typed.toReversed().map((name) => makeNode('Shape', [name], shapeOf(name)));
+  const node = [...graph.node, ...shapes];
+  const output = [...graph.output, ...[...typed.map(shapeOf), ...untyped].map((name) => ({ name }))];
+  const exposed = fromPixels({ ...model, graph: { ...graph, node, output } }, where);
   // What differs between runs of different batch sizes is the batch; a single size might be that of another axis too.
   const sizes = batch === undefined ? [3, 5] : [batch];
   const pixels = sizes.map((count) => new Uint8Array(count * height * width * 3));
   const runs = await runOnPixels(exposed, where, { height, width }, pixels);
   const observed = unknown.flatMap((name): ValueInfo[] => {
-    const elemType = elementTypes[runs[0][name].dtype];
-    const [[, ...rest], ...others] = runs.map((run) => run[name].shape);
-    const isOfImages = runs.every((run, r) => run[name].shape[0] === sizes[r]);
+    const elemType = types.get(name)?.elemType ?? elementTypes[runs[0][name].dtype];
+    const sizesOf = runs.map((run) =>
+      run[name] ? run[name].shape : Array.from(run[shapeOf(name)].data as BigInt64Array, Number),
+    );
+    const [[, ...rest], ...others] = sizesOf;
+    const isOfImages = sizesOf.every(([first], r) => first === sizes[r]);
     const isSame = others.every(([, ...other]) => String(other) === String(rest));
-    if (elemType === undefined || !isOfImages || !isSame || name === LOGITS) return [];
+    if (elemType === undefined || !isOfImages || !isSame) return [];
     return [makeValueInfo(name, { elemType, shape: [images, ...rest] })];
   });
   const replaced = new Set(observed.map(({ name }) => name));
   const kept = graph.valueInfo.filter(({ name }) => !replaced.has(name));
   return { ...model, graph: { ...graph, valueInfo: [...kept, ...observed] } };
 }
+
+const shapeOf = (name: string) => `shape of ${name}`;
 
 const elementTypes: Partial<Record<Tensor['dtype'], number>> = {
   float32: ElementType.float,
@@ -237,6 +250,11 @@ function isOpen({ shape }: ValueType = {}, images: Dim): boolean {
   const [first, ...rest] = shape;
   if (typeof first === 'number') return first === images && !rest.every((size) => typeof size === 'number');
   return first !== images || !rest.every((size) => typeof size === 'number');
+}
+
+/** Whether a value is of floats, for all that is known. */
+function canBeWatched({ elemType }: ValueType = {}): boolean {
+  return elemType === undefined || Object.values(elementTypes).includes(elemType);
 }
 
 /** The graph from pixels, with a normalisation of no meaning where it needs one. */

@@ -5,6 +5,7 @@ import type { Aggregation } from '../../detectors/layer-aggregation.ts';
 import { type Calibration, calibrate } from '../../evaluation/conformal.ts';
 import { flaggedShare, type GuardedScores } from '../../evaluation/guard-scores.ts';
 import { auroc } from '../../evaluation/metrics.ts';
+import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import type { DeviceName } from '../../runtime/device.ts';
@@ -33,6 +34,8 @@ export interface GuardOptions extends DesignOptions {
   /** Name of the InD set; the one that the run folder has features of, where absent. */
   readonly ind?: string;
   readonly device?: DeviceName;
+  /** Bytes that running the network may take beyond its weights; 2 GiB where absent. */
+  readonly memory?: number;
   readonly onProgress?: OnProgress;
   readonly onLeftOut?: OnLeftOut;
 }
@@ -106,7 +109,7 @@ async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
   const calibration = calibrate(calibrated.known.ood, options.rate, options.confidence);
   const sets = await tryOnSets(fitted, calibrated, plan, options);
   const report = { ...fitted.description, calibration, sets, notes: [...calibrationNotes, ...fitted.notes] };
-  const runtimes = await writeGuard(run, plan, calibrated, report);
+  const runtimes = await writeGuard(run, plan, calibrated, report, options);
   const { design } = plan;
   if (design.kind !== 'layers' || !design.earlyExit)
     return { outputs: [GUARD_FILE], results: { ...report, runtimes } };
@@ -121,8 +124,9 @@ async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
 async function fitGuard(
   run: RunFolder,
   { design, graph, files, hashes }: GuardPlan,
-  { onProgress }: Settings,
+  settings: Settings,
 ): Promise<FittedGuard> {
+  const { onProgress } = settings;
   const { backbone } = hashes;
   const train = files.train!;
   switch (design.kind) {
@@ -136,6 +140,7 @@ async function fitGuard(
         (await floatErrors(
           withTaps(graph, graph.conditionTaps),
           await trialImages(run, files.heldOut, graph),
+          settings,
         ));
       return fitQuestionGuard(
         design.watch.includes('content'),
@@ -192,6 +197,7 @@ async function writeGuard(
   { graph, where, files, classNames, hashes }: GuardPlan,
   { model, known }: CalibratedGuard,
   report: Unwritten,
+  settings: Settings,
 ): Promise<RuntimeComparison> {
   const { calibration } = report;
   const watched = withTaps(
@@ -205,8 +211,10 @@ async function writeGuard(
   let runtimes: RuntimeComparison | undefined;
   await writeModel(run.file(GUARD_FILE), guardedModel(watched, model, decision, metadata, where), {
     check: async (written) => {
-      await verifyGuarded(written, watched, model, known.ood, calibration.threshold);
-      runtimes = await compareRuntimes(written, trial, calibration);
+      const file = run.file(GUARD_FILE);
+      const guard = await readModel(written);
+      await verifyGuarded(guard, file, watched, model, known.ood, calibration.threshold);
+      runtimes = await compareRuntimes(guard, file, trial, calibration, settings);
     },
   });
   return runtimes!;

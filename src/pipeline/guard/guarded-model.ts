@@ -5,7 +5,6 @@ import { conformalPValues } from '../../evaluation/conformal.ts';
 import { flattenTogether } from '../../graph/flatten-together.ts';
 import { joinModels } from '../../graph/join.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { GraphSession, type Tensors } from '../../runtime/graph-session.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
@@ -41,11 +40,13 @@ export function guardedModel(
 }
 
 /**
- * Compares the written file with the feature graph, the scorer and p-values computed here, on made images.
+ * Compares a written guard with the feature graph, the scorer and p-values computed here, on made images.
  *
+ * @param path the name that its file is to have, for errors
  * @throws GraphError where it does not do what they do
  */
 export async function verifyGuarded(
+  guard: ModelProto,
   path: string,
   features: FeatureGraph,
   scorer: ModelProto,
@@ -57,7 +58,7 @@ export async function verifyGuarded(
   const pooled = await runOnce(features.model, { pixels }, [...new Set([...inputs, features.logits])]);
   const taps = Object.fromEntries(inputs.map((tap) => [tap, pooled[tap]]));
   const { ood_score } = await runOnce(scorer, taps, ['ood_score']);
-  const guarded = await runOnce(await readModel(path), { pixels }, [features.logits, ...outputsOf(scorer)]);
+  const guarded = await runOnce(guard, { pixels }, [features.logits, ...outputsOf(scorer)]);
   const expected: Record<string, Float32Array> = {
     [features.logits]: pooled[features.logits].data as Float32Array,
     ood_score: ood_score.data as Float32Array,

@@ -94,7 +94,7 @@ export async function recalibrateGuard(
     }),
     {
       check: async (written) => {
-        runtimes = await compareRuntimes(written, trial, calibration);
+        runtimes = await compareRuntimes(await readModel(written), output, trial, calibration, options);
       },
     },
   );

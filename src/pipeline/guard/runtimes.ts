@@ -1,10 +1,11 @@
 import type { Geometry } from '../../../data/image-set.ts';
 import { GraphError } from '../../common/errors.ts';
+import type { OnProgress } from '../../common/progress.ts';
 import { toFloat32 } from '../../common/tensor.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import { readModel } from '../../graph/read.ts';
 import type { Optimisation } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
+import { largestBatch } from '../../runtime/memory.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 
 /** Images that a guard is tried on: count × height × width × 3. */
@@ -14,6 +15,12 @@ export interface TrialImages {
   readonly size: Geometry;
   /** The number that the graph takes at once; absent where it takes any. */
   readonly batch?: number;
+}
+
+export interface TrialOptions {
+  /** Bytes that running a graph may take beyond its weights; 2 GiB where absent. */
+  readonly memory?: number;
+  readonly onProgress?: OnProgress;
 }
 
 /** What a guard says of images at no and at full optimisation, single and batched. */
@@ -32,18 +39,20 @@ const BATCHED = 8;
 const NEAR = 0.005;
 
 /**
- * Runs a written guard on images at ORT_DISABLE_ALL and at full optimisation, one image at a time and eight.
+ * Runs a guard on images at ORT_DISABLE_ALL and at full optimisation, one image at a time and eight.
  *
+ * @param file the name that its file is to have, for errors
  * @throws GraphError where a decision differs on an image whose p-value is not next to the rate
  */
 export async function compareRuntimes(
+  model: ModelProto,
   file: string,
   images: TrialImages,
   { rate, count }: { readonly rate: number; readonly count: number },
+  options: TrialOptions = {},
 ): Promise<RuntimeComparison> {
-  const model = await readModel(file);
   const names = model.graph.output.map(({ name }) => name).filter((name) => name.endsWith('p_value'));
-  const runs = await everyWay(model, images, [...names, 'is_ood']);
+  const runs = await everyWay(model, images, [...names, 'is_ood'], 'trying the guard', options);
   const [first] = runs;
   let [pValue, flips] = [0, 0];
   for (let i = 0; i < images.count; i++) {
@@ -63,10 +72,14 @@ export async function compareRuntimes(
 }
 
 /** The float error of each feature of conditions: its largest difference between ways to run the graph. */
-export async function floatErrors(graph: FeatureGraph, images: TrialImages): Promise<Float64Array> {
+export async function floatErrors(
+  graph: FeatureGraph,
+  images: TrialImages,
+  options: TrialOptions = {},
+): Promise<Float64Array> {
   const { taps, widths, conditionTaps } = graph;
   const own = conditionTaps.map((tap) => widths[taps.indexOf(tap)]);
-  const runs = await everyWay(graph.model, images, conditionTaps);
+  const runs = await everyWay(graph.model, images, conditionTaps, 'rounding of features', options);
   return Float64Array.from(
     conditionTaps.flatMap((tap, t) =>
       Array.from({ length: own[t] }, (_, j) => {
@@ -85,11 +98,20 @@ async function everyWay(
   model: ModelProto,
   images: TrialImages,
   outputs: readonly string[],
+  task: string,
+  { memory, onProgress }: TrialOptions,
 ): Promise<Record<string, Float32Array>[]> {
-  const batches = images.batch ? [images.batch] : [1, BATCHED];
+  const batched = largestBatch(model, memory, BATCHED);
+  const batches = images.batch ? [images.batch] : [...new Set([1, batched])];
+  const ways = (['all', 'disabled'] as const).flatMap((optimisation) =>
+    batches.map((batch) => ({ optimisation, batch })),
+  );
   const runs: Record<string, Float32Array>[] = [];
-  for (const optimisation of ['all', 'disabled'] as const)
-    for (const batch of batches) runs.push(await runAll(model, images, outputs, optimisation, batch));
+  for (const [way, { optimisation, batch }] of ways.entries()) {
+    const [before, total] = [way * images.count, ways.length * images.count];
+    const tell = (done: number) => onProgress?.({ task, done: before + done, total, unit: 'images' });
+    runs.push(await runAll(model, images, outputs, optimisation, batch, tell));
+  }
   return runs;
 }
 
@@ -99,9 +121,11 @@ async function runAll(
   outputs: readonly string[],
   optimisation: Optimisation,
   batch: number,
+  tell: (done: number) => void,
 ): Promise<Record<string, Float32Array>> {
   const stride = height * width * 3;
   const parts = new Map(outputs.map((name) => [name, [] as Float32Array[]]));
+  tell(0);
   const session = await GraphSession.open(model, { device: 'cpu', optimisation });
   try {
     for (let start = 0; start + batch <= count; start += batch) {
@@ -111,6 +135,7 @@ async function runAll(
         outputs,
       );
       for (const [name, own] of parts) own.push(toFloat32(results[name]));
+      tell(start + batch);
     }
   } finally {
     await session.close();

@@ -157,7 +157,7 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
     const tell: OnProgress = (progress) =>
       onProgress?.({ ...progress, task: `epoch ${epoch}: ${progress.task}` });
     const row = await RunFolder.use(run.file(FOLDER, `epoch-${epoch}`), async (after) => {
-      const reading = { device, onProgress: tell, onLeftOut, ...sets.reading };
+      const reading = { device, memory, onProgress: tell, onLeftOut, ...sets.reading };
       await extractFeatures(after, { train: sets.train, test: sets.test, ood: sets.ood, ...reading });
       await fitDetectors(after, {
         ...fitting,

@@ -1,3 +1,4 @@
+import type { Tensor } from '../../../src/common/tensor.ts';
 import { float, GraphBuilder } from '../../../src/graph/builder.ts';
 import { ElementType, type GraphProto, type ModelProto, type NodeProto } from '../../../src/graph/onnx.ts';
 import { random } from './networks.ts';
@@ -11,7 +12,9 @@ export interface OddExport {
   readonly opset?: number;
   /** What the values are called, in place of the names above. */
   readonly names?: Readonly<Record<string, string>>;
-  readonly dtype?: 'float' | 'double';
+  readonly dtype?: 'float' | 'float16' | 'double';
+  /** Divides by 1e-8 before the last layer, which float16 takes for 0. */
+  readonly underflows?: boolean;
   readonly quantised?: 'QDQ' | 'dynamic' | 'QOperator';
   readonly classes?: number;
   /** Flattens with Reshape to this shape. */
@@ -24,8 +27,7 @@ export function oddExport(odd: OddExport = {}): ModelProto {
   const named = (name: string) => names[name] ?? name;
   const constant = (name: string, shape: number[], seed: number) => {
     const tensor = random(shape, seed);
-    const data = dtype === 'double' ? Float64Array.from(tensor.data as Float32Array) : tensor.data;
-    return graph.initializer(name, { dtype: dtype === 'double' ? 'float64' : 'float32', shape, data });
+    return graph.initializer(name, { shape, ...typed(tensor.data as Float32Array, dtype) });
   };
   const scalar = (name: string, value: number) =>
     graph.initializer(name, { dtype: 'float32', shape: [], data: Float32Array.of(value) });
@@ -71,12 +73,32 @@ export function oddExport(odd: OddExport = {}): ModelProto {
   x = reshape
     ? graph.node('Reshape', [x, graph.int64s('to', reshape)], { name: named('flat') })
     : graph.node('Flatten', [x], { name: named('flat') });
+  if (odd.underflows) {
+    const tiny = graph.initializer('tiny', { shape: [], ...typed(Float32Array.of(1e-8), dtype) });
+    x = graph.node('Div', [x, tiny], { name: 'quotient' });
+  }
   const scores =
     quantised === 'dynamic'
       ? dynamicProduct('MatMulInteger', x, named('scores'), [6, classes])
       : graph.node('MatMul', [x, constant('fc.weight', [6, classes], 3)], { name: named('scores') });
   graph.output(scores, ElementType[dtype], [batch, classes]);
   return graph.build({ opset });
+}
+
+function typed(values: Float32Array, dtype: NonNullable<OddExport['dtype']>): Omit<Tensor, 'shape'> {
+  if (dtype === 'double') return { dtype: 'float64', data: Float64Array.from(values) };
+  return dtype === 'float16'
+    ? { dtype, data: Uint16Array.from(values, float16Bits) }
+    : { dtype: 'float32', data: values };
+}
+
+/** IEEE 754 binary16, cut off; for values below 65,504. */
+function float16Bits(value: number): number {
+  const sign = value < 0 ? 0x8000 : 0;
+  const size = Math.abs(value);
+  const exponent = Math.max(-14, Math.floor(Math.log2(size)));
+  const fraction = Math.trunc(size * 2 ** (10 - exponent));
+  return fraction < 1024 ? sign | fraction : sign | ((exponent + 15) << 10) | (fraction - 1024);
 }
 
 /** Integers from the first operator to the last, as onnxruntime's QOperator form has them. */
