@@ -1,9 +1,10 @@
-import { inverseCholesky } from '../common/cholesky.ts';
 import { DetectorError } from '../common/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType } from '../graph/onnx.ts';
 import { encodeModel } from '../graph/write.ts';
 import * as ort from '../runtime/onnxruntime.ts';
+import { inverseCholeskyOfLarge } from './algebra/inverse-cholesky.ts';
+import { Matrices } from './algebra/matrices.ts';
 import { groupLabel, type TapGroup } from './layer-detectors.ts';
 import { type StandardScaler, standardise } from './standard-scaler.ts';
 
@@ -13,18 +14,22 @@ const RIDGE = 1e-3;
 /** Rows multiplied at once. */
 const BLOCK = 2048;
 
-/** Computes covariances one after the other; its onnxruntime session serves them all. */
+/** Computes covariances one after the other; its onnxruntime sessions serve them all. */
 export class CovarianceFitter {
   readonly #products: ort.InferenceSession;
+  readonly #matrices: Matrices;
 
-  private constructor(products: ort.InferenceSession) {
+  private constructor(products: ort.InferenceSession, matrices: Matrices) {
     this.#products = products;
+    this.#matrices = matrices;
   }
 
   /** @param threads of one matrix product */
   static async open(threads: number): Promise<CovarianceFitter> {
+    const options = ort.takingTurns(threads);
     return new CovarianceFitter(
-      await ort.InferenceSession.create(encodeModel(productsGraph()), ort.takingTurns(threads)),
+      await ort.InferenceSession.create(encodeModel(productsGraph()), options),
+      new Matrices(options),
     );
   }
 
@@ -46,7 +51,7 @@ export class CovarianceFitter {
     const count = features.length / width;
     for (let i = 0; i < covariance.length; i++) covariance[i] /= count;
     for (let j = 0; j < width; j++) covariance[j * width + j] += RIDGE;
-    const whitening = inverseCholesky(covariance, width);
+    const whitening = await inverseCholeskyOfLarge(this.#matrices, covariance, width);
     if (!whitening)
       throw new DetectorError(groupLabel(taps), 'the covariance of their features cannot be inverted');
     return Float32Array.from(whitening);
