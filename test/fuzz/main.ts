@@ -140,6 +140,6 @@ function oneProcess(reader: string, seed: number, from: number, end: number): Pr
 async function keep(reader: string, seed: number, number: number, problem: string): Promise<void> {
   await mkdir(values.findings, { recursive: true });
   const file = join(values.findings, `${reader}-${seed}-${number}`);
-  await writeFile(file, caseOf(await readers[reader].seeds(), seed, number));
+  await writeFile(file, caseOf(readers[reader], await readers[reader].seeds(), seed, number));
   console.log(`${file}: ${problem}`);
 }

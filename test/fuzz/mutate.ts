@@ -4,6 +4,8 @@ import type { RandomState } from '../../src/common/random.ts';
 const odd = [0, 1, 2, 0x7f, 0x80, 0xfe, 0xff];
 const oddWords = [0, 1, 0x7f, 0xff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x10000, 0x1000000];
 
+const oddValues = [null, true, 0, -1, 0.5, 1e300, 2 ** 53, '', 'a', '\0\n', [], {}, [null], { '': 0 }];
+
 type Change = (bytes: Buffer, random: RandomState, other: Buffer) => Buffer;
 
 const changes: readonly Change[] = [
@@ -44,6 +46,36 @@ export function mutated(bytes: Uint8Array, random: RandomState, other: Uint8Arra
     if (result.length > 0)
       result = Buffer.from(changes[random.integer(changes.length - 1)](result, random, Buffer.from(other)));
   return result;
+}
+
+/** Valid JSON of which one to three values are gone, or others: odd ones, or ones from another place. */
+export function mutatedJson(bytes: Uint8Array, random: RandomState): Buffer {
+  const whole: Json = { root: JSON.parse(Buffer.from(bytes).toString()) };
+  for (let left = random.integer(2); left >= 0; left--) {
+    const places = [...placesIn(whole)];
+    if (places.length === 0) break;
+    const [[holder, key], [otherHolder, otherKey]] = [0, 1].map(
+      () => places[random.integer(places.length - 1)],
+    );
+    const kind = random.integer(3);
+    if (kind === 0) delete holder[key];
+    else
+      holder[key] =
+        kind === 1
+          ? structuredClone(otherHolder[otherKey])
+          : structuredClone(oddValues[random.integer(oddValues.length - 1)]);
+  }
+  return Buffer.from(JSON.stringify(whole.root ?? null));
+}
+
+type Json = Record<string, unknown>;
+
+/** Where each value stands: what holds it, and by which key. */
+function* placesIn(holder: Json): Generator<[Json, string]> {
+  for (const [key, value] of Object.entries(holder)) {
+    yield [holder, key];
+    if (typeof value === 'object' && value !== null) yield* placesIn(value as Json);
+  }
 }
 
 /** Headers stand at the beginning, and in some formats at the end: these are hit as often as all the rest. */

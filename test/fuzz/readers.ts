@@ -42,6 +42,7 @@ export interface Reader {
   readonly read: (path: string, bytes: Uint8Array) => Promise<unknown>;
   /** Whether it reads the bytes alone, so that no file has to be written. */
   readonly inMemory?: true;
+  readonly isJson?: true;
 }
 
 const samples = Uint8Array.from({ length: 3 * 24 * 20 }, (_, i) => (i * i) >> 3);
@@ -242,6 +243,7 @@ export const readers: Readonly<Record<string, Reader>> = {
   },
   configuration: {
     name: 'preprocessor_config.json',
+    isJson: true,
     seeds: async () => [
       Buffer.from(
         JSON.stringify({
@@ -259,6 +261,7 @@ export const readers: Readonly<Record<string, Reader>> = {
   },
   manifest: {
     name: 'manifest.json',
+    isJson: true,
     seeds: async () => [
       Buffer.from(
         JSON.stringify({

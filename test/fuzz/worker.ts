@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { LaOodError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
-import { mutated } from './mutate.ts';
-import { readBytes, readers } from './readers.ts';
+import { mutated, mutatedJson } from './mutate.ts';
+import { type Reader, readBytes, readers } from './readers.ts';
 
 /*
  * A process that reads one mutated file after the other, and tells of each in a line: worker.ts READER SEED FROM, where FROM
@@ -20,9 +20,16 @@ export type Told =
   | { readonly refused: boolean; readonly problem?: string; readonly peakMiB: number };
 
 /** Case `number` of a seed: always the same bytes. */
-export function caseOf(seeds: readonly Uint8Array[], seed: number, number: number): Buffer {
+export function caseOf(
+  { isJson }: Reader,
+  seeds: readonly Uint8Array[],
+  seed: number,
+  number: number,
+): Buffer {
   const random = new RandomState((seed * 0x9e3779b1 + number) >>> 0);
   const choose = () => seeds[random.integer(seeds.length - 1)];
+  // Of bytes that are changed JSON.parse refuses nearly all.
+  if (isJson && number % 4 > 0) return mutatedJson(choose(), random);
   return mutated(choose(), random, choose());
 }
 
@@ -44,7 +51,7 @@ async function readCases(name: string, seed: number, from: number): Promise<void
     let problem: string | undefined;
     let refused = false;
     try {
-      await readBytes(reader, path, caseOf(seeds, seed, number));
+      await readBytes(reader, path, caseOf(reader, seeds, seed, number));
     } catch (error) {
       refused = error instanceof LaOodError;
       if (!refused) problem = String((error as Error).stack ?? error);
