@@ -10,6 +10,7 @@ const remedy = 'save uint8 images: numpy.save(file, numpy.ascontiguousarray(imag
 
 /**
  * Opens images that `numpy.save` wrote: uint8, N × H × W × 3 colours, N × H × W grey, or one of H × W × 3. They are read in place.
+ * Colours that stand first, as PyTorch's, are refused: 3 × H × W is as well one image as three grey ones.
  * The format is that of NEP 1: a magic number, a version, the length of a header, a dict in Python's notation.
  *
  * @throws DataError where the array is of another kind, or the file is damaged
@@ -18,6 +19,14 @@ export async function openNpy(source: ByteSource, name: string): Promise<ImageSe
   const { descr, fortran, shape, offset } = await readHeader(source);
   if (!/^[|<>=]?u1$/.test(descr))
     throw new DataError(source.where, `holds values of type ${printable(descr)}, not uint8`, remedy);
+  if (isColorsFirst(shape))
+    throw new DataError(
+      source.where,
+      `holds an array of ${shape.join(' × ')}, whose colours seem to stand first`,
+      shape.length === 3
+        ? 'save image.transpose(1, 2, 0) or, where they are three grey images, images[..., None]'
+        : 'save images.transpose(0, 2, 3, 1)',
+    );
   const images = sizesOf(shape);
   if (!images)
     throw new DataError(
@@ -49,6 +58,12 @@ function sizesOf(shape: readonly number[]) {
   const [count, height, width, colors = 1] = isOne ? [1, ...shape] : shape;
   const isImages = (shape.length === 3 || shape.length === 4) && (colors === 3 || colors === 1);
   return isImages ? { count, height, width, colors } : undefined;
+}
+
+/** Whether an array may be 3 × H × W or N × 3 × H × W. */
+function isColorsFirst(shape: readonly number[]): boolean {
+  const [colors, , width] = shape.slice(-3);
+  return (shape.length === 3 || shape.length === 4) && colors === 3 && width > 4;
 }
 
 /** Whether these bytes begin a `.npy` file. */

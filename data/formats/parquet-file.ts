@@ -41,7 +41,7 @@ export class ParquetFile {
       const tail = Buffer.from(await source.read(source.size - length, length));
       const needed = tail.length < 8 ? 0 : 8 + tail.readUInt32LE(tail.length - 8);
       const whole = needed <= length ? tail : await source.read(source.size - needed, needed);
-      return new ParquetFile(source, parquetMetadata(whole));
+      return new ParquetFile(source, parquetMetadata(whole, { geoparquet: false }));
     });
   }
 

@@ -110,6 +110,8 @@ class Hdf5Thread {
     const { name, message } = answer.error;
     // After a trap the library's memory is in no state to go on with.
     if (name === 'RuntimeError') this.#end();
+    // h5wasm's own, as where an attribute's name is no UTF-8.
+    if (name === 'Error' && !message.startsWith('HDF5-DIAG')) throw new Hdf5Refusal(message);
     throw Object.assign(new Error(message), { name });
   }
 

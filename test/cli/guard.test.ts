@@ -400,6 +400,14 @@ describe('la-ood guard and score', () => {
     }
   });
 
+  it('is tried on every image, where batches do not come out even', async () => {
+    const { runtimes } = await json<RecalibrationReport>(
+      ...['guard', guarded(), '--calibrate', `${at('test')}:50`, '--output', at('even.onnx')],
+    );
+    expect(runtimes.images).to.equal(50);
+    expect(runtimes.pValue).to.be.within(0, 0.05);
+  });
+
   it('refuses to calibrate by too few images, by copies, and over itself', async () => {
     const calibrate = (set: string, output = at('refused.onnx')) =>
       laOod('guard', guarded(), '--calibrate', set, '--output', output, '--false-alarms', '.1');

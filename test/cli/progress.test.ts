@@ -91,7 +91,7 @@ describe('la-ood: progress', () => {
       [/^fit: \d+ of \d+ layers/m, 'fit', '--run', run],
       [/^measure: \d+ of \d+ scores[\s\S]*^report: 2 of 2 sets/m, 'evaluate', '--run', run],
       [
-        /^checking files: (\d+) of \1 MB[\s\S]*^fit: 1 of 1 methods[\s\S]*^trying the guard: 256 of 256 images/m,
+        /^checking files: (\d+) of \1 MB[\s\S]*^fit: (\d+) of \2 methods[\s\S]*^trying the guard: 256 of 256 images/m,
         'guard',
         '--run',
         run,

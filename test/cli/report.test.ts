@@ -37,15 +37,20 @@ describe('report.html', () => {
     const { sets }: Evaluation = JSON.parse(await readFile(at('run', 'results', 'summary.json'), 'utf8'));
     expect(sets.map(({ ood }) => ood)).to.deep.equal(['drawn', 'faded', 'noise', 'shapes', 'combined']);
     const [, ...rows] = tableOf(html, 'Results by OOD set, in %');
-    for (const [s, { ood, laOod, best, baselines }] of sets.entries())
-      expect(rows[s].slice(0, 8)).to.deep.equal([
+    for (const [s, { ood, laOod, best, baselines, bestMethod }] of sets.entries()) {
+      const published =
+        bestMethod && `${percent(bestMethod.metrics.auroc)} ${bestMethod.name.split(': ')[1]}`;
+      expect(rows[s].slice(0, -1)).to.deep.equal([
         ood,
         percent(laOod.metrics.auroc),
         percent(laOod.metrics.fprAt95Tpr),
         percent(laOod.metrics.fprAt95TprIndPositive),
+        published ?? '–',
         percent(best.metrics.auroc),
         ...baselines.map(({ metrics }) => percent(metrics.auroc)),
       ]);
+      expect(bestMethod === undefined).to.equal(ood === 'combined');
+    }
     const manifest = JSON.parse(await readFile(at('run', 'manifest.json'), 'utf8'));
     expect(Object.keys(manifest.steps.evaluate.outputs)).to.include('report.html');
     const files = tableOf(html, 'Files, the steps that wrote them, and their SHA-256');
@@ -81,9 +86,13 @@ describe('report.html', () => {
       const html = await report();
       const [head, ...rows] = tableOf(html, 'Results by OOD set, in %');
       expect(head[1]).to.equal('guard AUROC');
-      for (const [s, { name, auroc, found }] of sets.entries()) {
+      for (const [s, { name, auroc, found, byQuestion }] of sets.entries()) {
         expect(rows[s][0]).to.equal(name);
         expect(Number(rows[s][1])).to.be.closeTo(100 * auroc, 0.011);
+        for (const [question, answer] of Object.entries(byQuestion)) {
+          const column = head.indexOf(`guard: ${question} AUROC`);
+          expect(Number(rows[s][column])).to.be.closeTo(100 * answer.auroc, 0.011);
+        }
         expect(textOf(html)).to.include(`The guard flags ${(100 * found).toFixed(1)} % of ${name}.`);
       }
       expect(textOf(html)).to.include(`at most ${(100 * calibration.upperBound).toFixed(1)} %`);

@@ -100,7 +100,8 @@ describe('la-ood features, fit and evaluate', () => {
     const text = await laOod('evaluate', '--run', run(), '--ood', 'noise', '--quiet');
     expect(text.stderr).to.equal('');
     expect(text.stdout)
-      .to.match(/noise +│ LA-OOD/)
+      .to.match(/noise +│ best method: /)
+      .and.match(/│ LA-OOD +│/)
       .and.match(/40 : 40/)
       .and.not.include('Next');
     const result = await json<{ ind: string; sets: { ood: string }[]; files: string[] }>(

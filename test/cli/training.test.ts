@@ -1,10 +1,11 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { tensorFromProto } from '../../src/graph/tensor.ts';
 import type { TrainReport } from '../../src/index.ts';
 import { readModel, writeModel } from '../../src/index.ts';
+import { png } from '../data/files.ts';
 import { smallBackbone } from '../training/networks.ts';
 import { temporaryFolder } from './files.ts';
 import { json, laOod, start, until } from './run.ts';
@@ -122,22 +123,31 @@ describe('la-ood train and cotrain', () => {
     }
   });
 
-  it('trains the backbone together with detectors, and compares', async () => {
+  it('trains the backbone together with detectors, compares, and names again what is not read', async () => {
     mkdirSync(at('co'), { recursive: true });
+    const photos = at('photos');
+    mkdirSync(photos);
+    for (let i = 0; i < 5; i++) writeFileSync(join(photos, `${i}.png`), await png(50 * i, 7, 9, 16));
+    writeFileSync(join(photos, 'b.heic'), '\0\0\0\x18ftypheic\0\0\0\0mif1heic');
     copyFileSync(at('whole', 'backbone.onnx'), at('co', 'backbone.onnx'));
-    const sets = ['--train', 'demo:train:100', '--test', 'demo:test:60', '--ood', 'noise=demo:noise:60'];
+    const oods = ['noise=demo:noise:60', `photos=${photos}`];
+    const sets = ['--train', 'demo:train:100', '--test', 'demo:test:60', '--ood', ...oods];
     await json('features', '--run', at('co'), '--ind', 'demo', ...sets, '--corrupted', '0');
     await json('fit', '--run', at('co'));
     const line = ['cotrain', '--run', at('co'), '--epochs', '2', '--batch', '32', '--lambda', '.01'];
-    const report = await json<{ rows: { epoch: number; accuracy: number }[] }>(...line);
+    const report = await json<{ rows: { epoch: number; accuracy: number }[]; leftOut: unknown }>(...line);
+    expect(report.leftOut).deep.equals([
+      { set: photos, count: 1, files: [{ name: 'b.heic', kind: 'HEIC' }] },
+    ]);
     expect(report.rows.map(({ epoch }) => epoch)).deep.equals([0, 1, 2]);
     const table = readFileSync(at('co', 'cotrain', 'comparison.csv'), 'utf8')
       .trim()
       .split('\n');
     expect(table[0]).equals('ood,epochs,accuracy,auroc,fpr_at_95_tpr,best_layer_auroc');
     expect(table.slice(1).filter((row) => row.startsWith('noise,'))).length(3);
-    const { stdout } = await laOod(...line);
-    expect(stdout).includes('before').and.includes('epoch 2');
+    const { exitCode, stdout } = await laOod(...line, '--strict');
+    expect(exitCode).equals(3);
+    expect(stdout).includes('before').and.includes('epoch 2').and.includes('1 file not read: b.heic (HEIC).');
     // Its weights are others, its graph is the same.
     const [old, now] = await Promise.all(
       ['backbone.onnx', 'cotrain/epoch-2/backbone.onnx'].map((file) => readModel(at('co', file))),

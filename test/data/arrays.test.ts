@@ -63,6 +63,11 @@ describe('Arrays of images', () => {
         [npy([2, 2, 3, 3], bytes, '|u1', 'True'), /is stored by columns/],
         [npy([36], bytes), /an array of 36, not N × H × W × 3/],
         [npy([2, 3, 3, 2], bytes), /an array of 2 × 3 × 3 × 2, not N/],
+        [
+          npy([3, 2, 6], bytes),
+          /3 × 2 × 6, whose colours seem to stand first; save image\.transpose\(1, 2, 0\) or, .* images\[\.\.\., None\]$/,
+        ],
+        [npy([1, 3, 2, 6], bytes), /seem to stand first; save images\.transpose\(0, 2, 3, 1\)$/],
         [npy([0, 2, 3, 3], new Uint8Array()), /holds no images: 0 images of 2 × 3 pixels/],
         [npy([3, 2, 3, 3], bytes), /cut short or damaged: 3 × 2 × 3 × 3 bytes are announced, 36 are there/],
         [npy([2, 99999, 99999, 3], bytes), /claims 2 images of 99999 × 99999 pixels/],

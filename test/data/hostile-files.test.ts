@@ -9,6 +9,7 @@ import { DataError } from '../../src/common/errors.ts';
 import { loadHdf5 } from '../../src/common/hdf5.ts';
 import { idx, lmdb, mat, npy, parquet, png, tar, zip } from './files.ts';
 import { temporaryFolder } from './images.ts';
+import { rejection } from './rejection.ts';
 
 /** What is done to a file: bytes overwritten, and the end cut off. */
 interface Damage {
@@ -107,6 +108,16 @@ describe('Damaged and hostile files', () => {
       expect((await openImageSet(folder.at(name))).length).to.equal(3);
       await fc.assert(fc.asyncProperty(damage, run), { numRuns: 150 });
     });
+
+  it('a column of Parquet that claims -1 children ends in one line', async () => {
+    const bytes = Uint8Array.from(parquet);
+    // The number of the structs' children, 1, as zigzag has it.
+    bytes[356] = 1;
+    await writeFile(folder.at('a.parquet'), bytes);
+    const set = await openImageSet(folder.at('a.parquet'));
+    const error = await rejection(set.read(0, 1, { height: 2, width: 2 }), DataError);
+    expect(error.message).to.match(/a\.parquet: is a damaged Parquet file/);
+  });
 
   it('images: end in pixels or in one line', async () => {
     const samples = Uint8Array.from({ length: 3 * 32 * 32 }, (_, i) => (i * i) & 255);

@@ -160,7 +160,7 @@ describe('classifiers of other exporters beside onnxruntime and PyTorch', () => 
         await extractFeatures(run, { test, batch: 25, device: 'cpu' });
         for (const method of [{}, { aggregation: 'max' }] as const) {
           const report = await guardRun(run, { ...method, rate: 0.1 });
-          expect(report.calibration.count).to.equal(30);
+          expect(report.calibration.count).to.equal(60);
           const tolerance = name === 'resnet-half' ? 2 ** -11 : undefined;
           await expectSameInPython(run, report, join(folder, 'noise'), tolerance);
         }

@@ -30,11 +30,12 @@ const COUNT = 20;
  * Compares what a run's `guarded.onnx` says of the first images of a set in `la-ood score`, in our onnxruntime, and in
  * Python's, there one image at a time.
  *
- * @param tolerance of the largest value: two builds of onnxruntime, and batches of other sizes
+ * @param tolerance of the largest logit, and of the largest score of layers or of a method: two builds of onnxruntime, and
+ *   batches of other sizes
  */
 export async function expectSameInPython(
   run: RunFolder,
-  { calibration: { threshold }, ...report }: GuardReport,
+  { calibration: { rate, count }, ...report }: GuardReport,
   set: string,
   tolerance = 1e-4,
 ): Promise<void> {
@@ -56,36 +57,32 @@ export async function expectSameInPython(
   const theirs = await inPython(file, pixels, size, Math.max(...scored.map(({ score }) => score)) + 1);
   expect(theirs.domains).to.deep.equal(['']);
   const answers = ['content', 'conditions'].flatMap((name) => [`${name}_score`, `${name}_p_value`]);
-  const [explained, ofParts] = {
-    questions: [[...answers, 'condition'], 'component_scores'] as const,
-    layers: [['ood_layer'], 'layer_scores'] as const,
-    method: [[], 'component_scores'] as const,
+  const explained = {
+    questions: [...answers, 'condition', 'component_scores'],
+    layers: ['layer_scores', 'ood_layer'],
+    method: ['component_scores'],
   }[report.kind];
-  expect(theirs.names).to.deep.equal([
-    logits,
-    'label',
-    'ood_score',
-    'p_value',
-    'is_ood',
-    ...explained,
-    ofParts,
-  ]);
+  const ofParts = report.kind === 'layers' ? 'layer_scores' : 'component_scores';
+  expect(theirs.names).to.deep.equal([logits, 'label', 'ood_score', 'p_value', 'is_ood', ...explained]);
   expect(theirs.stricter).not.to.include(1);
 
   const bytes = pixels.length / (COUNT / batch);
   const parts = Array.from({ length: COUNT / batch }, (_, i) => pixels.slice(i * bytes, (i + 1) * bytes));
   const outputs = await runOnPixels(await readModel(file), file, size, parts);
   const largest = (values: readonly number[]) => Math.max(1, ...values.map(Math.abs));
-  for (const name of [logits, 'ood_score', ofParts]) {
+  // Of a guard of questions the scores grow steeply between calibration images that are close to each other.
+  const exact = report.kind === 'questions' ? [logits] : [logits, 'ood_score', ofParts];
+  for (const name of exact) {
     const ours = outputs.flatMap((output) => [...toFloat32(output[name])]);
     expect(ours).to.have.length(theirs.outputs[name].length);
     const difference = Math.max(...ours.map((value, i) => Math.abs(value - theirs.outputs[name][i])));
     expect(difference, name).to.be.at.most(tolerance * largest(ours));
   }
-  const near = tolerance * largest(scored.map(({ score }) => score));
-  for (const [i, { score, isOod }] of scored.entries()) {
-    expect(Math.abs(score - theirs.outputs.ood_score[i])).to.be.at.most(near);
-    if (Math.abs(score - threshold) > near) expect(isOod).to.equal(theirs.outputs.is_ood[i] === 1);
+  // What a guard promises on another runtime (docs/score.md): p-values within .005, or one rank if that is more, and decisions.
+  const near = Math.max(0.005, 1 / (count + 1)) + 1e-6;
+  for (const [i, { pValue, isOod }] of scored.entries()) {
+    expect(Math.abs(pValue - theirs.outputs.p_value[i])).to.be.at.most(near);
+    if (Math.abs(pValue - rate) > near) expect(isOod).to.equal(theirs.outputs.is_ood[i] === 1);
   }
 }
 

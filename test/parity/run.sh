@@ -4,6 +4,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source test/parity/environment.sh
-if [ $# = 0 ]; then set -- --ignore 'test/parity/{training,gradient}*'; fi
+if [ $# = 0 ]; then set -- --parallel --jobs 2 --ignore 'test/parity/{training,gradient}*'; fi
 case "$*" in *.test.ts*) ;; *) set -- "$@" 'test/parity/**/*.test.ts' ;; esac
 exec npx mocha "$@"

@@ -11,10 +11,13 @@ import { guardInfo } from '../../guard/guard-info.ts';
 import { featureLayers, setName } from '../features/feature-files.ts';
 import { outputsOnFeatures } from '../features/feature-rows.ts';
 import { GUARD_FILE } from '../guard/guard.ts';
+import { calibrationScores } from '../guard/guarded-file.ts';
 import type { RunFolder } from '../run-folder.ts';
 
 /**
- * What the run's guard says of features: `guarded.onnx` from the pooled taps on, so that no image is needed.
+ * What the run's guard says of features: of OOD sets `guarded.onnx` from the pooled taps on, so that no image is needed; of the
+ * InD images, which calibrated it, what the file holds of them. Each was compared with the others there: scored anew it would be
+ * compared with itself too, seem more usual than a new InD image is, and make the guard look better than it is.
  *
  * @param hashes SHA-256 of the feature files by the names of their sets
  * @returns undefined where there is no guard, or it was calibrated on other features
@@ -34,18 +37,17 @@ export async function guardScores(
     record?.outputs[GUARD_FILE] === (await sha256File(path));
   if (!record || !isIntact) return undefined;
   const model = await readModel(path);
-  const { method, questions = [], calibration } = guardInfo(model, path);
+  const { method, questions = [], calibration, scores } = guardInfo(model, path);
   const answered = questions.length > 1 ? questions : [];
-  const score = async (file: string): Promise<GuardedScores> => {
-    const wanted = ['ood_score', ...answered.map((question) => `${question}_score`)];
-    const scores = await guardOnFeatures(model, wanted, path, file, onProgress);
-    const answers = answered.map((question) => [question, scores[`${question}_score`]]);
-    return { ood: scores.ood_score, ...Object.fromEntries(answers) };
-  };
-  const known = await score(ind);
+  const known = answered.map((question) => [question, calibrationScores(model, question, path)]);
+  const wanted = ['ood_score', ...answered.map((question) => `${question}_score`)];
   const sets = new Map<string, GuardedScores>();
-  for (const file of oods) sets.set(setName(file), await score(file));
-  return { method, calibration, ind: known, sets };
+  for (const file of oods) {
+    const own = await guardOnFeatures(model, wanted, path, file, onProgress);
+    const answers = answered.map((question) => [question, own[`${question}_score`]]);
+    sets.set(setName(file), { ood: own.ood_score, ...Object.fromEntries(answers) });
+  }
+  return { method, calibration, ind: { ood: scores, ...Object.fromEntries(known) }, sets };
 }
 
 /**

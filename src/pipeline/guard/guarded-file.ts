@@ -1,4 +1,9 @@
+import { GraphError } from '../../common/errors.ts';
+import { answerCalibration } from '../../detectors/guard/answers-model.ts';
+import type { Question } from '../../detectors/guard/questions.ts';
 import type { Calibration } from '../../evaluation/conformal.ts';
+import type { ModelProto } from '../../graph/onnx.ts';
+import { tensorFromProto } from '../../graph/tensor.ts';
 import { programVersion } from '../versions.ts';
 import type { GuardDescription } from './fitted-guard.ts';
 
@@ -52,4 +57,16 @@ function scoringMetadata(description: GuardDescription): Record<string, string> 
         'la_ood.components': JSON.stringify([description.detector]),
       };
   }
+}
+
+/**
+ * How the calibration images of a guard of both questions answer one of them, in their order.
+ *
+ * @param where the file, for errors
+ * @throws GraphError where it does not say
+ */
+export function calibrationScores({ graph }: ModelProto, question: Question, where: string): Float32Array {
+  const tensor = graph.initializer.find(({ name }) => name === answerCalibration(question));
+  if (tensor) return tensorFromProto(tensor, where).data as Float32Array;
+  throw new GraphError(where, `does not say how calibration images answer for ${question}`);
 }

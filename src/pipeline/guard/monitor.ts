@@ -1,12 +1,9 @@
-import { GraphError } from '../../common/errors.ts';
 import { RandomState } from '../../common/random.ts';
-import { answerCalibration } from '../../detectors/guard/answers-model.ts';
-import type { Question } from '../../detectors/guard/questions.ts';
 import { DriftDetector, type DriftState } from '../../evaluation/drift.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { readModel } from '../../graph/read.ts';
-import { tensorFromProto } from '../../graph/tensor.ts';
 import { guardInfo } from '../../guard/guard-info.ts';
+import { calibrationScores } from './guarded-file.ts';
 import { type ScoredImage, type ScoreOptions, scoreImages } from './score.ts';
 
 export interface MonitorOptions extends ScoreOptions {
@@ -90,21 +87,16 @@ function watchedOf(model: ModelProto, path: string): Watch[] {
         nameOf: (image) => image.layer ?? condition(image),
       },
     ];
-  const known = (question: Question) => {
-    const tensor = model.graph.initializer.find(({ name }) => name === answerCalibration(question));
-    if (tensor) return tensorFromProto(tensor, path).data as Float32Array;
-    throw new GraphError(path, `does not say how calibration images answer for ${question}`);
-  };
   return [
     {
       of: 'content',
-      scores: known('content'),
+      scores: calibrationScores(model, 'content', path),
       scoreOf: ({ contentScore }) => contentScore!,
       nameOf: () => '',
     },
     {
       of: 'conditions',
-      scores: known('conditions'),
+      scores: calibrationScores(model, 'conditions', path),
       scoreOf: ({ conditionsScore }) => conditionsScore!,
       nameOf: condition,
     },

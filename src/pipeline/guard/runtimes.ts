@@ -128,14 +128,15 @@ async function runAll(
   tell(0);
   const session = await GraphSession.open(model, { device: 'cpu', optimisation });
   try {
-    for (let start = 0; start + batch <= count; start += batch) {
-      const data = pixels.slice(start * stride, (start + batch) * stride);
+    for (let start = 0; start < count; start += batch) {
+      const end = Math.min(count, start + batch);
+      const data = pixels.slice(start * stride, end * stride);
       const results = await session.run(
-        { pixels: { dtype: 'uint8', shape: [batch, height, width, 3], data } },
+        { pixels: { dtype: 'uint8', shape: [end - start, height, width, 3], data } },
         outputs,
       );
       for (const [name, own] of parts) own.push(toFloat32(results[name]));
-      tell(start + batch);
+      tell(end);
     }
   } finally {
     await session.close();

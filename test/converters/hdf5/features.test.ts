@@ -157,6 +157,11 @@ describe('feature files', () => {
     bytes[heap + 4] = 0x81;
     await writeFile(hostile, bytes);
     await rejects(openFeatures(hostile), /is damaged/);
+    // The name of an attribute, which is no UTF-8.
+    bytes[heap + 4] = 1;
+    bytes[bytes.indexOf('taps\0')] = 0xfe;
+    await writeFile(hostile, bytes);
+    await rejects(openFeatures(hostile), /is damaged \(.*name not defined.*\); make it again/);
     expect(sound.readLayer(0)).to.deep.equal(rowsOf(0, 2, 0, 100));
     sound.close();
   });
