@@ -43,17 +43,19 @@ describe("the demo's report.html in a browser", () => {
     const percent = (share: number) => (100 * share).toFixed(2);
     const rows = await page.locator('table.overview tbody tr').all();
     expect(rows).to.have.length(sets.length);
-    for (const [s, { ood, guard, laOod, best, baselines }] of sets.entries()) {
+    for (const [s, { ood, guard, bestMethod, laOod, best, baselines }] of sets.entries()) {
       expect(await rows[s].locator('th').textContent()).to.equal(ood);
       const cells = await rows[s].locator('td').allInnerTexts();
-      expect(cells.slice(0, 5 + baselines.length)).to.deep.equal([
+      const decision = [
         percent(guard!.metrics.auroc),
         percent(guard!.metrics.fprAt95Tpr),
         percent(guard!.metrics.fprAt95TprIndPositive),
-        percent(laOod.metrics.auroc),
-        percent(best.metrics.auroc),
-        ...baselines.map(({ metrics }) => percent(metrics.auroc)),
-      ]);
+      ];
+      const answers = guard!.answers.map(({ metrics }) => percent(metrics.auroc));
+      const published =
+        bestMethod && `${percent(bestMethod.metrics.auroc)}\n${bestMethod.name.split(': ')[1]}`;
+      const others = [laOod, best, ...baselines].map(({ metrics }) => percent(metrics.auroc));
+      expect(cells.slice(0, -1)).to.deep.equal([...decision, ...answers, published ?? '–', ...others]);
     }
     await page.close();
   });
