@@ -65,9 +65,9 @@ describe("the demo's report.html in a browser", () => {
     const set = page.locator('section.set').first();
     expect(await shown(page)).to.deep.equal(['h h0']);
     await set.getByLabel('energy').check();
-    expect(await shown(page)).to.deep.equal(['h h5']);
+    expect(await shown(page)).to.deep.equal(['h h7']);
     await page.keyboard.press('ArrowUp');
-    expect(await shown(page)).to.deep.equal(['h h4']);
+    expect(await shown(page)).to.deep.equal(['h h6']);
     await page.close();
   });
 
