@@ -59,6 +59,20 @@ describe('la-ood train and cotrain', () => {
     expect(whole.best.testAccuracy).equals(best);
   });
 
+  it('goes on where it was killed before the manifest knew of its backbone', async () => {
+    // As it was left then: the backbone, the parts that it was copied from, and no record.
+    mkdirSync(at('unrecorded'));
+    copyFileSync(at('whole', 'backbone.onnx'), at('unrecorded', 'backbone.onnx'));
+    const manifest = JSON.parse(readFileSync(at('whole', 'manifest.json'), 'utf8'));
+    const parts = at('unrecorded', `.train.${manifest.steps.train.key.slice(0, 8)}`);
+    mkdirSync(parts);
+    copyFileSync(at('whole', 'backbone.onnx'), join(parts, 'backbone.onnx'));
+    expect((await json<TrainReport>(...tune('unrecorded'))).done).equals('now');
+    const bytes = (run: string) => readFileSync(at(run, 'backbone.onnx'));
+    expect(bytes('unrecorded').equals(bytes('whole'))).equals(true);
+    expect(readdirSync(at('unrecorded'))).has.members(['backbone.onnx', 'manifest.json', 'training']);
+  });
+
   it('trains each of the parameters that an exporter has merged, since they were equal', async () => {
     const model = smallBackbone();
     const { graph } = model;

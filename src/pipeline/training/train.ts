@@ -1,4 +1,5 @@
-import { copyFile, rm, stat } from 'node:fs/promises';
+import { copyFile, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Geometry, ImageSet } from '../../../data/image-set.ts';
 import { buildBackbone } from '../../../models/backbone.ts';
 import { initialWeights } from '../../../models/initial.ts';
@@ -60,6 +61,7 @@ export interface TrainReport {
 }
 
 const BACKBONE = 'backbone.onnx';
+const PARTS = '.train.';
 
 /**
  * Trains a run's backbone, from scratch or from weights that there are, and writes `backbone.onnx` (the epoch with the
@@ -107,7 +109,7 @@ export async function trainBackbone(run: RunFolder, options: TrainBackboneOption
       ...(from !== undefined && { from: await sha256File(from) }),
     },
     run: async (key) => {
-      const parts = (file: string) => run.file(`.train.${key.slice(0, 8)}`, file);
+      const parts = (file: string) => join(partsFolder(run, key), file);
       const epochs = await trainResumably({
         ...{ model, where, engine, preprocessing, recipe, seed, onProgress },
         train: await LabelledImages.open(train, size, classes, onProgress),
@@ -119,10 +121,11 @@ export async function trainBackbone(run: RunFolder, options: TrainBackboneOption
         },
       });
       await writeAtomically(run.file(BACKBONE), (part) => copyFile(parts(BACKBONE), part));
-      await rm(parts(''), { recursive: true });
       return { outputs: [BACKBONE, ...curveFiles], results: { epochs }, device: engine.name };
     },
   });
+  // Only once the manifest knows the backbone: until then they show whose it is.
+  await rm(partsFolder(run, record.key), { recursive: true, force: true });
   const { epochs } = record.results as { epochs: EpochReport[] };
   return {
     ...{ epochs, best: bestOf(epochs), recipe, engine: record.device! },
@@ -170,12 +173,23 @@ function bestOf(epochs: readonly EpochReport[]): EpochReport {
   return epochs.reduce((best, epoch) => (epoch.testAccuracy > best.testAccuracy ? epoch : best));
 }
 
+/** Where a training keeps its checkpoint and its best backbone until it has ended. */
+function partsFolder(run: RunFolder, key: string): string {
+  return run.file(`${PARTS}${key.slice(0, 8)}`);
+}
+
 /** What was imported into a run, and may be there only, is not replaced. */
 async function refuseForeignBackbone(run: RunFolder): Promise<void> {
   const path = run.file(BACKBONE);
   if (!(await stat(path).catch(() => undefined))) return;
-  if (run.record('train')?.outputs[BACKBONE] !== (await sha256File(path)))
-    throw new RunError(path, 'was not trained here, and is not replaced', 'take another --run');
+  const hash = await sha256File(path);
+  if (run.record('train')?.outputs[BACKBONE] === hash) return;
+  // That of a training which was killed before the manifest knew of it.
+  for (const folder of await readdir(run.path)) {
+    const kept = run.file(folder, BACKBONE);
+    if (folder.startsWith(PARTS) && (await sha256File(kept).catch(() => undefined)) === hash) return;
+  }
+  throw new RunError(path, 'was not trained here, and is not replaced', 'take another --run');
 }
 
 async function openSets(options: TrainBackboneOptions) {
