@@ -35,7 +35,7 @@ describe('la-ood with a classifier of whatever origin', () => {
     const { exitCode, stderr } = await laOod(...fit);
     expect(exitCode).to.equal(1);
     expect(stderr).to.match(
-      /^\S+keras\.onnx: nothing says how its images are normalised.*; give --mean and --std .*\n$/,
+      /^\S+keras\.onnx: nothing says how its images are normalised.*; give --mean and --std .*\n$/m,
     );
     const several = await laOod('fit', at('several.onnx'), ...fit.slice(2), ...normalisation);
     expect(several.stderr).to.match(
@@ -157,7 +157,7 @@ describe('la-ood with a classifier of whatever origin', () => {
       at('page'),
     );
     expect(exitCode).to.equal(1);
-    expect(stderr).to.match(/^\S+page\.onnx: is a web page and not a model; fetch the file itself\n$/);
+    expect(stderr).to.match(/^\S+page\.onnx: is a web page and not a model; fetch the file itself\n$/m);
   });
 
   it('calls a run folder after the model', () => {
