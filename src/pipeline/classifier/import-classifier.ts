@@ -7,7 +7,7 @@ import { GraphError } from '../../common/errors.ts';
 import { isSameFile, sha256File } from '../../common/files.ts';
 import { type OnProgress, stepwise } from '../../common/progress.ts';
 import { chooseTaps, defaultTaps } from '../../graph/classifier/choose-taps.ts';
-import { type Classifier, describeClassifier, LOGITS } from '../../graph/classifier/classifier.ts';
+import { type Classifier, LOGITS } from '../../graph/classifier/classifier.ts';
 import type { Preprocessing } from '../../graph/preprocessing.ts';
 import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
@@ -98,12 +98,10 @@ export async function importClassifier(
 
   const { height: _, width: __, ...resizing } = geometry;
   const { classes: classCount } = classifier;
-  const understoodOriginal = describeClassifier(original, source, options);
-  const { isMultiLabel } = understoodOriginal;
   const named = await findClassNames(source, original, classCount, options.classes);
   const said = {
     ...{ classCount, classNames: named?.names, taps, detectorTaps, ...preprocessing, ...resizing },
-    ...(isMultiLabel && { isMultiLabel }),
+    ...(understood.original.isMultiLabel && { isMultiLabel: true }),
   };
   const backbone = setMetadata(model, {
     ...encodeBackboneMetadata(said),
@@ -115,7 +113,7 @@ export async function importClassifier(
   next();
   await writeModel(target, backbone, {
     check: async (written) => {
-      const compared = { original, classifier: understoodOriginal, preprocessing };
+      const compared = { original, classifier: understood.original, preprocessing };
       notes.push(...(await verifyBackbone(await readModel(written), source, compared)));
     },
   });
