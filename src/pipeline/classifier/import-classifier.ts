@@ -55,13 +55,11 @@ export interface ImportedClassifier {
  * Makes a backbone of an ONNX classifier, whoever exported it: finds its logits, its taps and its preprocessing, writes
  * them into its metadata, and runs what it wrote beside the original before it gets its name.
  *
- * @param path the model, or a folder that has it (see `modelFile`)
- *
  * Preprocessing is what is given; else what the model's metadata say; else what `findPreprocessing` finds beside it.
  *
+ * @param path the model, or a folder that has it (see `modelFile`)
  * @throws GraphError where it is no classifier, nothing says its preprocessing, or the backbone does not do what the
- * original does; DataError where the file that says
- * it cannot be followed
+ * original does; DataError where the file that says its preprocessing cannot be followed
  *
  * @example
  * ```ts
