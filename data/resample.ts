@@ -1,3 +1,4 @@
+import { roundHalfEven } from '../src/common/rounding.ts';
 import type { Framing, Geometry, Image, ImageSize } from './image-set.ts';
 import { coefficients } from './resampling/coefficients.ts';
 import type { FilterName } from './resampling/filters.ts';
@@ -124,11 +125,4 @@ function startOf(whole: number, part: number, place: Framing['place']): number {
   if (place === 'start') return 0;
   if (place === 'middle-floor') return Math.floor(spare / 2);
   return spare < 0 ? -Math.floor(-spare / 2) : roundHalfEven(spare / 2);
-}
-
-/** Python's `round`. */
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  if (value - floor !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }

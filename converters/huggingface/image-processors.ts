@@ -121,7 +121,7 @@ function normalisationOf(config: Config, own: ProcessorClass): Preprocessing {
   const centre = mean.map((value) => (normalises ? value : 0) + offset);
   const spread = std.map((value) => (normalises ? value : 1) * (again ? value : 1));
   if (!bgr) return { mean: centre, std: spread };
-  // The channels are turned round when they are normalised already; ours are normalised in the network's order.
+  // There channels are reversed after they are normalised; here they are normalised in the network's order.
   return { mean: centre.toReversed(), std: spread.toReversed(), channelOrder: 'BGR' };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Color, Framing, Geometry } from '../../data/image-set.ts';
+import { roundHalfEven } from '../../src/common/rounding.ts';
 import type { Preprocessing } from '../../src/graph/preprocessing.ts';
 import { parsed, side } from './json-file.ts';
 
@@ -62,9 +63,4 @@ export function timmPreprocessing(json: unknown, path: string): Preprocessing & 
     std,
     geometry: { ...geometry, ...(isUsual ? { shorterSide: scaled.height } : { framing }) },
   };
-}
-
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  return value - floor === 0.5 ? floor + (floor % 2) : Math.round(value);
 }

@@ -3,7 +3,7 @@ import type { File, h5wasm } from 'h5wasm/node';
 import type { LaOodError } from './errors.ts';
 import { writeAtomically } from './files.ts';
 
-export type Hdf5 = typeof h5wasm;
+type Hdf5 = typeof h5wasm;
 
 let loading: Promise<Hdf5> | undefined;
 

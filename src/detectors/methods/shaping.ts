@@ -1,3 +1,4 @@
+import { roundHalfEven } from '../../common/rounding.ts';
 import type { NodeScope } from '../../graph/node-scope.ts';
 import type { FittedMethod } from './method.ts';
 import { addEnergy, addHead } from './operators.ts';
@@ -35,6 +36,7 @@ export function energyOfShaped(
 }
 
 function addShaping(nodes: NodeScope, input: string, width: number, share: number): Shaping {
+  // NumPy's rounding, which the authors' code takes.
   const kept = width - roundHalfEven(width * share);
   const [largest, columns] = nodes.nodes(
     'TopK',
@@ -54,11 +56,4 @@ function addShaping(nodes: NodeScope, input: string, width: number, share: numbe
 export function addPruned(nodes: NodeScope, input: string, columns: string, values: string): string {
   const zeros = nodes.node('Mul', [input, nodes.float('zero', 0)], 'zeros');
   return nodes.node('ScatterElements', [zeros, columns, values], 'pruned', { axis: 1 });
-}
-
-/** As NumPy rounds, which the authors' code does. */
-function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  if (value - floor !== 0.5) return Math.round(value);
-  return floor % 2 === 0 ? floor : floor + 1;
 }

@@ -73,7 +73,7 @@ function linesOf(text: string): string[] {
 function ownNames(model: ModelProto): string[] | undefined {
   const { character, names } = getMetadata(model);
   if (character !== undefined) return linesOf(character);
-  // A dictionary in Python's words: {0: 'cat', 1: "dog's"}.
+  // A dictionary in Python's notation: {0: 'cat', 1: "dog's"}.
   const entries = [...(names ?? '').matchAll(/(\d+): (?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)")/g)];
   if (entries.length === 0 || entries.some(([, id], at) => Number(id) !== at)) return undefined;
   return entries.map(([, , single, double]) => (single ?? double).replace(/\\(.)/g, '$1'));

@@ -217,8 +217,8 @@ function tapsOf(
 function verify(written: string, path: string, model: ModelProto, stateDict: StateDict): void {
   for (const [key, tensor] of stateDictOf(model, path)) {
     const wanted = toFloat32(stateDict.get(key)!);
-    const written = toFloat32(tensor);
-    if (wanted.buffer !== written.buffer && !written.every((value, i) => value === wanted[i]))
+    const found = toFloat32(tensor);
+    if (wanted.buffer !== found.buffer && !found.every((value, i) => value === wanted[i]))
       throw new GraphError(
         `${path}: ${key}`,
         'does not hold what the checkpoint holds',

@@ -7,7 +7,7 @@ import { GraphError } from '../../common/errors.ts';
 import { isSameFile, sha256File } from '../../common/files.ts';
 import { type OnProgress, stepwise } from '../../common/progress.ts';
 import { chooseTaps, defaultTaps } from '../../graph/classifier/choose-taps.ts';
-import { type Classifier, describeClassifier, LOGITS } from '../../graph/classifier/classifier.ts';
+import { type Classifier, LOGITS } from '../../graph/classifier/classifier.ts';
 import type { Preprocessing } from '../../graph/preprocessing.ts';
 import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
@@ -55,13 +55,11 @@ export interface ImportedClassifier {
  * Makes a backbone of an ONNX classifier, whoever exported it: finds its logits, its taps and its preprocessing, writes
  * them into its metadata, and runs what it wrote beside the original before it gets its name.
  *
- * @param path the model, or a folder that has it (see `modelFile`)
- *
  * Preprocessing is what is given; else what the model's metadata say; else what `findPreprocessing` finds beside it.
  *
+ * @param path the model, or a folder that has it (see `modelFile`)
  * @throws GraphError where it is no classifier, nothing says its preprocessing, or the backbone does not do what the
- * original does; DataError where the file that says
- * it cannot be followed
+ * original does; DataError where the file that says its preprocessing cannot be followed
  *
  * @example
  * ```ts
@@ -98,12 +96,10 @@ export async function importClassifier(
 
   const { height: _, width: __, ...resizing } = geometry;
   const { classes: classCount } = classifier;
-  const understoodOriginal = describeClassifier(original, source, options);
-  const { isMultiLabel } = understoodOriginal;
   const named = await findClassNames(source, original, classCount, options.classes);
   const said = {
     ...{ classCount, classNames: named?.names, taps, detectorTaps, ...preprocessing, ...resizing },
-    ...(isMultiLabel && { isMultiLabel }),
+    ...(understood.original.isMultiLabel && { isMultiLabel: true }),
   };
   const backbone = setMetadata(model, {
     ...encodeBackboneMetadata(said),
@@ -115,7 +111,7 @@ export async function importClassifier(
   next();
   await writeModel(target, backbone, {
     check: async (written) => {
-      const compared = { original, classifier: understoodOriginal, preprocessing };
+      const compared = { original, classifier: understood.original, preprocessing };
       notes.push(...(await verifyBackbone(await readModel(written), source, compared)));
     },
   });

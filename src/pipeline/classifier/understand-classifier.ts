@@ -31,6 +31,8 @@ export interface UnderstoodClassifier {
   /** Of opset 18 or later; its only output is `logits`; it takes any number of images where that could be brought about. */
   readonly model: ModelProto;
   readonly classifier: Classifier;
+  /** The classifier as its file has it: its own names, batch size and kind of output. */
+  readonly original: Classifier;
   /** In the order of execution. */
   readonly candidates: readonly TapCandidate[];
   /** What a person would not expect of it, a sentence each. */
@@ -61,7 +63,7 @@ export async function understandClassifier(
   const candidates = tapCandidates(typed, classifier);
   if (candidates.every(({ kind }) => kind === 'logits')) throw nothingWithin(model, where);
   const notes = [...logitsNotes(model, original), ...settled.notes];
-  return { model: typed, classifier, candidates, notes };
+  return { model: typed, classifier, original, candidates, notes };
 }
 
 function nothingWithin(model: ModelProto, where: string): GraphError {

@@ -17,7 +17,7 @@ interface Origin {
   readonly preprocessing: Preprocessing | undefined;
 }
 
-/** Smaller differences of logits, as shares of the largest, are not worth a word. */
+/** Smaller differences of logits, as shares of the largest, are not noted. */
 const NOTABLE = 1e-4;
 
 /**

@@ -244,7 +244,7 @@ async function extractSet(
         for (const range of ranges) {
           const { start, end } = range;
           const layers = await blocks.read(range);
-          correct += countCorrect(images, classOf, layers[logitsLayer], start, end);
+          if (classOf) correct += countCorrect(images, classOf, layers[logitsLayer], start, end);
           append(labels ? [...layers, labels.subarray(start, end)] : layers);
         }
       });
@@ -367,7 +367,7 @@ function classLabels(images: ImageSet, classOf: readonly number[] | undefined): 
 
 function countCorrect(
   images: ImageSet,
-  classOf: readonly number[] | undefined,
+  classOf: readonly number[],
   logits: Float32Array,
   start: number,
   end: number,
@@ -379,7 +379,7 @@ function countCorrect(
     let top = 0;
     for (let c = 1; c < classes; c++) if (row[c] > row[top]) top = c;
     const label = images.label(i);
-    if (label !== undefined && classOf?.[label] === top) correct++;
+    if (label !== undefined && classOf[label] === top) correct++;
   }
   return correct;
 }

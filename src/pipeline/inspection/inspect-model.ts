@@ -7,7 +7,7 @@ import { BACKBONE_KEY, detectorsOfModel, holdsDetectors } from '../../detectors/
 import { checkModel } from '../../graph/check.ts';
 import type { TapKind } from '../../graph/classifier/candidates.ts';
 import { defaultTaps } from '../../graph/classifier/choose-taps.ts';
-import { type Classifier, describeClassifier } from '../../graph/classifier/classifier.ts';
+import type { Classifier } from '../../graph/classifier/classifier.ts';
 import { ElementType, type ModelProto } from '../../graph/onnx.ts';
 import type { Pooling } from '../../graph/pooling.ts';
 import { readModel } from '../../graph/read.ts';
@@ -140,9 +140,9 @@ async function modelFacts(
     parameters: graph.initializer
       .filter(({ dataType }) => floats.has(dataType))
       .reduce((sum, { dims }) => sum + elementCount(dims), 0),
-    classifier: understood && describeClassifier(model, path, options),
+    classifier: understood?.original,
     noClassifier: reason,
-    preparedBy: understood && (await preparedBy(model, path)),
+    preparedBy: understood && (await preparedBy(own, path)),
     taps: tapFacts(own, understood, describe),
     metadata: getMetadata(model),
     problems: problem ? [problem] : [],
@@ -150,8 +150,8 @@ async function modelFacts(
 }
 
 /** What says how images are prepared for a model: its metadata, or a file beside it; undefined where nothing does. */
-async function preparedBy(model: ModelProto, path: string): Promise<string | undefined> {
-  if (backboneMetadata(model, path).mean) return 'its metadata';
+async function preparedBy(own: Partial<BackboneMetadata>, path: string): Promise<string | undefined> {
+  if (own.mean) return 'its metadata';
   const found = await findPreprocessing(path).catch(() => undefined);
   return found && basename(found.source);
 }

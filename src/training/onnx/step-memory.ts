@@ -11,7 +11,7 @@ const BASE = 235 * 2 ** 20;
 
 /**
  * The memory of a step of training, in bytes; within a tenth of what the bench of training measures of VGG16, ResNet-20 and
- * 34, and DenseNet100. Most of it is what the network yields for each image, which the way back needs; the rest are the
+ * 34, and DenseNet100. Most of it is the network's values for each image, which the backward pass needs; the rest are the
  * windows of one convolution, laid out for the gradient of its filters, and weights, velocities and gradients.
  */
 export function stepMemory(model: ModelProto, images: number): number {

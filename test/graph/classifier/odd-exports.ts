@@ -15,7 +15,7 @@ export interface OddExport {
   readonly dtype?: 'float' | 'float16' | 'double';
   /** Divides by 1e-8 before the last layer, which float16 takes for 0. */
   readonly underflows?: boolean;
-  readonly quantised?: 'QDQ' | 'dynamic' | 'QOperator';
+  readonly quantised?: 'QDQ' | 'dynamic';
   readonly classes?: number;
   /** Flattens with Reshape to this shape. */
   readonly reshape?: readonly number[];
