@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { decodeEach, type EncodedImage } from '../../data/decode-each.ts';
 import { GraphError } from '../common/errors.ts';
-import { toFloat32 } from '../common/tensor.ts';
 import { withThreshold } from '../detectors/decision-model.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 import { decodeModel, readModel } from '../graph/read.ts';
@@ -67,10 +66,7 @@ export async function runGuard(
 ): Promise<GuardAnswer[]> {
   const { height, width } = info.size;
   const shape = [count, height, width, 3];
-  const outputs = await session.run({ pixels: { dtype: 'uint8', shape, data: pixels } });
-  // Those of a classifier in half precision are numbers only once they are float32.
-  const logits = { data: toFloat32(outputs[info.logits]) };
-  return answersOf({ ...outputs, [info.logits]: logits }, count, info);
+  return answersOf(await session.run({ pixels: { dtype: 'uint8', shape, data: pixels } }), count, info);
 }
 
 async function loadModel(model: string | URL | Uint8Array): Promise<{ proto: ModelProto; where: string }> {
