@@ -3,7 +3,14 @@ import type { Image } from '../../data/image-set.ts';
 import { resize } from '../../data/resample.ts';
 import { scanOutline } from '../graph/outline.ts';
 import { checkImages } from '../guard/check-images.ts';
-import { Guard, type GuardEngine, type GuardLimits, type ImageInput, requirePixels } from '../guard/guard.ts';
+import {
+  DEFAULT_QUEUE,
+  Guard,
+  type GuardEngine,
+  type GuardLimits,
+  type ImageInput,
+  requirePixels,
+} from '../guard/guard.ts';
 import { answersOf, type Difference, difference, type GuardAnswer } from '../guard/guard-answer.ts';
 import { type GuardInfo, guardInfo } from '../guard/guard-info.ts';
 import { decodeFile } from './decode-file.ts';
@@ -56,8 +63,6 @@ const P_VALUE_TOLERANCE = 0.005;
 /** And that of the logits, as a share of the largest. */
 const LOGITS_TOLERANCE = 1e-3;
 
-const QUEUE = 256;
-
 /**
  * Opens a guarded model in a browser: with WebGPU and with WebAssembly, has both do some made-up images, and takes the faster
  * one of those that give the same numbers. Decoding and resizing are those of Node (docs/browser.md says of which images byte
@@ -78,7 +83,7 @@ const QUEUE = 256;
  */
 export async function openGuard(
   model: string | URL | Uint8Array | Blob,
-  { runtime, expected, onnxruntime = bundled, batch = 1, queue = QUEUE }: OpenBrowserGuardOptions = {},
+  { runtime, expected, onnxruntime = bundled, batch = 1, queue = DEFAULT_QUEUE }: OpenBrowserGuardOptions = {},
 ): Promise<BrowserGuard> {
   const where = typeof model === 'string' || model instanceof URL ? String(model) : 'model';
   const bytes = model instanceof Uint8Array ? model : await fetched(model);

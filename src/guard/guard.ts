@@ -12,6 +12,9 @@ export type RawImage = Image;
 /** An image: the bytes of its file, as they are or as a `Blob`; its pixels; or where its file lies: a path in Node, an address in a browser. */
 export type ImageInput = string | Uint8Array | Blob | RawImage;
 
+/** Images that are accepted and not answered yet, at most, where nobody says another number. */
+export const DEFAULT_QUEUE = 256;
+
 export interface GuardLimits {
   /** Images that a run has, at most: those that wait when it begins. 8 in Node, 1 in a browser. */
   readonly batch?: number;

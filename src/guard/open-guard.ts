@@ -6,7 +6,7 @@ import { withThreshold } from '../detectors/decision-model.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 import { decodeModel, readModel } from '../graph/read.ts';
 import { GraphSession, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
-import { Guard, type GuardLimits, type ImageInput, requirePixels } from './guard.ts';
+import { DEFAULT_QUEUE, Guard, type GuardLimits, type ImageInput, requirePixels } from './guard.ts';
 import { answersOf, type GuardAnswer } from './guard-answer.ts';
 import { type GuardInfo, guardInfo } from './guard-info.ts';
 
@@ -19,8 +19,6 @@ export interface OpenGuardOptions extends GuardLimits, Pick<SessionOptions, 'dev
 
 /** Images a run. Larger ones are no faster on most processors. */
 const BATCH = 8;
-
-const QUEUE = 256;
 
 /**
  * Opens a guarded model: once, for as many images as there are. Images are decoded and resized by threads of their own, to the
@@ -40,7 +38,7 @@ const QUEUE = 256;
  */
 export async function openGuard(
   model: string | URL | Uint8Array,
-  { device, threads, threshold, orient, batch = BATCH, queue = QUEUE }: OpenGuardOptions = {},
+  { device, threads, threshold, orient, batch = BATCH, queue = DEFAULT_QUEUE }: OpenGuardOptions = {},
 ): Promise<Guard> {
   const { proto, where } = await loadModel(model);
   const info = guardInfo(proto, where);
