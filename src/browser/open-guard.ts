@@ -3,7 +3,14 @@ import type { Image } from '../../data/image-set.ts';
 import { resize } from '../../data/resample.ts';
 import { scanOutline } from '../graph/outline.ts';
 import { checkImages } from '../guard/check-images.ts';
-import { Guard, type GuardEngine, type GuardLimits, type ImageInput, requirePixels } from '../guard/guard.ts';
+import {
+  DEFAULT_QUEUE,
+  Guard,
+  type GuardEngine,
+  type GuardLimits,
+  type ImageInput,
+  requirePixels,
+} from '../guard/guard.ts';
 import { answersOf, type Difference, difference, type GuardAnswer } from '../guard/guard-answer.ts';
 import { type GuardInfo, guardInfo } from '../guard/guard-info.ts';
 import { decodeFile } from './decode-file.ts';
@@ -56,8 +63,6 @@ const P_VALUE_TOLERANCE = 0.005;
 /** And that of the logits, as a share of the largest. */
 const LOGITS_TOLERANCE = 1e-3;
 
-const QUEUE = 256;
-
 /**
  * Opens a guarded model in a browser: with WebGPU and with WebAssembly, has both do some made-up images, and takes the faster
  * one of those that give the same numbers. Decoding and resizing are those of Node (docs/browser.md says of which images byte
@@ -78,12 +83,13 @@ const QUEUE = 256;
  */
 export async function openGuard(
   model: string | URL | Uint8Array | Blob,
-  { runtime, expected, onnxruntime = bundled, batch = 1, queue = QUEUE }: OpenBrowserGuardOptions = {},
+  options: OpenBrowserGuardOptions = {},
 ): Promise<BrowserGuard> {
+  const { batch = 1, queue = DEFAULT_QUEUE } = options;
   const where = typeof model === 'string' || model instanceof URL ? String(model) : 'model';
   const bytes = model instanceof Uint8Array ? model : await fetched(model);
   const info = guardInfo(scanOutline(bytes, where), where);
-  const { report, run, close } = await fastest(bytes, info, { runtime, expected, onnxruntime });
+  const { report, run, close } = await openRuntime(bytes, info, options);
   const prepare = async (image: ImageInput, place: string) =>
     resize(await imageOf(image, place, info), info.size);
   return new BrowserGuard(info, { decoders: 2, prepare, run, close }, { batch, queue }, report);
@@ -105,30 +111,34 @@ function bundled(runtime: RuntimeName): Promise<typeof Onnxruntime> {
 }
 
 /** A model that is ready to run. */
-interface Opened extends Pick<GuardEngine, 'run' | 'close'> {
+export interface Runtime extends Pick<GuardEngine, 'run' | 'close'> {
   readonly report: RuntimeReport;
 }
 
-/** @throws Error where nothing runs it */
-async function fastest(
+/**
+ * Opens a model with what runs it the fastest, or with what has to run it.
+ *
+ * @throws Error where nothing runs it
+ */
+export async function openRuntime(
   model: Uint8Array,
   info: GuardInfo,
-  { runtime: only, expected, onnxruntime }: OpenBrowserGuardOptions,
-): Promise<Opened> {
+  { runtime: only, expected, onnxruntime = bundled }: Omit<OpenBrowserGuardOptions, keyof GuardLimits>,
+): Promise<Runtime> {
   const hasGpu = await findGpu();
   const notes = only === 'webgpu' && !hasGpu ? ['WebGPU: this browser or machine has none.'] : [];
   const wanted = runtimeNames.filter((name) => (only ?? name) === name && (name === 'wasm' || hasGpu));
   const opened: { name: RuntimeName; session: Session }[] = [];
   for (const name of wanted)
     try {
-      opened.push({ name, session: await open(name, await onnxruntime!(name), model, info) });
+      opened.push({ name, session: await open(name, await onnxruntime(name), model, info) });
     } catch (error) {
       notes.push(`${runtimeTitles[name]}: ${(error as Error).message ?? error}`);
     }
   // Without anything to compare with, WebAssembly, which computes as the processor does, is the reference.
   const reference = opened.at(-1);
   const answers = expected ?? (reference && (await reference.session.answers(checkImages(info.size))));
-  const passed: Opened[] = [];
+  const passed: Runtime[] = [];
   for (const { name, session } of opened)
     try {
       passed.push({ ...session, report: await check(name, session, info, answers!) });
@@ -210,7 +220,7 @@ async function check(
   const rank = (1 + 1e-6) / (calibration.count + 1);
   if (!(pValue <= Math.max(P_VALUE_TOLERANCE, rank) && logits <= LOGITS_TOLERANCE))
     throw new Error(
-      `its p-values differ by ${pValue.toPrecision(2)} from those of Node, its logits by ${logits.toPrecision(2)} of the largest.`,
+      `its p-values differ by ${pValue.toPrecision(2)} from those that are expected, its logits by ${logits.toPrecision(2)} of the largest.`,
     );
   return { name, threads: threads(), milliseconds, difference: { pValue, logits }, notes: [] };
 }

@@ -5,6 +5,7 @@ import {
   filterNames,
   type Geometry,
   type ImportClassifierOptions,
+  imagenetNormalisation,
   type Normalisation,
   type OnProgress,
   type Preprocessing,
@@ -20,7 +21,7 @@ const letterboxes = ['middle', 'top-left'] as const;
 
 /** Names of normalisations that most networks have one of. */
 const usualPreprocessings = {
-  imagenet: { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+  imagenet: imagenetNormalisation,
   clip: { mean: [0.48145466, 0.4578275, 0.40821073], std: [0.26862954, 0.26130258, 0.27577711] },
   inception: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
 } as const;

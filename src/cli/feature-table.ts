@@ -6,11 +6,6 @@ export function featureTable(reports: readonly FeatureReport[]): string {
   return [table(reports), ...left(reports)].join('\n');
 }
 
-/** What a person would not expect of a classifier, a line each. */
-export function noteLines(notes: readonly string[]): string {
-  return notes.map((note) => `Note: ${note}.\n`).join('');
-}
-
 /** What was left out of the sets, a line each. */
 function left(reports: readonly FeatureReport[]): string[] {
   return reports

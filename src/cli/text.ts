@@ -40,3 +40,8 @@ export function duration(seconds: number): string {
   if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
   return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }
+
+/** What a person would not expect, a line each. */
+export function noteLines(notes: readonly string[]): string[] {
+  return notes.map((note) => `Note: ${note}.`);
+}

@@ -1,3 +1,4 @@
+import { toFloat32 } from '../common/tensor.ts';
 import { probabilitiesOf } from '../evaluation/probabilities.ts';
 import { reasonOf } from '../evaluation/reason.ts';
 import type { GuardInfo } from './guard-info.ts';
@@ -50,7 +51,13 @@ const TOP = 5;
  * @param count images of the run
  */
 export function answersOf(outputs: Outputs, count: number, info: GuardInfo): GuardAnswer[] {
-  return Array.from({ length: count }, (_, i) => answerOf(outputs, count, i, info));
+  const numbers = { ...outputs, [info.logits]: { data: logitsOf(outputs[info.logits].data) } };
+  return Array.from({ length: count }, (_, i) => answerOf(numbers, count, i, info));
+}
+
+/** Where JavaScript has no Float16Array, those of a classifier in half precision come as their bits. */
+function logitsOf(data: ArrayLike<unknown>): ArrayLike<unknown> {
+  return data instanceof Uint16Array ? toFloat32({ dtype: 'float16', shape: [data.length], data }) : data;
 }
 
 function answerOf(outputs: Outputs, count: number, i: number, info: GuardInfo): GuardAnswer {

@@ -4,13 +4,16 @@ import { DataError, QueueFullError, UsageError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
 import type { GuardAnswer } from './guard-answer.ts';
 import type { GuardInfo } from './guard-info.ts';
-import { Places } from './places.ts';
+import { Semaphore } from './semaphore.ts';
 
 /** `height × width × 3` RGB bytes, row by row: an image that is decoded already. */
 export type RawImage = Image;
 
 /** An image: the bytes of its file, as they are or as a `Blob`; its pixels; or where its file lies: a path in Node, an address in a browser. */
 export type ImageInput = string | Uint8Array | Blob | RawImage;
+
+/** Images that are accepted and not answered yet, at most, where nobody says another number. */
+export const DEFAULT_QUEUE = 256;
 
 export interface GuardLimits {
   /** Images that a run has, at most: those that wait when it begins. 8 in Node, 1 in a browser. */
@@ -60,8 +63,8 @@ export class Guard {
   readonly #engine: GuardEngine;
   readonly #batch: number;
   readonly #queue: number;
-  readonly #accepted: Places;
-  readonly #decoding: Places;
+  readonly #accepted: Semaphore;
+  readonly #decoding: Semaphore;
   readonly #waiting: Waiting[] = [];
   readonly #calls = new Set<Promise<unknown>>();
   #isRunning = false;
@@ -73,8 +76,8 @@ export class Guard {
     this.#engine = engine;
     this.#batch = info.batch ?? batch;
     this.#queue = queue;
-    this.#accepted = new Places(queue);
-    this.#decoding = new Places(engine.decoders);
+    this.#accepted = new Semaphore(queue);
+    this.#decoding = new Semaphore(engine.decoders);
   }
 
   /** Images that are accepted and not answered yet. */
@@ -128,29 +131,29 @@ export class Guard {
   }
 
   async #scoreOne(image: ImageInput, { signal, onProgress }: GuardScoreOptions): Promise<GuardAnswer> {
-    if (!this.#accepted.take()) throw this.#full();
+    if (!this.#accepted.tryAcquire()) throw this.#full();
     const answer = await this.#work(image, nameOf(image, 'image'), signal);
     onProgress?.({ task: 'score', done: 1, total: 1, unit: 'images' });
     return answer;
   }
 
-  /** Keeps two runs' worth of images at work, each as soon as there is a place for it. */
+  /** Keeps two runs' worth of images at work, each as soon as the queue takes it. */
   async #scoreMany(
     images: readonly ImageInput[],
     { signal, onProgress }: GuardScoreOptions,
   ): Promise<GuardAnswer[]> {
     if (images.length === 0) return [];
-    if (!this.#accepted.take()) throw this.#full();
+    if (!this.#accepted.tryAcquire()) throw this.#full();
     const answers: GuardAnswer[] = [];
     const total = images.length;
     let next = 0;
     let done = 0;
-    const lane = async (hasPlace: boolean) => {
+    const lane = async (hasPermit: boolean) => {
       try {
-        for (; next < total; hasPlace = false) {
-          if (!hasPlace) await this.#accepted.wait();
+        for (; next < total; hasPermit = false) {
+          if (!hasPermit) await this.#accepted.acquire();
           // Others may have taken the last one meanwhile.
-          if (next >= total) return this.#accepted.leave();
+          if (next >= total) return this.#accepted.release();
           const i = next++;
           answers[i] = await this.#work(images[i], nameOf(images[i], `image ${i + 1} of ${total}`), signal);
           onProgress?.({ task: 'score', done: ++done, total, unit: 'images' });
@@ -167,7 +170,7 @@ export class Guard {
     return answers;
   }
 
-  /** Does all that an image needs, in the place that it has, and leaves that when it is done, be anybody waiting for it or not. */
+  /** Decodes and runs an image that the queue has taken, and releases its permit when it is done, be anybody waiting for it or not. */
   async #work(image: ImageInput, where: string, signal?: AbortSignal): Promise<GuardAnswer> {
     try {
       const pixels = await this.#decode(image, where, signal);
@@ -176,17 +179,17 @@ export class Guard {
         this.#run();
       });
     } finally {
-      this.#accepted.leave();
+      this.#accepted.release();
     }
   }
 
   async #decode(image: ImageInput, where: string, signal?: AbortSignal): Promise<Uint8Array> {
-    await this.#decoding.wait();
+    await this.#decoding.acquire();
     try {
       signal?.throwIfAborted();
       return await this.#engine.prepare(image, where);
     } finally {
-      this.#decoding.leave();
+      this.#decoding.release();
     }
   }
 

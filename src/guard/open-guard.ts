@@ -2,12 +2,11 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { decodeEach, type EncodedImage } from '../../data/decode-each.ts';
 import { GraphError } from '../common/errors.ts';
-import { toFloat32 } from '../common/tensor.ts';
 import { withThreshold } from '../detectors/decision-model.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 import { decodeModel, readModel } from '../graph/read.ts';
 import { GraphSession, type SessionOptions, type Tensors } from '../runtime/graph-session.ts';
-import { Guard, type GuardLimits, type ImageInput, requirePixels } from './guard.ts';
+import { DEFAULT_QUEUE, Guard, type GuardLimits, type ImageInput, requirePixels } from './guard.ts';
 import { answersOf, type GuardAnswer } from './guard-answer.ts';
 import { type GuardInfo, guardInfo } from './guard-info.ts';
 
@@ -20,8 +19,6 @@ export interface OpenGuardOptions extends GuardLimits, Pick<SessionOptions, 'dev
 
 /** Images a run. Larger ones are no faster on most processors. */
 const BATCH = 8;
-
-const QUEUE = 256;
 
 /**
  * Opens a guarded model: once, for as many images as there are. Images are decoded and resized by threads of their own, to the
@@ -41,7 +38,7 @@ const QUEUE = 256;
  */
 export async function openGuard(
   model: string | URL | Uint8Array,
-  { device, threads, threshold, orient, batch = BATCH, queue = QUEUE }: OpenGuardOptions = {},
+  { device, threads, threshold, orient, batch = BATCH, queue = DEFAULT_QUEUE }: OpenGuardOptions = {},
 ): Promise<Guard> {
   const { proto, where } = await loadModel(model);
   const info = guardInfo(proto, where);
@@ -67,10 +64,7 @@ export async function runGuard(
 ): Promise<GuardAnswer[]> {
   const { height, width } = info.size;
   const shape = [count, height, width, 3];
-  const outputs = await session.run({ pixels: { dtype: 'uint8', shape, data: pixels } });
-  // Those of a classifier in half precision are numbers only once they are float32.
-  const logits = { data: toFloat32(outputs[info.logits]) };
-  return answersOf({ ...outputs, [info.logits]: logits }, count, info);
+  return answersOf(await session.run({ pixels: { dtype: 'uint8', shape, data: pixels } }), count, info);
 }
 
 async function loadModel(model: string | URL | Uint8Array): Promise<{ proto: ModelProto; where: string }> {

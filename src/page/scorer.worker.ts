@@ -1,10 +1,15 @@
 import type * as Onnxruntime from 'onnxruntime-web';
-import { type BrowserGuard, decodeFile, openGuard, type RuntimeName, resize } from '../browser/index.ts';
+import { resize } from '../../data/resample.ts';
+import { decodeFile } from '../browser/decode-file.ts';
+import { openRuntime, type Runtime, type RuntimeName } from '../browser/open-guard.ts';
+import { scanOutline } from '../graph/outline.ts';
+import { type GuardInfo, guardInfo } from '../guard/guard-info.ts';
 import type { FromScorer, ToScorer } from './scorer.ts';
 
 /** Decodes, resizes and scores, so that the page can be used meanwhile. One image after the other. */
 
-let guard: BrowserGuard | undefined;
+let runtime: Runtime | undefined;
+let size: GuardInfo['size'];
 let last: Promise<void> = Promise.resolve();
 
 addEventListener('message', ({ data }: MessageEvent<ToScorer>) => {
@@ -14,8 +19,10 @@ addEventListener('message', ({ data }: MessageEvent<ToScorer>) => {
 async function open({ facts, only }: Extract<ToScorer, { facts: unknown }>): Promise<void> {
   try {
     const model = await fetchModel(facts.bytes);
-    guard = await openGuard(model, { runtime: only, expected: facts.expected, onnxruntime });
-    post({ opened: guard.runtime });
+    const info = guardInfo(scanOutline(model, facts.name), facts.name);
+    size = info.size;
+    runtime = await openRuntime(model, info, { runtime: only, expected: facts.expected, onnxruntime });
+    post({ opened: runtime.report });
   } catch (error) {
     post({ failed: String((error as Error).message ?? error) });
   }
@@ -40,13 +47,12 @@ async function onnxruntime(name: RuntimeName): Promise<typeof Onnxruntime> {
 
 async function score({ id, file, name }: Extract<ToScorer, { id: number }>): Promise<void> {
   try {
-    if (!guard) throw new Error('the model could not be opened');
-    const { size } = guard.info;
+    if (!runtime) throw new Error('the model could not be opened');
     const start = performance.now();
     const { image, note } = await decodeFile(file, name, size.background);
     const pixels = resize(image, size);
     const decoded = performance.now();
-    const answer = await guard.score(image);
+    const [answer] = await runtime.run(pixels, 1);
     const milliseconds = { decode: decoded - start, run: performance.now() - decoded };
     const { height, width } = image;
     post({ id, scored: { answer, pixels, stored: { height, width }, milliseconds, note } });

@@ -43,6 +43,13 @@ describe('answers of a guarded model', () => {
     expect(of.classes[1].score).to.be.closeTo(1 / (1 + Math.exp(-0.5)), 1e-12);
   });
 
+  it('have the logits of a classifier in half precision, be they numbers or their bits', () => {
+    const bits = Uint16Array.of(0x3800, 0xc800, 0x4400, 0x7e00, 0x7e00, 0x7e00);
+    const [half, left] = answersOf({ ...byLayers, scores: { data: bits } }, 2, layers);
+    expect(half).to.deep.equal(first);
+    expect(left.logits).to.deep.equal(second.logits);
+  });
+
   it('explain the decision, of a guard of questions', () => {
     const questions = {
       ...common,

@@ -11,7 +11,7 @@ import {
 import { command } from '../command.ts';
 import { withKind } from '../named-set.ts';
 import { atLeastOne, compat, device, given, runOptions, runPath, seed } from '../options.ts';
-import { bold } from '../text.ts';
+import { bold, noteLines } from '../text.ts';
 
 export const evaluateCommand = command({
   name: 'evaluate',
@@ -85,7 +85,7 @@ export const evaluateCommand = command({
           panels.length > 0 ? [`\n${words}\n${panelsText(panels, bold)}`] : [],
         ),
         ...(isAnyTuned ? [panelWords.tuned] : []),
-        ...warnings.map((warning) => `Note: ${warning}.`),
+        ...noteLines(warnings),
         `Wrote in ${path}: ${files.join(', ')}.`,
       ].join('\n'),
       next: `Next: open ${path}/report.html in a browser;\n      the CSV of each set has every layer, ${path}/results/summary.json full precision;\n      la-ood compare sets two runs' tables side by side;\n      la-ood guard --run ${path} makes one file of it that decides.`,

@@ -1,7 +1,7 @@
 import { extractFeatures, RunFolder, UsageError } from '../../index.ts';
 import { classifierOptions, classifierPositional, classifierRun } from '../classifier-options.ts';
 import { command } from '../command.ts';
-import { featureTable, noteLines } from '../feature-table.ts';
+import { featureTable } from '../feature-table.ts';
 import { namedSet, oodSet } from '../named-set.ts';
 import {
   bytesOf,
@@ -14,6 +14,7 @@ import {
   seed,
   setForms,
 } from '../options.ts';
+import { noteLines } from '../text.ts';
 
 export const featuresCommand = command({
   name: 'features',
@@ -95,7 +96,11 @@ export const featuresCommand = command({
     });
     return {
       result: { run: path, notes, sets: reports },
-      text: `${noteLines(notes)}${featureTable(reports)}\nWrote in ${path}: ${reports.map(({ set }) => `features/${set}.hdf5`).join(', ')}.`,
+      text: [
+        ...noteLines(notes),
+        featureTable(reports),
+        `Wrote in ${path}: ${reports.map(({ set }) => `features/${set}.hdf5`).join(', ')}.`,
+      ].join('\n'),
       next: train
         ? `Next: la-ood fit --run ${path}`
         : `Next: la-ood evaluate --run ${path}, once la-ood fit has fitted the detectors`,

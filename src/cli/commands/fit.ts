@@ -10,7 +10,7 @@ import {
 } from '../../index.ts';
 import { classifierOptions, classifierPositional, classifierRun } from '../classifier-options.ts';
 import { command } from '../command.ts';
-import { featureTable, noteLines } from '../feature-table.ts';
+import { featureTable } from '../feature-table.ts';
 import { namedSet } from '../named-set.ts';
 import {
   atLeastOne,
@@ -26,7 +26,7 @@ import {
   share,
   memory as sharedMemory,
 } from '../options.ts';
-import { columns, duration, plural } from '../text.ts';
+import { columns, duration, noteLines, plural } from '../text.ts';
 
 const defaults = defaultFitOptions;
 
@@ -169,7 +169,11 @@ export const fitCommand = command({
         done,
         layers: detectors.map(facts),
       },
-      text: `${noteLines(notes)}${[...(features.length > 0 ? [featureTable(features), ''] : []), describe(path, report)].join('\n')}`,
+      text: [
+        ...noteLines(notes),
+        ...(features.length > 0 ? [featureTable(features), ''] : []),
+        describe(path, report),
+      ].join('\n'),
       next: nextStep(path, classifier),
     };
   },

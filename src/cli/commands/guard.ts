@@ -22,7 +22,7 @@ import {
   runOptions,
   runPath,
 } from '../options.ts';
-import { columns, duration, plural } from '../text.ts';
+import { columns, duration, noteLines, plural } from '../text.ts';
 
 export const guardCommand = command({
   name: 'guard',
@@ -138,7 +138,7 @@ async function recalibrated(
   return {
     result: report,
     text: [
-      ...notes.map((note) => `Note: ${note}.`),
+      ...noteLines(notes),
       `Calibrated on ${plural(calibration.count, 'InD image')} of ${images}; the threshold was ${thresholdBefore.toPrecision(5)}.`,
       promise(calibration),
       describeRuntimes(runtimes),
@@ -154,7 +154,7 @@ function promise({ threshold, rate, count, confidence, interval }: Calibration):
 }
 
 function describe(report: GuardReport): string[] {
-  return [scoring(report), ...report.notes.map((note) => `Note: ${note}.`)];
+  return [scoring(report), ...noteLines(report.notes)];
 }
 
 function scoring(report: GuardReport): string {

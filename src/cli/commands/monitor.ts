@@ -36,8 +36,9 @@ export const monitorCommand = command({
     };
     const spans = new Spans();
     const drifts: Drift[] = [];
-    for await (const { set, image, ...monitored } of monitorImages(model, images, settings)) {
-      spans.add({ set, image, ...monitored });
+    for await (const monitored of monitorImages(model, images, settings)) {
+      const { set, image } = monitored;
+      spans.add(monitored);
       for (const { of, alarm, since, mostly } of monitored.drifts) {
         const going = drifts.findLast((drift) => drift.of === of && drift.until === undefined);
         if (alarm) drifts.push({ of, since: since!, alarm: spans.images, set, image, ...given({ mostly }) });

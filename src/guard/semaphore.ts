@@ -1,5 +1,5 @@
-/** A number of places, and a row of those who wait for one. */
-export class Places {
+/** A counting semaphore that serves those who wait in their order. */
+export class Semaphore {
   readonly #count: number;
   readonly #waiting: (() => void)[] = [];
   #taken = 0;
@@ -12,20 +12,20 @@ export class Places {
     return this.#taken;
   }
 
-  /** Whether there was one. */
-  take(): boolean {
+  /** Takes a permit, if one is free, and says whether it did. */
+  tryAcquire(): boolean {
     if (this.#taken >= this.#count) return false;
     this.#taken++;
     return true;
   }
 
-  /** Takes one as soon as there is one. */
-  async wait(): Promise<void> {
-    if (!this.take()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** Takes a permit as soon as one is free. */
+  async acquire(): Promise<void> {
+    if (!this.tryAcquire()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
   /** Gives it to who has waited the longest. */
-  leave(): void {
+  release(): void {
     const next = this.#waiting.shift();
     if (next) next();
     else this.#taken--;
