@@ -97,8 +97,8 @@ export const featuresCommand = command({
       result: { run: path, notes, sets: reports },
       text: `${noteLines(notes)}${featureTable(reports)}\nWrote in ${path}: ${reports.map(({ set }) => `features/${set}.hdf5`).join(', ')}.`,
       next: train
-        ? `Next: la-ood fit --run ${path}`
-        : `Next: la-ood evaluate --run ${path}, once la-ood fit has fitted the detectors`,
+        ? `Next: npx la-ood fit --run ${path}`
+        : `Next: npx la-ood evaluate --run ${path}, once la-ood fit has fitted the detectors`,
     };
   },
 });
