@@ -39,7 +39,7 @@ async function readWhole(path: string): Promise<Uint8Array> {
   }
 }
 
-/** The pickle machine and the file speak of checkpoints. */
+/** Errors of the pickle machine and of the file name checkpoints; here they name detectors. */
 async function asDetectorErrors<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();

@@ -4,7 +4,7 @@ import { DataError } from '../../src/common/errors.ts';
 const maxPixels = 178_956_970;
 
 /**
- * Whether a file's header speaks of images.
+ * Whether a file's header describes images.
  *
  * @throws DataError where there are none, or their sizes are beyond reason
  */

@@ -25,7 +25,7 @@ export interface TapGroup {
 /**
  * Fits a kind of detector on one group after the other.
  *
- * @throws DetectorError where a feature is not finite, or the features have no distribution to speak of
+ * @throws DetectorError where a feature is not finite, or the covariance of the features cannot be inverted
  */
 export type FitLayerDetectors = (
   groups: AsyncIterable<TapGroup>,

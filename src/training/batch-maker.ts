@@ -59,7 +59,7 @@ export class BatchMaker {
     const makeMore = () => {
       for (; next < steps && making.length < AHEAD; next++) {
         const batch = this.#make(set, order.subarray(next * size, (next + 1) * size), next, augmentation);
-        // The caller hears of a failure when it asks for this batch; until then Node would take it for a crash.
+        // The caller gets the failure when it asks for this batch; until then Node would take it for a crash.
         batch.catch(() => {});
         making.push(batch);
       }

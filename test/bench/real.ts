@@ -14,6 +14,7 @@ import { readManifest } from '../../src/pipeline/run-folder.ts';
 import { SessionPool } from '../../src/runtime/session-pool.ts';
 import { python } from '../parity/python.ts';
 import { type Bench, type BenchValues, count, inTemporaryFolder, timed } from './bench.ts';
+import { markdown } from './markdown.ts';
 
 const program = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
 
@@ -221,5 +222,5 @@ function table(rows: readonly (readonly string[])[]): string {
     ],
     ...['features, images/s', 'PyTorch eager', 'ratio', 'pooled values'],
   ];
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdown(head, rows);
 }

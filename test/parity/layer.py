@@ -34,12 +34,12 @@ def examine(features):
     training, validation = train_test_split(samples, test_size=OPTIONS["validationShare"], random_state=OPTIONS["seed"])
     outliers = shift_edges(validation, OPTIONS["threshold"])
     trial = fit(best["gamma"], training, OPTIONS)
-    doubtful = lambda points: np.mean(np.abs(trial.decision_function(points)) < DECISIONS)
+    undecided = lambda points: np.mean(np.abs(trial.decision_function(points)) < DECISIONS)
     return {
         "gamma": best["gamma"],
         "error": best["error"],
         "errors": [one["error"] for one in best["trials"]],
-        "doubt": 0.5 * doubtful(outliers) + 0.5 * doubtful(validation),
+        "undecided": 0.5 * undecided(outliers) + 0.5 * undecided(validation),
         "edges": len(outliers),
         "mean": scaler.mean_.tolist(),
         "scale": scaler.scale_.tolist(),

@@ -19,7 +19,7 @@ interface OriginalLayer {
   readonly gamma: number;
   readonly error: number;
   readonly errors: readonly number[];
-  readonly doubt: number;
+  readonly undecided: number;
   readonly edges: number;
   readonly mean: readonly number[];
   readonly scale: readonly number[];
@@ -74,7 +74,7 @@ describe('detectors of real layers beside scikit-learn', () => {
       const [best, second] = [...theirs.errors].sort((a, b) => a - b);
       if (second > 1.01 * best) expect(ours.gamma, name).equals(theirs.gamma);
       if (ours.gamma !== theirs.gamma) continue;
-      expect(ours.fit.error, name).closeTo(theirs.error, theirs.doubt + 1e-12);
+      expect(ours.fit.error, name).closeTo(theirs.error, theirs.undecided + 1e-12);
 
       const samples = kernel.points(standardise(ours.scaler, values), width);
       const { nu, gamma } = ours;

@@ -44,7 +44,7 @@ for layer, features in enumerate(sets["ind_train"]):
     svm = fit(best["gamma"], scaler.transform(features), OPTIONS)
     for name, layers in sets.items():
         scores[name].append(-svm.decision_function(scaler.transform(layers[layer])))
-    chosen.append({key: best[key] for key in ("gamma", "error", "doubt")})
+    chosen.append({key: best[key] for key in ("gamma", "error", "undecided")})
 
 maxima = {name: np.max(layers, axis=0) for name, layers in scores.items()}
 auroc = {}

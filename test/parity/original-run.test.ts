@@ -9,7 +9,7 @@ import { RunFolder } from '../../src/pipeline/run-folder.ts';
 import { python } from './python.ts';
 
 interface OriginalRun {
-  readonly layers: readonly { gamma: number; error: number; doubt: number }[];
+  readonly layers: readonly { gamma: number; error: number; undecided: number }[];
   readonly auroc: Readonly<Record<string, number>>;
 }
 
@@ -26,7 +26,7 @@ describe("feature files of the original's layout, written by h5py", () => {
     expect(detectors.map(({ gamma }) => gamma)).deep.equals(original.layers.map(({ gamma }) => gamma));
     detectors.forEach(({ fit, tap }, l) => {
       // Samples within 3e-3 of the boundary may fall on its other side.
-      expect(fit.error, tap).closeTo(original.layers[l].error, original.layers[l].doubt + 1e-12);
+      expect(fit.error, tap).closeTo(original.layers[l].error, original.layers[l].undecided + 1e-12);
     });
     for (const ood of ['far', 'near']) {
       const set = evaluation.sets.find((candidate) => candidate.ood === ood)!;

@@ -5,7 +5,7 @@ import { DataError } from '../../common/errors.ts';
 import { sha256File } from '../../common/files.ts';
 import { nearestName } from '../../common/suggest.ts';
 
-/** What a file is, by its content and not by its name. Where nothing speaks for another kind it is a checkpoint. */
+/** What a file is, by its content and not by its name. What is of no other kind is a checkpoint. */
 export type FileKind = 'folder' | 'onnx' | 'hdf5' | 'json' | 'csv' | 'checkpoint';
 
 /**
