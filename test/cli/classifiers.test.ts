@@ -64,7 +64,7 @@ describe('la-ood with a classifier of whatever origin', () => {
       .to.match(/^demo_train +160 /m)
       .and.match(/^demo_test +30 /m);
     expect(stdout).to.include('3 detectors on 160 images');
-    expect(stdout).to.include(`Next: la-ood features --run ${at('run')} --ood FOLDER`);
+    expect(stdout).to.include(`Next: npx la-ood features --run ${at('run')} --ood FOLDER`);
     const { detectors } = (await inspectFile(at('run', 'detectors.onnx'))) as DetectorsInspection;
     expect(detectors.map(({ tap }) => tap)).to.deep.equal(['conv0a', 'conv0b', 'sum0']);
     const backbone = backboneMetadata(await readModel(at('run', 'backbone.onnx')));
@@ -90,7 +90,7 @@ describe('la-ood with a classifier of whatever origin', () => {
     );
     expect(stdout).to.match(/^layer +tap +kind +shape +pooling +cost so far +detector$/m);
     expect(stdout).to.match(/ sum0 +residual sum +batch×8×8×4 +spatial mean +99\.\d % +yes$/m);
-    expect(stdout).to.include(`Next: la-ood fit ${at('keras.onnx')} --train FOLDER`);
+    expect(stdout).to.include(`Next: npx la-ood fit ${at('keras.onnx')} --train FOLDER`);
     const several = await json<ModelInspection>('inspect', at('several.onnx'));
     expect(several.noClassifier).to.match(/^has 2 outputs that may be the logits/);
     expect(several.taps).to.deep.equal([]);

@@ -45,7 +45,9 @@ describe('la-ood features, fit and evaluate', () => {
     expect(stdout)
       .to.match(/^known_train +240 /m)
       .and.match(/^plain_test +30 /m);
-    expect(stdout).to.include(`Wrote in ${run()}: features/known_train.hdf5`).and.include('Next: la-ood fit');
+    expect(stdout)
+      .to.include(`Wrote in ${run()}: features/known_train.hdf5`)
+      .and.include('Next: npx la-ood fit');
     for (const line of stderr.trimEnd().split('\n'))
       expect(line).to.match(
         /^features \w+_(train|corrupted|test): \d+ of \d+ images(, [\d.]+( s each|\/s))?(, ETA .*)?$/,
@@ -76,7 +78,7 @@ describe('la-ood features, fit and evaluate', () => {
     );
     expect(exitCode).to.equal(0);
     expect(stdout).to.match(/^gamma +layers +support vectors/m);
-    expect(stdout).to.include('3 detectors on 240 images').and.include('Next: la-ood evaluate');
+    expect(stdout).to.include('3 detectors on 240 images').and.include('Next: npx la-ood evaluate');
     const path = at('run', 'detectors.onnx');
     const { detectors, backbone } = (await inspectFile(path)) as DetectorsInspection;
     expect(detectors.map(({ tap, nu }) => [tap, nu])).to.deep.equal([

@@ -78,7 +78,7 @@ export const benchmarkCommand = command({
     return {
       result: { run: folder, ...report },
       text: `${openOodText(report)}\n\nWrote in ${folder}: ${report.files.join(', ')}.`,
-      next: `Next: la-ood evaluate --run ${folder}/${report.checkpoints[0].run} compares methods on this run's features, once la-ood fit has fitted its detectors`,
+      next: `Next: npx la-ood evaluate --run ${folder}/${report.checkpoints[0].run} compares methods on this run's features, once la-ood fit has fitted its detectors`,
     };
   },
 });

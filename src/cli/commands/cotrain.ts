@@ -51,7 +51,7 @@ export const cotrainCommand = command({
     return {
       result: { run: path, ...report },
       text: describe(path, report),
-      next: `Next: la-ood guard --run ${path}/cotrain/epoch-${last.epoch}`,
+      next: `Next: npx la-ood guard --run ${path}/cotrain/epoch-${last.epoch}`,
     };
   },
 });

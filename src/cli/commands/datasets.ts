@@ -53,7 +53,7 @@ export const datasetsCommand = command({
     return {
       result: { folder: output, sets: reports.map((report) => ({ ...report, file: file(report.set) })) },
       text: `${table(reports)}\n${notes(reports)}Wrote in ${output}: ${reports.map(({ set }) => `${set}.hdf5`).join(', ')}.`,
-      next: `Next: la-ood features --model NAME --ind NAME ${[
+      next: `Next: npx la-ood features --model NAME --ind NAME ${[
         ...(sets.train ? ['--train', file(`${sets.train.name}_train`)] : []),
         ...(sets.test ? ['--test', file(sets.test.name)] : []),
         ...(ood.length > 0 ? ['--ood', ...sets.ood!.map(({ name }) => file(name))] : []),

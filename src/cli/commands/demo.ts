@@ -20,7 +20,7 @@ function foundTable({ sets }: GuardReport): string {
 /** The set that is found least. */
 function hardest({ sets }: GuardReport): string {
   const { name, found } = sets.reduce((least, set) => (set.found < least.found ? set : least));
-  return `Nothing finds everything: of ${name}, ${percent(1 - found)} look to it like what it knows.`;
+  return `Nothing finds everything: of ${name}, ${percent(1 - found)} are called InD.`;
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
@@ -57,7 +57,7 @@ export const demoCommand = command({
         `${fit.detectors.length} detectors were fitted on ${fit.samples} images in ${duration(fit.seconds)}.`,
         `Wrote ${run}: the classifier, features, detectors, tables in ${run}/results, report.html, and ${guard.file}, which classifies and decides.`,
       ].join('\n'),
-      next: `Next: open ${run}/report.html in a browser;\n      la-ood score ${run}/${guard.file} demo:noise tells images from those it knows;\n      la-ood inspect ${run} shows how each file came to be;\n      la-ood import CHECKPOINT runs/NAME/backbone.onnx starts a run of your own.`,
+      next: `Next: open ${run}/report.html in a browser;\n      npx la-ood score ${run}/${guard.file} demo:noise tells images from those it knows;\n      npx la-ood inspect ${run} shows how each file came to be;\n      npx la-ood import CHECKPOINT runs/NAME/backbone.onnx starts a run of your own.`,
     };
   },
 });

@@ -26,7 +26,7 @@ export const downloadCommand = command({
       return {
         result: { sources, manual: manualSources },
         text: list(),
-        next: 'Next: la-ood download NAME …',
+        next: 'Next: npx la-ood download NAME …',
       };
     const sets = await downloadSets(names, output, { ...given({ mirror }), onProgress });
     return {
@@ -72,7 +72,7 @@ function nextCommand(sets: readonly DownloadReport[], folder: string): string {
     );
   const ood = [...typed('ood'), ...typed('test').slice(1)];
   return [
-    'la-ood datasets',
+    'npx la-ood datasets',
     ...typed('train')
       .slice(0, 1)
       .flatMap((set) => ['--train', set]),

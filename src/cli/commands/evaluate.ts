@@ -88,7 +88,7 @@ export const evaluateCommand = command({
         ...noteLines(warnings),
         `Wrote in ${path}: ${files.join(', ')}.`,
       ].join('\n'),
-      next: `Next: open ${path}/report.html in a browser;\n      the CSV of each set has every layer, ${path}/results/summary.json full precision;\n      la-ood compare sets two runs' tables side by side;\n      la-ood guard --run ${path} makes one file of it that decides.`,
+      next: `Next: open ${path}/report.html in a browser;\n      the CSV of each set has every layer, ${path}/results/summary.json full precision;\n      npx la-ood compare sets two runs' tables side by side;\n      npx la-ood guard --run ${path} makes one file of it that decides.`,
     };
   },
 });

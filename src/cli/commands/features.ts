@@ -102,8 +102,8 @@ export const featuresCommand = command({
         `Wrote in ${path}: ${reports.map(({ set }) => `features/${set}.hdf5`).join(', ')}.`,
       ].join('\n'),
       next: train
-        ? `Next: la-ood fit --run ${path}`
-        : `Next: la-ood evaluate --run ${path}, once la-ood fit has fitted the detectors`,
+        ? `Next: npx la-ood fit --run ${path}`
+        : `Next: npx la-ood evaluate --run ${path}, once la-ood fit has fitted the detectors`,
     };
   },
 });

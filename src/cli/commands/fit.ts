@@ -134,7 +134,7 @@ export const fitCommand = command({
       return {
         result: { run: path, imported: from, layers: detectors.map(facts) },
         text: `${plural(detectors.length, 'detector')} of ${from}, read without executing anything.\nWrote ${path}/detectors.onnx.`,
-        next: `Next: la-ood evaluate --run ${path}`,
+        next: `Next: npx la-ood evaluate --run ${path}`,
       };
     }
     const memory = bytesOf(options.memory);
@@ -187,11 +187,11 @@ async function setsOf({ train, test, ind }: { train?: string; test?: string; ind
 }
 
 function nextStep(path: string, classifier: string | undefined): string {
-  if (classifier === undefined) return `Next: la-ood evaluate --run ${path}`;
+  if (classifier === undefined) return `Next: npx la-ood evaluate --run ${path}`;
   return [
-    `Next: la-ood features --run ${path} --ood FOLDER pure_color   what it is to be told from`,
-    `      la-ood evaluate --run ${path}                           how well it is; needs --test images too`,
-    `      la-ood guard --run ${path}                              one file that decides; needs --test images too`,
+    `Next: npx la-ood features --run ${path} --ood FOLDER pure_color   what it is to be told from`,
+    `      npx la-ood evaluate --run ${path}                           how well it is; needs --test images too`,
+    `      npx la-ood guard --run ${path}                              one file that decides; needs --test images too`,
   ].join('\n');
 }
 

@@ -122,7 +122,7 @@ export const guardCommand = command({
         describeRuntimes(report.runtimes),
         `Wrote ${[file, ...(early ? [early.file] : [])].map((name) => `${path}/${name}`).join(' and ')}, read ${early ? 'them' : 'it'} back, and compared ${early ? 'them with their' : 'it with its'} pieces (${duration(seconds)}).`,
       ].join('\n'),
-      next: `Next: la-ood score ${path}/${file} IMAGES…`,
+      next: `Next: npx la-ood score ${path}/${file} IMAGES…`,
     };
   },
 });
@@ -144,7 +144,7 @@ async function recalibrated(
       describeRuntimes(runtimes),
       `Wrote ${output}.`,
     ].join('\n'),
-    next: `Next: la-ood score ${output} IMAGES…`,
+    next: `Next: npx la-ood score ${output} IMAGES…`,
   };
 }
 

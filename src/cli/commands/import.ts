@@ -152,6 +152,6 @@ function fromTo(names: readonly string[]): string {
 
 function nextStep(output: string, architecture: string): string {
   if (basename(output) !== 'backbone.onnx')
-    return `Next: la-ood fit ${output} --train FOLDER --test FOLDER --run runs/${architecture}-NAME`;
-  return `Next: la-ood features --run ${dirname(output)} --ind NAME --train FOLDER --test FOLDER --ood FOLDER pure_color`;
+    return `Next: npx la-ood fit ${output} --train FOLDER --test FOLDER --run runs/${architecture}-NAME`;
+  return `Next: npx la-ood features --run ${dirname(output)} --ind NAME --train FOLDER --test FOLDER --ood FOLDER pure_color`;
 }

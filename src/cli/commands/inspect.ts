@@ -76,9 +76,9 @@ function nextStep(inspection: Inspection): string | undefined {
     return undefined;
   const { path, classifier, preparedBy } = inspection;
   const size = classifier.height && classifier.width ? '' : ' --size HEIGHT WIDTH';
-  if (preparedBy !== undefined) return `Next: la-ood fit ${path} --train FOLDER --test FOLDER${size}`;
+  if (preparedBy !== undefined) return `Next: npx la-ood fit ${path} --train FOLDER --test FOLDER${size}`;
   return [
-    `Next: la-ood fit ${path} --train FOLDER --test FOLDER${size} --preprocess imagenet`,
+    `Next: npx la-ood fit ${path} --train FOLDER --test FOLDER${size} --preprocess imagenet`,
     '      (or clip, inception, --mean and --std: as in its training; --resize 256 where the middle was cut out)',
   ].join('\n');
 }

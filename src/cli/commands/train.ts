@@ -71,8 +71,8 @@ export const trainCommand = command({
       result: { run: path, ...report },
       text: describe(path, report),
       next: [
-        `Next: la-ood features --run ${path} --ind NAME --train ${train} --test ${test} --ood FOLDER pure_color`,
-        `      la-ood export ${path}/backbone.onnx weights.pth   the same weights for PyTorch`,
+        `Next: npx la-ood features --run ${path} --ind NAME --train ${train} --test ${test} --ood FOLDER pure_color`,
+        `      npx la-ood export ${path}/backbone.onnx weights.pth   the same weights for PyTorch`,
       ].join('\n'),
     };
   },
