@@ -2,8 +2,8 @@ import { UsageError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { type BootstrapOptions, bootstrapIntervals, type MetricIntervals } from './bootstrap.ts';
 import {
+  answeredBy,
   answerName,
-  answersOf,
   flaggedShare,
   GUARD,
   type GuardScores,
@@ -127,7 +127,10 @@ export function evaluate(
   const { bootstrap, compat, guard, methods, onProgress } = options;
   const pairs = pairings(layers, ind, oodSets, options);
   const each =
-    layers.length + 1 + Object.keys(ind.baselines ?? {}).length + (guard ? 1 + answersOf(guard).length : 0);
+    layers.length +
+    1 +
+    Object.keys(ind.baselines ?? {}).length +
+    (guard ? 1 + answeredBy(guard.ind).length : 0);
   const total = pairs.length * each;
   let done = 0;
   const measured = () => onProgress?.({ task: 'measure', done: ++done, total, unit: 'scores' });
@@ -225,8 +228,13 @@ function guardResult(guard: GuardScores, set: string, measuring: Measuring): Gua
   const scores = guardScoresOf(guard, set);
   return {
     ...methodResult(GUARD, guard.ind.ood, scores, measuring),
-    answers: answersOf(guard).map((answer) =>
-      methodResult(answerName(answer), guard.ind[answer]!, guardScoresOf(guard, set, answer), measuring),
+    answers: answeredBy(guard.ind).map((question) =>
+      methodResult(
+        answerName(question),
+        guard.ind[question]!,
+        guardScoresOf(guard, set, question),
+        measuring,
+      ),
     ),
     ...{ indCount: guard.ind.ood.length, oodCount: scores.length, flagged: flaggedShare(guard, scores) },
   };

@@ -1,3 +1,4 @@
+import { type Question, questions } from '../detectors/guard/questions.ts';
 import type { Calibration } from './conformal.ts';
 import type { MethodScores } from './method-table.ts';
 import type { Scores } from './operating-points.ts';
@@ -5,13 +6,9 @@ import type { Scores } from './operating-points.ts';
 /** What the guard's decision is called in tables. */
 export const GUARD = 'guard';
 
-/** The two answers of a guard of questions. */
-export const answers = ['content', 'conditions'] as const;
-export type Answer = (typeof answers)[number];
-
-/** What an answer is called in tables. */
-export function answerName(answer: Answer): string {
-  return `${GUARD}: ${answer}`;
+/** What the answer to a question is called in tables. */
+export function answerName(question: Question): string {
+  return `${GUARD}: ${question}`;
 }
 
 /** What a guard says of images; higher is more OOD. */
@@ -34,9 +31,9 @@ export interface GuardScores {
   readonly sets: ReadonlyMap<string, GuardedScores>;
 }
 
-/** The answers that a guard gives. */
-export function answersOf({ ind }: GuardScores): Answer[] {
-  return answers.filter((answer) => ind[answer]);
+/** The questions that a guard answers. */
+export function answeredBy(ind: GuardedScores): Question[] {
+  return questions.filter((question) => ind[question]);
 }
 
 /** The guard's scores of an OOD set, or of all of them, one after the other, where the set is none of its own. */
@@ -68,7 +65,7 @@ export function guardMethods(
 ): MethodScores[] {
   const rows = [
     { name: GUARD, by: 'ood' as const },
-    ...answersOf(guard).map((answer) => ({ name: answerName(answer), by: answer })),
+    ...answeredBy(guard.ind).map((question) => ({ name: answerName(question), by: question })),
   ];
   return rows.map(({ name, by }) => ({
     ...{ name, ind: guard.ind[by]!, isWrong },

@@ -1,5 +1,5 @@
 import type { MethodResult, SetResult } from '../evaluate.ts';
-import { answersOf, guardScoresOf } from '../guard-scores.ts';
+import { answeredBy, guardScoresOf } from '../guard-scores.ts';
 import type { Scores } from '../operating-points.ts';
 import { maximumOverLayers } from '../scored-set.ts';
 import { methods as resultsOf } from '../tables.ts';
@@ -25,7 +25,7 @@ export function comparedSets({ evaluation, pairings, guard }: ReportContent): Co
     const best = result.layers.indexOf(result.best);
     const scores = [
       ...(guard
-        ? (['ood', ...answersOf(guard)] as const).map((by) => [
+        ? (['ood', ...answeredBy(guard.ind)] as const).map((by) => [
             guard.ind[by]!,
             guardScoresOf(guard, result.ood, by),
           ])

@@ -1,9 +1,9 @@
 import type { OnProgress } from '../../common/progress.ts';
 import { decisionModel } from '../../detectors/decision-model.ts';
-import { type Question, questions } from '../../detectors/guard/questions.ts';
+import type { Question } from '../../detectors/guard/questions.ts';
 import type { Aggregation } from '../../detectors/layer-aggregation.ts';
 import { type Calibration, calibrate } from '../../evaluation/conformal.ts';
-import { flaggedShare, type GuardedScores } from '../../evaluation/guard-scores.ts';
+import { answeredBy, flaggedShare, type GuardedScores } from '../../evaluation/guard-scores.ts';
 import { auroc } from '../../evaluation/metrics.ts';
 import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
@@ -181,8 +181,7 @@ async function tryOnSets(
       const calibration = calibrate(known[by]!, rate);
       return { auroc: auroc(known[by]!, own[by]!), found: flaggedShare({ calibration }, own[by]!) };
     };
-    const answered = questions.filter((question) => known[question]);
-    const byQuestion = Object.fromEntries(answered.map((question) => [question, found(question)]));
+    const byQuestion = Object.fromEntries(answeredBy(known).map((question) => [question, found(question)]));
     sets.push({ name: setName(file), ...found('ood'), byQuestion });
   }
   return sets;
