@@ -107,7 +107,7 @@ async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
   const fitted = await fitGuard(run, plan, options);
   const calibrated = await calibrateGuard(fitted, plan, options);
   const calibration = calibrate(calibrated.known.ood, options.rate, options.confidence);
-  const sets = await tryOnSets(fitted, calibrated, plan, options);
+  const sets = await tryOnSets(fitted, calibrated, calibration, plan, options);
   const report = { ...fitted.description, calibration, sets, notes: [...calibrationNotes, ...fitted.notes] };
   const runtimes = await writeGuard(run, plan, calibrated, report, options);
   const { design } = plan;
@@ -170,19 +170,26 @@ async function calibrateGuard(
 async function tryOnSets(
   { components }: FittedGuard,
   { known, scoresOf }: CalibratedGuard,
+  calibration: Calibration,
   { files, hashes }: GuardPlan,
   { rate, device, onProgress }: Settings,
 ): Promise<FoundSet[]> {
+  const answered = answeredBy(known).map((question) => ({
+    question,
+    calibration: calibrate(known[question]!, rate),
+  }));
   const sets: FoundSet[] = [];
   for (const file of files.oods) {
     const running = { backbone: hashes.backbone, device, onProgress };
     const own = scoresOf(await outputsOnFeatures(components, file, running));
-    const found = (by: keyof GuardedScores): Found => {
-      const calibration = calibrate(known[by]!, rate);
-      return { auroc: auroc(known[by]!, own[by]!), found: flaggedShare({ calibration }, own[by]!) };
-    };
-    const byQuestion = Object.fromEntries(answeredBy(known).map((question) => [question, found(question)]));
-    sets.push({ name: setName(file), ...found('ood'), byQuestion });
+    const found = (by: keyof GuardedScores, calibrated: Calibration): Found => ({
+      auroc: auroc(known[by]!, own[by]!),
+      found: flaggedShare(calibrated, own[by]!),
+    });
+    const byQuestion = Object.fromEntries(
+      answered.map((each) => [each.question, found(each.question, each.calibration)]),
+    );
+    sets.push({ name: setName(file), ...found('ood', calibration), byQuestion });
   }
   return sets;
 }
