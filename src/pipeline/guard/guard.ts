@@ -23,7 +23,7 @@ import { type FittedLayerGuard, fitLayerGuard } from './layer-guard.ts';
 import { fitMethodGuard } from './method-guard.ts';
 import { type DesignOptions, designOf, type GuardPlan, planGuard } from './plan.ts';
 import { fitQuestionGuard } from './question-guard.ts';
-import { compareRuntimes, floatErrors, type RuntimeComparison } from './runtimes.ts';
+import { compareRuntimes, floatErrors, type RuntimeComparison, type TrialImages } from './runtimes.ts';
 import { trialImages } from './trial-images.ts';
 
 export interface GuardOptions extends DesignOptions {
@@ -104,12 +104,13 @@ type Settings = GuardOptions & Required<Pick<GuardOptions, 'rate' | 'confidence'
 async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
   const { graph, files } = plan;
   const calibrationNotes = await checkCalibrationImages(files, graph, options.rate);
-  const fitted = await fitGuard(run, plan, options);
+  const trial = await trialImages(run, files.heldOut, graph);
+  const fitted = await fitGuard(plan, trial, options);
   const calibrated = await calibrateGuard(fitted, plan, options);
   const calibration = calibrate(calibrated.known.ood, options.rate, options.confidence);
   const sets = await tryOnSets(fitted, calibrated, calibration, plan, options);
   const report = { ...fitted.description, calibration, sets, notes: [...calibrationNotes, ...fitted.notes] };
-  const runtimes = await writeGuard(run, plan, calibrated, report, options);
+  const runtimes = await writeGuard(run, plan, calibrated, report, trial, options);
   const { design } = plan;
   if (design.kind !== 'layers' || !design.earlyExit)
     return { outputs: [GUARD_FILE], results: { ...report, runtimes } };
@@ -122,8 +123,8 @@ async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
 }
 
 async function fitGuard(
-  run: RunFolder,
   { design, graph, files, hashes }: GuardPlan,
+  trial: TrialImages,
   settings: Settings,
 ): Promise<FittedGuard> {
   const { onProgress } = settings;
@@ -136,12 +137,7 @@ async function fitGuard(
       return fitMethodGuard(design.method, graph, train, backbone, onProgress);
     case 'questions': {
       const errors =
-        files.corrupted &&
-        (await floatErrors(
-          withTaps(graph, graph.conditionTaps),
-          await trialImages(run, files.heldOut, graph),
-          settings,
-        ));
+        files.corrupted && (await floatErrors(withTaps(graph, graph.conditionTaps), trial, settings));
       return fitQuestionGuard(
         design.watch.includes('content'),
         graph,
@@ -200,9 +196,10 @@ type Unwritten = GuardDescription & Pick<GuardReport, 'calibration'>;
 /** Writes the guard, and verifies what was written before it takes its place. */
 async function writeGuard(
   run: RunFolder,
-  { graph, where, files, classNames, hashes }: GuardPlan,
+  { graph, where, classNames, hashes }: GuardPlan,
   { model, known }: CalibratedGuard,
   report: Unwritten,
+  trial: TrialImages,
   settings: Settings,
 ): Promise<RuntimeComparison> {
   const { calibration } = report;
@@ -213,7 +210,6 @@ async function writeGuard(
   const classes = graph.widths[graph.taps.indexOf(graph.logits)];
   const decision = decisionModel(graph.logits, classes, known.ood, calibration.threshold);
   const metadata = guardMetadata(report, calibration, classNames, hashes);
-  const trial = await trialImages(run, files.heldOut, graph);
   let runtimes: RuntimeComparison | undefined;
   await writeModel(run.file(GUARD_FILE), guardedModel(watched, model, decision, metadata, where), {
     check: async (written) => {
