@@ -1,4 +1,4 @@
-import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/features.ts';
 import { RunError } from '../../common/errors.ts';
 import { alarmsOf } from '../../evaluation/conformal.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
@@ -71,17 +71,15 @@ export function checkSpread(scores: Float32Array, where: string): void {
 async function logitRows(path: string, logits: string): Promise<string[]> {
   const features = await openFeatures(path);
   try {
-    return rowsOf(features, logits);
+    const [{ index }] = layersOf(features, [logits], features.path, undefined);
+    return rowTexts(features.readLayer(index), features.count);
   } finally {
     features.close();
   }
 }
 
-/** The logits of each image, as text to compare by. */
-function rowsOf(features: FeatureFile, logits: string): string[] {
-  const [{ index, width }] = layersOf(features, [logits], features.path, undefined);
-  const all = features.readLayer(index);
-  return Array.from({ length: features.count }, (_, row) =>
-    all.subarray(row * width, (row + 1) * width).join(),
-  );
+/** Each of so many rows as text to compare by: the logits of an image. */
+export function rowTexts(values: Float32Array, count: number): string[] {
+  const width = values.length / count;
+  return Array.from({ length: count }, (_, row) => values.subarray(row * width, (row + 1) * width).join());
 }
