@@ -57,13 +57,26 @@ export function calibrate(scores: ArrayLike<number>, rate: number, confidence = 
  * @throws UsageError where n images cannot support the rate: it is below 1 / (n + 1)
  */
 export function alarmsOf(count: number, rate: number): number {
-  const alarms = Math.floor(rate * (count + 1) + 1e-9);
-  if (alarms >= 1) return alarms;
+  if (supportsRate(count, rate)) return alarmsAt(count, rate);
   throw new UsageError(
     `false-alarm rate ${rate}`,
     `cannot be promised from ${count} calibration images`,
-    `take at least ${Math.ceil(1 / rate) - 1} images, or a rate from ${(1 / (count + 1)).toPrecision(2)} on`,
+    `take at least ${fewestImages(rate)} images, or a rate from ${(1 / (count + 1)).toPrecision(2)} on`,
   );
+}
+
+/** Whether so many calibration images support a rate: one of them at least may be called OOD. */
+export function supportsRate(count: number, rate: number): boolean {
+  return alarmsAt(count, rate) >= 1;
+}
+
+/** The fewest calibration images that support a rate. */
+export function fewestImages(rate: number): number {
+  return Math.ceil(1 / rate) - 1;
+}
+
+function alarmsAt(count: number, rate: number): number {
+  return Math.floor(rate * (count + 1) + 1e-9);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { openFeatures } from '../../../converters/hdf5/features.ts';
 import { RunError } from '../../common/errors.ts';
-import { alarmsOf } from '../../evaluation/conformal.ts';
+import { alarmsOf, fewestImages, supportsRate } from '../../evaluation/conformal.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { layersOf } from '../features/feature-rows.ts';
 
@@ -53,11 +53,11 @@ export function checkCopies(rows: readonly string[], where: string, rate: number
   const different = new Set(rows).size;
   if (different === rows.length) return [];
   const found = `${different} of its ${rows.length} images ${different === 1 ? 'is' : 'are'} different from each other`;
-  if (Math.floor(rate * (different + 1) + 1e-9) < 1)
+  if (!supportsRate(different, rate))
     throw new RunError(
       where,
       `${different === 1 ? 'all its images are alike' : `only ${found}`}`,
-      `calibrate with at least ${Math.ceil(1 / rate) - 1} different images, of many scenes`,
+      `calibrate with at least ${fewestImages(rate)} different images, of many scenes`,
     );
   return [`only ${found} (by the classifier's logits): copies promise nothing more`];
 }
