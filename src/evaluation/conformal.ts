@@ -1,4 +1,5 @@
 import { UsageError } from '../common/errors.ts';
+import { firstAtLeast } from '../common/sorted.ts';
 
 /** A threshold for scores, and what is known of the false alarms that it raises. */
 export interface Calibration {
@@ -86,16 +87,8 @@ function alarmsAt(count: number, rate: number): number {
  */
 export function conformalPValues(calibration: ArrayLike<number>, scores: ArrayLike<number>): Float64Array {
   const sorted = Float64Array.from(calibration).sort();
-  return Float64Array.from(scores, (score) => {
-    // The first that is at least as large, by bisection.
-    let [low, high] = [0, sorted.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (sorted[middle] >= score) high = middle;
-      else low = middle + 1;
-    }
-    return (1 + sorted.length - low) / (sorted.length + 1);
-  });
+  const count = sorted.length;
+  return Float64Array.from(scores, (score) => (1 + count - firstAtLeast(sorted, score)) / (count + 1));
 }
 
 /** The quantile of Beta(a, b) for whole a and b, to 1e-12: P(Beta(a, b) ≤ x) = P(Binomial(a + b − 1, x) ≥ a). */
