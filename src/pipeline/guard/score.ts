@@ -93,7 +93,7 @@ export async function* scoreImages(
       };
       for await (const { start, count, pixels } of batches(images, { batch, size: info.size })) {
         const answers = runGuard(pool, info, pixels, count);
-        // The caller sees a failure when its turn comes; until then nobody listens.
+        // The caller gets a failure when its turn comes; until then Node would take it for a crash.
         answers.catch(() => {});
         running.push({ start, count, answers });
         if (running.length > pool.size) yield* next();
