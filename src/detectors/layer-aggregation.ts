@@ -82,13 +82,15 @@ export function addAggregation(
 export function aggregationConstants(aggregation: LayerAggregation, detectors: number): TensorProto[] {
   const graph = new GraphBuilder('la_ood_calibration');
   graph.input(RAW_LAYER_SCORES, ElementType.float, ['batch', detectors]);
-  const outputs = { layerScores: 'layer_scores', score: 'ood_score', layer: 'ood_layer' };
-  addAggregation(graph, RAW_LAYER_SCORES, aggregation, detectors, outputs);
+  addAggregation(graph, RAW_LAYER_SCORES, aggregation, detectors, OUTPUTS);
   return graph.build().graph.initializer;
 }
 
 /** The scores of layers as they are, `[batch, detectors]`, in the graphs here. */
 export const RAW_LAYER_SCORES = 'la_ood/layers/scores';
+
+/** The outputs of `layersModel`. */
+const OUTPUTS: AggregatedValues = { layerScores: 'layer_scores', score: 'ood_score', layer: 'ood_layer' };
 
 /**
  * Detectors of all layers and an aggregation as one ONNX model.
@@ -109,8 +111,7 @@ export function layersModel(
   for (const [tap, width] of widths) graph.input(tap, ElementType.float, ['batch', width]);
   const count = detectors.groups.length;
   detectors.addScores(graph, [...detectors.groups.keys()], RAW_LAYER_SCORES);
-  const outputs = { layerScores: 'layer_scores', score: 'ood_score', layer: 'ood_layer' };
-  addAggregation(graph, RAW_LAYER_SCORES, aggregation, count, outputs);
+  addAggregation(graph, RAW_LAYER_SCORES, aggregation, count, OUTPUTS);
   graph.output('layer_scores', ElementType.float, ['batch', count]);
   graph.output('ood_score', ElementType.float, ['batch']);
   graph.output('ood_layer', ElementType.int64, ['batch']);

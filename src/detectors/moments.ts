@@ -4,8 +4,11 @@ export interface Moments {
 }
 
 /** Mean and deviation; a deviation of 0 is taken for 1. */
-export function moments(values: readonly number[]): Moments {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-  return { mean, deviation: Math.sqrt(variance) || 1 };
+export function moments(values: ArrayLike<number>): Moments {
+  const count = values.length;
+  let [sum, squares] = [0, 0];
+  for (let i = 0; i < count; i++) sum += values[i];
+  const mean = sum / count;
+  for (let i = 0; i < count; i++) squares += (values[i] - mean) ** 2;
+  return { mean, deviation: Math.sqrt(squares / count) || 1 };
 }

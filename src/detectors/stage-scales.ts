@@ -63,5 +63,5 @@ export function stageScores(
 function limitOf(scores: Float32Array, part: number): Limit {
   const sorted = scores.toSorted();
   const limit = sorted[sorted.length - 1 - Math.floor(part * sorted.length)];
-  return { limit, spread: moments(Array.from(scores)).deviation };
+  return { limit, spread: moments(scores).deviation };
 }

@@ -1,4 +1,5 @@
 import { UsageError } from '../common/errors.ts';
+import { firstAtLeast } from '../common/sorted.ts';
 
 /** A threshold for scores, and what is known of the false alarms that it raises. */
 export interface Calibration {
@@ -57,13 +58,26 @@ export function calibrate(scores: ArrayLike<number>, rate: number, confidence = 
  * @throws UsageError where n images cannot support the rate: it is below 1 / (n + 1)
  */
 export function alarmsOf(count: number, rate: number): number {
-  const alarms = Math.floor(rate * (count + 1) + 1e-9);
-  if (alarms >= 1) return alarms;
+  if (supportsRate(count, rate)) return alarmsAt(count, rate);
   throw new UsageError(
     `false-alarm rate ${rate}`,
     `cannot be promised from ${count} calibration images`,
-    `take at least ${Math.ceil(1 / rate) - 1} images, or a rate from ${(1 / (count + 1)).toPrecision(2)} on`,
+    `take at least ${fewestImages(rate)} images, or a rate from ${(1 / (count + 1)).toPrecision(2)} on`,
   );
+}
+
+/** Whether so many calibration images support a rate: one of them at least may be called OOD. */
+export function supportsRate(count: number, rate: number): boolean {
+  return alarmsAt(count, rate) >= 1;
+}
+
+/** The fewest calibration images that support a rate. */
+export function fewestImages(rate: number): number {
+  return Math.ceil(1 / rate) - 1;
+}
+
+function alarmsAt(count: number, rate: number): number {
+  return Math.floor(rate * (count + 1) + 1e-9);
 }
 
 /**
@@ -73,16 +87,8 @@ export function alarmsOf(count: number, rate: number): number {
  */
 export function conformalPValues(calibration: ArrayLike<number>, scores: ArrayLike<number>): Float64Array {
   const sorted = Float64Array.from(calibration).sort();
-  return Float64Array.from(scores, (score) => {
-    // The first that is at least as large, by bisection.
-    let [low, high] = [0, sorted.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (sorted[middle] >= score) high = middle;
-      else low = middle + 1;
-    }
-    return (1 + sorted.length - low) / (sorted.length + 1);
-  });
+  const count = sorted.length;
+  return Float64Array.from(scores, (score) => (1 + count - firstAtLeast(sorted, score)) / (count + 1));
 }
 
 /** The quantile of Beta(a, b) for whole a and b, to 1e-12: P(Beta(a, b) ≤ x) = P(Binomial(a + b − 1, x) ≥ a). */

@@ -7,7 +7,10 @@ const EXPONENTS = [0.1, 0.25, 0.5, 0.75, 0.9];
 export interface DriftState {
   /** Rank among calibration scores and those of the stream before any drift, (0, 1): uniform while nothing drifts. */
   readonly pValue: number;
-  /** What speaks for a drift: an alarm is raised when it reaches 1. While it drifts, what speaks against its end, from 1 down to 0. */
+  /**
+   * The statistic of the test for a drift: an alarm is raised when it reaches 1. While the stream drifts, that of the test for its
+   * end, which falls from 1 to 0, where the drift is over.
+   */
   readonly evidence: number;
   /** Whether a drift is found by this score. */
   readonly alarm: boolean;
@@ -29,8 +32,8 @@ export interface DriftState {
  * p-values Vovk et al., "Retrain or not retrain: conformal test martingales for change-point detection", 2021).
  *
  * The bet that has won most since it last had nothing (Page's CUSUM, 1954) says since when. Scores from then on are not ranked
- * among: the stream would get used to itself. The drift is over when that bet has lost, since it had most, what an alarm
- * takes: `every` to one.
+ * among: a stream that drifts would be compared with itself. The drift is over when that bet has lost, since it had most, what
+ * an alarm takes: `every` to one.
  */
 export class DriftDetector {
   /** Ascending; the first `#count` are used. */

@@ -236,7 +236,11 @@ function guardResult(guard: GuardScores, set: string, measuring: Measuring): Gua
         measuring,
       ),
     ),
-    ...{ indCount: guard.ind.ood.length, oodCount: scores.length, flagged: flaggedShare(guard, scores) },
+    ...{
+      indCount: guard.ind.ood.length,
+      oodCount: scores.length,
+      flagged: flaggedShare(guard.calibration, scores),
+    },
   };
 }
 

@@ -42,11 +42,8 @@ export function guardScoresOf({ sets }: GuardScores, set: string, by: keyof Guar
   return own ? own[by]! : Float64Array.from([...sets.values()].flatMap((each) => Array.from(each[by]!)));
 }
 
-/** Share of OOD images that the guard calls OOD, at its threshold. */
-export function flaggedShare(
-  { calibration: { threshold } }: Pick<GuardScores, 'calibration'>,
-  ood: Scores,
-): number {
+/** Share of OOD images that are called OOD, at a calibration's threshold. */
+export function flaggedShare({ threshold }: Calibration, ood: Scores): number {
   let above = 0;
   for (const score of ood) if (score > threshold) above++;
   return above / ood.length;

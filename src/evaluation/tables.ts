@@ -25,7 +25,7 @@ export function fpr95Convention({ compat }: Pick<Evaluation, 'compat'>): readonl
 }
 
 /** What the row of the guard is measured on; nothing where there is none. */
-export function guardNote({ sets: [{ guard }] }: Evaluation): string[] {
+function guardNote({ sets: [{ guard }] }: Evaluation): string[] {
   if (!guard) return [];
   return [
     `guard: guarded.onnx, its decision and its answers, on all OOD images and on all ${guard.indCount} InD images, which calibrated it; the best method, known only after the fact, is measured on the same.`,
@@ -160,7 +160,7 @@ export function methods(set: SetResult): MethodResult[] {
 }
 
 /** The guard's decision and its answers. */
-export function guardRows({ guard }: SetResult): MethodResult[] {
+function guardRows({ guard }: SetResult): MethodResult[] {
   return guard ? [guard, ...guard.answers] : [];
 }
 

@@ -1,5 +1,6 @@
 import type { NodeScope } from '../../graph/node-scope.ts';
 import { ElementType } from '../../graph/onnx.ts';
+import { type Moments, moments } from '../moments.ts';
 import { addContinuousPValue, continuousPValue, continuousPValueAmongOthers } from './p-value.ts';
 
 /** What a guard's parts say of images: content parts as they are, and projections on directions. */
@@ -20,20 +21,14 @@ export function columnsOf(projections: Float32Array | undefined, count: number):
   );
 }
 
-/** What is usual of some scores. */
-export interface Usual {
-  readonly mean: number;
-  readonly deviation: number;
-}
-
 /** How components become scores: all that calibration images set, and nothing that is fitted on training images. */
 export interface Combination {
   /** Of each content method, the scores of the calibration images, ascending. */
   readonly content: readonly Float32Array[];
   /** Of each direction. */
-  readonly directions: readonly Usual[];
+  readonly directions: readonly Moments[];
   /** Of the content score and of the conditions score, where both are asked for. */
-  readonly decision?: { readonly content: Usual; readonly conditions: Usual };
+  readonly decision?: { readonly content: Moments; readonly conditions: Moments };
 }
 
 /** What a guard says of images. */
@@ -51,10 +46,10 @@ const CONDITIONS_FROM = 1;
 /** Scales what calibration images say. They fitted neither methods nor directions. */
 export function fitCombination(components: Components): Combination {
   const content = components.content.map((scores) => Float32Array.from(scores).sort());
-  const directions = components.directions.map(usualOf);
+  const directions = components.directions.map(moments);
   if (content.length === 0 || directions.length === 0) return { content, directions };
   const answers = calibrationAnswers(components, { content, directions });
-  const usual = { content: usualOf(answers.content!), conditions: usualOf(answers.conditions!) };
+  const usual = { content: moments(answers.content!), conditions: moments(answers.conditions!) };
   return { content, directions, decision: usual };
 }
 
@@ -80,12 +75,12 @@ export function calibrationAnswers(components: Components, combination: Combinat
   });
 }
 
-function standardised(value: number, { mean, deviation }: Usual): number {
+function standardised(value: number, { mean, deviation }: Moments): number {
   return (value - mean) / deviation;
 }
 
 /** By mean and deviation of the n − 1 others. */
-function standardisedByOthers(value: number, { mean, deviation }: Usual, count: number): number {
+function standardisedByOthers(value: number, { mean, deviation }: Moments, count: number): number {
   const off = value - mean;
   const others = count - 1;
   const variance = (count / others) * (deviation ** 2 - off ** 2 / others);
@@ -95,7 +90,7 @@ function standardisedByOthers(value: number, { mean, deviation }: Usual, count: 
 /** How an image's components are compared with those of calibration images. */
 interface Comparison {
   pValue(calibration: Float32Array, score: number): number;
-  z(value: number, usual: Usual): number;
+  z(value: number, usual: Moments): number;
 }
 
 function combine(
@@ -154,7 +149,7 @@ export function addCombination(
     return nodes.node('Neg', [nodes.node('Log', [p], `log_${part}`)], `component_${part}`);
   });
   const content = components.length > 1 ? nodes.node('Sum', components, 'content') : components[0];
-  const column = (word: string, of: (usual: Usual) => number) =>
+  const column = (word: string, of: (usual: Moments) => number) =>
     nodes.floats(word, [1, directions.length], directions.map(of));
   let sizes: string | undefined;
   let conditions: string | undefined;
@@ -170,7 +165,7 @@ export function addCombination(
     const side = nodes.node('Cast', [isOpposite], 'side', { to: ElementType.int64 });
     condition = nodes.node('Add', [nodes.node('Add', [direction, direction], 'twice'), side], 'condition');
   }
-  const z = (value: string, { mean, deviation }: Usual, word: string) => {
+  const z = (value: string, { mean, deviation }: Moments, word: string) => {
     const centred = nodes.node('Sub', [value, nodes.float(`${word}_mean`, mean)], `${word}_centred`);
     return nodes.node('Div', [centred, nodes.float(`${word}_deviation`, deviation)], `${word}_z`);
   };
@@ -194,10 +189,4 @@ export function addCombination(
     ood: decision ? joined() : (content ?? conditions!),
     components: parts.length > 1 ? nodes.node('Concat', parts, 'components', { axis: 1 }) : parts[0],
   };
-}
-
-function usualOf(values: Float32Array): Usual {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length;
-  return { mean, deviation: Math.sqrt(variance) || 1 };
 }

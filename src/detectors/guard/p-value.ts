@@ -1,3 +1,4 @@
+import { firstAtLeast } from '../../common/sorted.ts';
 import type { NodeScope } from '../../graph/node-scope.ts';
 import { ElementType } from '../../graph/onnx.ts';
 
@@ -40,18 +41,6 @@ function rankOf(calibration: Float32Array, score: number): number {
   const first = firstAtLeast(calibration, from);
   if (next === calibration.length) return first;
   return first + ((next - first) * (score - from)) / (calibration[next] - from);
-}
-
-/** The index of the first that is at least a score, n where none is. */
-function firstAtLeast(calibration: Float32Array, score: number): number {
-  let [low, high] = [0, calibration.length];
-  if (Number.isNaN(score)) low = high;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (calibration[middle] >= score) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }
 
 /** Adds `continuousPValue`s, `[batch, 1]`, of scores, `[batch, 1]`. The calibration's constants are named after the word. */

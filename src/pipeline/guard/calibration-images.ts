@@ -1,6 +1,6 @@
-import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/features.ts';
 import { RunError } from '../../common/errors.ts';
-import { alarmsOf } from '../../evaluation/conformal.ts';
+import { alarmsOf, fewestImages, supportsRate } from '../../evaluation/conformal.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { layersOf } from '../features/feature-rows.ts';
 
@@ -53,11 +53,11 @@ export function checkCopies(rows: readonly string[], where: string, rate: number
   const different = new Set(rows).size;
   if (different === rows.length) return [];
   const found = `${different} of its ${rows.length} images ${different === 1 ? 'is' : 'are'} different from each other`;
-  if (Math.floor(rate * (different + 1) + 1e-9) < 1)
+  if (!supportsRate(different, rate))
     throw new RunError(
       where,
       `${different === 1 ? 'all its images are alike' : `only ${found}`}`,
-      `calibrate with at least ${Math.ceil(1 / rate) - 1} different images, of many scenes`,
+      `calibrate with at least ${fewestImages(rate)} different images, of many scenes`,
     );
   return [`only ${found} (by the classifier's logits): copies promise nothing more`];
 }
@@ -71,17 +71,15 @@ export function checkSpread(scores: Float32Array, where: string): void {
 async function logitRows(path: string, logits: string): Promise<string[]> {
   const features = await openFeatures(path);
   try {
-    return rowsOf(features, logits);
+    const [{ index }] = layersOf(features, [logits], features.path, undefined);
+    return rowTexts(features.readLayer(index), features.count);
   } finally {
     features.close();
   }
 }
 
-/** The logits of each image, as text to compare by. */
-function rowsOf(features: FeatureFile, logits: string): string[] {
-  const [{ index, width }] = layersOf(features, [logits], features.path, undefined);
-  const all = features.readLayer(index);
-  return Array.from({ length: features.count }, (_, row) =>
-    all.subarray(row * width, (row + 1) * width).join(),
-  );
+/** Each of so many rows as text to compare by: the logits of an image. */
+export function rowTexts(values: Float32Array, count: number): string[] {
+  const width = values.length / count;
+  return Array.from({ length: count }, (_, row) => values.subarray(row * width, (row + 1) * width).join());
 }

@@ -4,6 +4,7 @@ import { type Aggregation, fitAggregation, layersModel } from '../../detectors/l
 import { type LayerDetectors, layerNames } from '../../detectors/layer-detectors.ts';
 import { fitLimits, stageScores } from '../../detectors/stage-scales.ts';
 import { type Calibration, calibrate } from '../../evaluation/conformal.ts';
+import { flaggedShare } from '../../evaluation/guard-scores.ts';
 import { auroc } from '../../evaluation/metrics.ts';
 import { joinModels } from '../../graph/join.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
@@ -85,19 +86,22 @@ export async function guardWithEarlyExit(
   const scoresOf = (layers: Float32Array) => runningMaxima(layers, network, scales);
   const last = (scores: readonly Float32Array[]) => Float32Array.from(scores, (row) => row[row.length - 1]);
   const scores = scoresOf(known);
-  const calibration = calibrate(last(scores), rate, confidence);
+  const calibrationScores = last(scores);
+  const calibration = calibrate(calibrationScores, rate, confidence);
   const { threshold } = calibration;
   const computed = (of: readonly Float32Array[]) =>
     of.reduce((sum, row) => sum + shares[exitOf(row, threshold)], 0) / of.length;
   const sets: EarlyExitReport['sets'][number][] = [];
   for (const path of oods) {
     const ood = scoresOf(await layerScores(path));
-    const found = last(ood).reduce((sum, score) => sum + (score > threshold ? 1 : 0), 0) / ood.length;
-    const name = setName(path);
-    sets.push({ name, auroc: auroc(last(scores), last(ood)), found, computed: computed(ood) });
+    const own = last(ood);
+    sets.push({
+      ...{ name: setName(path), auroc: auroc(calibrationScores, own) },
+      ...{ found: flaggedShare(calibration, own), computed: computed(ood) },
+    });
   }
   const classes = features.widths[features.taps.indexOf(features.logits)];
-  const decision = decisionModel(features.logits, classes, last(scores), threshold);
+  const decision = decisionModel(features.logits, classes, calibrationScores, threshold);
   return {
     model: joinModels(earlyExitGraph(network, scales), decision, where),
     metadata: {

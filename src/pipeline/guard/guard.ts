@@ -23,7 +23,7 @@ import { type FittedLayerGuard, fitLayerGuard } from './layer-guard.ts';
 import { fitMethodGuard } from './method-guard.ts';
 import { type DesignOptions, designOf, type GuardPlan, planGuard } from './plan.ts';
 import { fitQuestionGuard } from './question-guard.ts';
-import { compareRuntimes, floatErrors, type RuntimeComparison } from './runtimes.ts';
+import { compareRuntimes, floatErrors, type RuntimeComparison, type TrialImages } from './runtimes.ts';
 import { trialImages } from './trial-images.ts';
 
 export interface GuardOptions extends DesignOptions {
@@ -104,12 +104,13 @@ type Settings = GuardOptions & Required<Pick<GuardOptions, 'rate' | 'confidence'
 async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
   const { graph, files } = plan;
   const calibrationNotes = await checkCalibrationImages(files, graph, options.rate);
-  const fitted = await fitGuard(run, plan, options);
+  const trial = await trialImages(run, files.heldOut, graph);
+  const fitted = await fitGuard(plan, trial, options);
   const calibrated = await calibrateGuard(fitted, plan, options);
   const calibration = calibrate(calibrated.known.ood, options.rate, options.confidence);
-  const sets = await tryOnSets(fitted, calibrated, plan, options);
+  const sets = await tryOnSets(fitted, calibrated, calibration, plan, options);
   const report = { ...fitted.description, calibration, sets, notes: [...calibrationNotes, ...fitted.notes] };
-  const runtimes = await writeGuard(run, plan, calibrated, report, options);
+  const runtimes = await writeGuard(run, plan, calibrated, report, trial, options);
   const { design } = plan;
   if (design.kind !== 'layers' || !design.earlyExit)
     return { outputs: [GUARD_FILE], results: { ...report, runtimes } };
@@ -122,8 +123,8 @@ async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
 }
 
 async function fitGuard(
-  run: RunFolder,
   { design, graph, files, hashes }: GuardPlan,
+  trial: TrialImages,
   settings: Settings,
 ): Promise<FittedGuard> {
   const { onProgress } = settings;
@@ -136,12 +137,7 @@ async function fitGuard(
       return fitMethodGuard(design.method, graph, train, backbone, onProgress);
     case 'questions': {
       const errors =
-        files.corrupted &&
-        (await floatErrors(
-          withTaps(graph, graph.conditionTaps),
-          await trialImages(run, files.heldOut, graph),
-          settings,
-        ));
+        files.corrupted && (await floatErrors(withTaps(graph, graph.conditionTaps), trial, settings));
       return fitQuestionGuard(
         design.watch.includes('content'),
         graph,
@@ -170,19 +166,26 @@ async function calibrateGuard(
 async function tryOnSets(
   { components }: FittedGuard,
   { known, scoresOf }: CalibratedGuard,
+  calibration: Calibration,
   { files, hashes }: GuardPlan,
   { rate, device, onProgress }: Settings,
 ): Promise<FoundSet[]> {
+  const answered = answeredBy(known).map((question) => ({
+    question,
+    calibration: calibrate(known[question]!, rate),
+  }));
   const sets: FoundSet[] = [];
   for (const file of files.oods) {
     const running = { backbone: hashes.backbone, device, onProgress };
     const own = scoresOf(await outputsOnFeatures(components, file, running));
-    const found = (by: keyof GuardedScores): Found => {
-      const calibration = calibrate(known[by]!, rate);
-      return { auroc: auroc(known[by]!, own[by]!), found: flaggedShare({ calibration }, own[by]!) };
-    };
-    const byQuestion = Object.fromEntries(answeredBy(known).map((question) => [question, found(question)]));
-    sets.push({ name: setName(file), ...found('ood'), byQuestion });
+    const found = (by: keyof GuardedScores, calibrated: Calibration): Found => ({
+      auroc: auroc(known[by]!, own[by]!),
+      found: flaggedShare(calibrated, own[by]!),
+    });
+    const byQuestion = Object.fromEntries(
+      answered.map((each) => [each.question, found(each.question, each.calibration)]),
+    );
+    sets.push({ name: setName(file), ...found('ood', calibration), byQuestion });
   }
   return sets;
 }
@@ -193,9 +196,10 @@ type Unwritten = GuardDescription & Pick<GuardReport, 'calibration'>;
 /** Writes the guard, and verifies what was written before it takes its place. */
 async function writeGuard(
   run: RunFolder,
-  { graph, where, files, classNames, hashes }: GuardPlan,
+  { graph, where, classNames, hashes }: GuardPlan,
   { model, known }: CalibratedGuard,
   report: Unwritten,
+  trial: TrialImages,
   settings: Settings,
 ): Promise<RuntimeComparison> {
   const { calibration } = report;
@@ -206,7 +210,6 @@ async function writeGuard(
   const classes = graph.widths[graph.taps.indexOf(graph.logits)];
   const decision = decisionModel(graph.logits, classes, known.ood, calibration.threshold);
   const metadata = guardMetadata(report, calibration, classNames, hashes);
-  const trial = await trialImages(run, files.heldOut, graph);
   let runtimes: RuntimeComparison | undefined;
   await writeModel(run.file(GUARD_FILE), guardedModel(watched, model, decision, metadata, where), {
     check: async (written) => {

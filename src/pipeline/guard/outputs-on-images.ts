@@ -20,6 +20,15 @@ export interface ImageRunOptions {
 const DEFAULT_BATCH = 8;
 
 /**
+ * Images of each run of a guard.
+ *
+ * @param only the number that the graph takes at once; absent where it takes any
+ */
+export function batchOf(pool: SessionPool, only: number | undefined, asked: number | undefined): number {
+  return only ?? asked ?? Math.min(DEFAULT_BATCH, pool.largestBatch);
+}
+
+/**
  * Runs a graph of `pixels` over a set of images.
  *
  * @param only the number of images that the graph takes at once; absent where it takes any
@@ -30,10 +39,10 @@ export async function outputsOnImages(
   images: ImageSet,
   { size, batch: only }: { readonly size: Geometry; readonly batch?: number },
   wanted: readonly string[],
-  { device, memory, onProgress, ...options }: ImageRunOptions,
+  { device, memory, onProgress, batch: asked }: ImageRunOptions,
 ): Promise<FeatureOutputs> {
   const pool = await SessionPool.open(model, device, memory);
-  const batch = only ?? options.batch ?? Math.min(DEFAULT_BATCH, pool.largestBatch);
+  const batch = batchOf(pool, only, asked);
   const all = new Map<string, Float32Array>();
   let done = 0;
   const run = async (start: number, count: number, pixels: Uint8Array) => {

@@ -23,7 +23,7 @@ import { writeModel } from '../../graph/write.ts';
 import { type GuardInfo, guardInfo } from '../../guard/guard-info.ts';
 import type { FeatureOutputs } from '../features/feature-rows.ts';
 import { type OnLeftOut, openImages } from '../open-images.ts';
-import { checkCopies, checkSpread } from './calibration-images.ts';
+import { checkCopies, checkSpread, rowTexts } from './calibration-images.ts';
 import { CALIBRATED_ON_KEY, CALIBRATION_KEY } from './guarded-file.ts';
 import { type ImageRunOptions, outputsOnImages } from './outputs-on-images.ts';
 import { compareRuntimes, type RuntimeComparison } from './runtimes.ts';
@@ -113,7 +113,7 @@ async function componentsOf(
   options: ImageRunOptions,
 ): Promise<{ outputs: FeatureOutputs; logits: string[] }> {
   const values = new Set(model.graph.node.flatMap(({ output }) => output));
-  const within = [...contentValues(guard), PROJECTIONS_VALUE];
+  const within = [...guard.parts.map(contentValue), PROJECTIONS_VALUE];
   const isMean = guard.aggregation === 'mean';
   const found = [...within, ...(isMean ? [RAW_LAYER_SCORES] : [])].filter((name) => values.has(name));
   const type = { elemType: ElementType.float, shape: ['batch', 'width'] };
@@ -123,14 +123,7 @@ async function componentsOf(
   const exposed = { ...whole, graph: { ...whole.graph, output } };
   const logits = model.graph.output[0].name;
   const outputs = await outputsOnImages(exposed, images, guard, ['ood_score', ...found, logits], options);
-  const rows = outputs.get(logits)!;
-  const width = rows.length / images.length;
-  const row = (i: number) => rows.subarray(i * width, (i + 1) * width).join();
-  return { outputs, logits: Array.from({ length: images.length }, (_, i) => row(i)) };
-}
-
-function contentValues({ parts }: GuardInfo): string[] {
-  return parts.map(contentValue);
+  return { outputs, logits: rowTexts(outputs.get(logits)!, images.length) };
 }
 
 /** The scores of calibration images by what is usual of themselves, and the constants that say it. */

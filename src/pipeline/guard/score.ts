@@ -1,21 +1,15 @@
 import { batches } from '../../../data/batches.ts';
-import type { OnProgress } from '../../common/progress.ts';
 import { withThreshold } from '../../detectors/decision-model.ts';
 import { probabilitiesOf } from '../../evaluation/probabilities.ts';
 import { readModel } from '../../graph/read.ts';
 import type { GuardAnswer } from '../../guard/guard-answer.ts';
 import { type GuardInfo, guardInfo } from '../../guard/guard-info.ts';
 import { runGuard } from '../../guard/open-guard.ts';
-import type { DeviceName } from '../../runtime/device.ts';
 import { SessionPool } from '../../runtime/session-pool.ts';
 import { type OnLeftOut, openImages } from '../open-images.ts';
+import { batchOf, type ImageRunOptions } from './outputs-on-images.ts';
 
-export interface ScoreOptions {
-  readonly device?: DeviceName;
-  /** Images a run; 8 where absent, or as many as the memory is for. */
-  readonly batch?: number;
-  /** Bytes that running the model may take beyond its weights; 2 GiB where absent. */
-  readonly memory?: number;
+export interface ScoreOptions extends ImageRunOptions {
   /** Scores above it are OOD; the file's own where absent. */
   readonly threshold?: number;
   /** Whether the logits and probabilities of images are given too. */
@@ -24,7 +18,6 @@ export interface ScoreOptions {
   readonly orient?: boolean;
   /** Leaves out images that cannot be decoded. */
   readonly skipDamaged?: boolean;
-  readonly onProgress?: OnProgress;
   readonly onLeftOut?: OnLeftOut;
 }
 
@@ -58,9 +51,6 @@ export interface ScoredImage {
   readonly probabilities?: readonly number[];
 }
 
-/** Images that are read and scored before results are given out. */
-const DEFAULT_BATCH = 8;
-
 /**
  * Scores sets of images with a guarded model, batch by batch and in order: memory does not grow with the sets.
  *
@@ -78,7 +68,7 @@ export async function* scoreImages(
   const info = guardInfo(model, path);
   const guarded = threshold === undefined ? model : withThreshold(model, threshold);
   const pool = await SessionPool.open(guarded, device, options.memory);
-  const batch = info.batch ?? options.batch ?? Math.min(DEFAULT_BATCH, pool.largestBatch);
+  const batch = batchOf(pool, info.batch, options.batch);
   try {
     for (const source of sources) {
       const { images } = await openImages(source, { orient, skipDamaged, onProgress, onLeftOut });
@@ -103,7 +93,7 @@ export async function* scoreImages(
       };
       for await (const { start, count, pixels } of batches(images, { batch, size: info.size })) {
         const answers = runGuard(pool, info, pixels, count);
-        // The caller sees a failure when its turn comes; until then nobody listens.
+        // The caller gets a failure when its turn comes; until then Node would take it for a crash.
         answers.catch(() => {});
         running.push({ start, count, answers });
         if (running.length > pool.size) yield* next();
