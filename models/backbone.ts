@@ -2,7 +2,7 @@ import { GraphError } from '../src/common/errors.ts';
 import { type StateDict, type Tensor, toFloat32 } from '../src/common/tensor.ts';
 import type { ModelProto } from '../src/graph/onnx.ts';
 import type { Normalisation } from '../src/graph/preprocessing.ts';
-import { tensorFromProto } from '../src/graph/tensor.ts';
+import { tensorFromProto } from '../src/graph/tensor-proto.ts';
 import type { Architecture } from './architecture.ts';
 import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from './metadata.ts';
 import type { Network } from './network.ts';

@@ -1,7 +1,7 @@
 import { Architecture, type Family, imagenetNormalisation } from './architecture.ts';
 import { kaimingNormal, pytorchDefault } from './initial.ts';
 import { originalNames, residualSize } from './resnet.ts';
-import { buildResidual, readResidual } from './structures/residual.ts';
+import { buildResidual, readResidual } from './structures/residual-structure.ts';
 
 const depths = [20, 32, 44, 56, 110];
 

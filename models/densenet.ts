@@ -5,7 +5,7 @@ import {
   type DenseNetNames,
   type DenseNetRules,
   type DenseNetSize,
-} from './structures/densenet.ts';
+} from './structures/densenet-structure.ts';
 import type { ConvolutionSize } from './structures/layers.ts';
 
 /** Three blocks of (depth − 4) / 3 convolutions each, or of half as many bottlenecks. */

@@ -1,6 +1,11 @@
 import { Architecture, type Family, imagenetNormalisation } from './architecture.ts';
 import { pytorchDefault } from './initial.ts';
-import { buildResidual, type ResidualNames, type ResidualSize, readResidual } from './structures/residual.ts';
+import {
+  buildResidual,
+  type ResidualNames,
+  type ResidualSize,
+  readResidual,
+} from './structures/residual-structure.ts';
 
 /** Blocks in each of the four layers, and whether they are bottlenecks. */
 const sizes: Record<string, { blocks: readonly number[]; bottleneck: boolean }> = {

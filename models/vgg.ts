@@ -1,6 +1,6 @@
 import { Architecture, type Family, imagenetNormalisation } from './architecture.ts';
 import { kaimingNormal, normal, zero } from './initial.ts';
-import { buildVgg, readVgg, type VggSize } from './structures/vgg.ts';
+import { buildVgg, readVgg, type VggSize } from './structures/vgg-structure.ts';
 
 /** Channels of the convolutions between two poolings. */
 const stages: Record<string, readonly (readonly number[])[]> = {

@@ -5,7 +5,7 @@ import { readSafetensors } from '../safetensors/read-safetensors.ts';
 import type { CheckpointContents } from './contents.ts';
 import { CheckpointFile } from './file.ts';
 import { readLegacyFormat } from './legacy-format.ts';
-import { recogniseFormat } from './recognise.ts';
+import { recogniseFormat } from './recognize-format.ts';
 import { type FoundStateDict, findStateDict, partOf, stripPrefixes, type TensorTable } from './state-dict.ts';
 import { TensorReader } from './tensors.ts';
 import { UnreadableTensor } from './torch-pickle.ts';

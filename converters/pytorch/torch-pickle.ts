@@ -11,7 +11,7 @@ import {
   type PickleValue,
 } from '../../src/common/pickle/values.ts';
 import { printable } from '../../src/common/printable.ts';
-import { dtypeNames, type StorageType, storageTypes } from './dtypes.ts';
+import { dtypeNames, type StorageType, storageTypes } from './torch-dtypes.ts';
 
 /** Where the bytes of tensors are: a record of the archive by its key. */
 export class StorageReference extends PickleObject {

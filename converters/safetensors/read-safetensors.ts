@@ -9,7 +9,7 @@ import {
 } from '../../src/common/tensor.ts';
 import type { CheckpointFile } from '../pytorch/file.ts';
 import { fetchAgain } from '../pytorch/file.ts';
-import { dtypes } from './dtypes.ts';
+import { dtypes } from './safetensors-dtypes.ts';
 
 /** The format's own limit on its header. */
 const LARGEST_HEADER = 100_000_000;

@@ -5,8 +5,8 @@ import { nearestName } from '../../src/common/suggest.ts';
 import { imageRandom } from '../image-random.ts';
 import type { ImageSet, ImageSize } from '../image-set.ts';
 import { resizeEach } from '../resample.ts';
+import { knownShapes, type Shape, unknownShapes } from './demo-shapes.ts';
 import { drawScene, drawTexture, side } from './draw.ts';
-import { knownShapes, type Shape, unknownShapes } from './shapes.ts';
 import { texture } from './textures.ts';
 
 /** The drawn images are 32 × 32; other sizes are resampled from that. */

@@ -1,5 +1,5 @@
 import type { RandomState } from '../../src/common/random.ts';
-import type { Shape } from './shapes.ts';
+import type { Shape } from './demo-shapes.ts';
 
 /** Height and width of every demo image. */
 export const side = 32;

@@ -4,7 +4,7 @@ import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import { kindBytes } from '../image-kind.ts';
 import { type ByteSource, sha256Of } from './byte-source.ts';
-import { Names } from './names.ts';
+import { Names } from './packed-names.ts';
 
 /** Files by number, each with a path below one root, whatever holds them: a folder, an archive, a database. */
 export interface FileTree {

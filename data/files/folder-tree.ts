@@ -6,7 +6,7 @@ import { DataError } from '../../src/common/errors.ts';
 import { kindBytes } from '../image-kind.ts';
 import { fileSource } from './byte-source.ts';
 import { type FileTree, isHidden } from './file-tree.ts';
-import { Names } from './names.ts';
+import { Names } from './packed-names.ts';
 
 /**
  * The files in a folder and below it, hidden ones left out. Links to files are followed, and links to folders where

@@ -1,7 +1,7 @@
 import { DataError } from '../../src/common/errors.ts';
 import { type ByteSource, partOf } from './byte-source.ts';
 import { archiveTree, type FileTree } from './file-tree.ts';
-import { Names } from './names.ts';
+import { Names } from './packed-names.ts';
 
 /*
  * A database of LMDB 0.9 (`data.mdb`; the structures are those of its mdb.c, on 64-bit little-endian machines): pages

@@ -3,7 +3,7 @@ import { printable } from '../../src/common/printable.ts';
 import { isImageName } from '../image-kind.ts';
 import { type ByteSource, partOf, readingAhead } from './byte-source.ts';
 import { archiveTree, type FileTree, isHidden, memberName } from './file-tree.ts';
-import { Names, nameText } from './names.ts';
+import { Names, nameText } from './packed-names.ts';
 
 const block = 512;
 /** A name longer than this is not read. */

@@ -8,7 +8,7 @@ import { isImageName, kindBytes } from '../image-kind.ts';
 import { type ByteSource, memorySource, partOf, readingAhead } from './byte-source.ts';
 import { archiveTree, type FileTree, isHidden, memberName } from './file-tree.ts';
 import { maxDeflateRatio } from './inflate.ts';
-import { Names } from './names.ts';
+import { Names } from './packed-names.ts';
 
 const inflate = promisify(inflateRaw);
 

@@ -3,7 +3,7 @@ import type { ByteSource } from '../files/byte-source.ts';
 import { ungzipped } from '../files/inflate.ts';
 import type { ImageSet } from '../image-set.ts';
 import { greyRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
-import { checkImages } from './shape.ts';
+import { checkImages } from './image-array.ts';
 
 /**
  * Opens images of the IDX format, in which MNIST is published: N × H × W grey or N × H × W × 3 colours, gzipped or not.

@@ -5,7 +5,7 @@ import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import { type ByteSource, blocksOf } from '../files/byte-source.ts';
 import { filesIn, pathIn } from '../files/folder-tree.ts';
-import { Names } from '../files/names.ts';
+import { Names } from '../files/packed-names.ts';
 import { allFiles, type ImageFiles } from '../image-files.ts';
 import { isListLine, listForm, type ReadLine } from './image-list-line.ts';
 

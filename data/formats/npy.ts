@@ -3,7 +3,7 @@ import { printable } from '../../src/common/printable.ts';
 import type { ByteSource } from '../files/byte-source.ts';
 import type { ImageSet } from '../image-set.ts';
 import { greyRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
-import { checkImages } from './shape.ts';
+import { checkImages } from './image-array.ts';
 
 const magic = Buffer.from('\x93NUMPY', 'latin1');
 const remedy = 'save uint8 images: numpy.save(file, numpy.ascontiguousarray(images))';

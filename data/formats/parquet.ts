@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { DataError } from '../../src/common/errors.ts';
 import { type ByteSource, memorySource, sha256Of } from '../files/byte-source.ts';
 import type { FileTree } from '../files/file-tree.ts';
-import { Names } from '../files/names.ts';
+import { Names } from '../files/packed-names.ts';
 import { allFiles, type ImageFiles } from '../image-files.ts';
 import { kindBytes } from '../image-kind.ts';
 import { ParquetFile, type RowGroup } from './parquet-file.ts';

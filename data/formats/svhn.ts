@@ -2,8 +2,8 @@ import { DataError } from '../../src/common/errors.ts';
 import type { ByteSource } from '../files/byte-source.ts';
 import type { ImageSet } from '../image-set.ts';
 import { imagesIn, rawImageSet } from '../raw-images.ts';
+import { checkImages } from './image-array.ts';
 import { type MatlabArray, readMatlab } from './matlab.ts';
-import { checkImages } from './shape.ts';
 
 /**
  * Opens SVHN's cropped digits (http://ufldl.stanford.edu/housenumbers): a MAT-file with the images `X`, uint8,

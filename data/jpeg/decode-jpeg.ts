@@ -3,9 +3,9 @@ import type { Image, ImageSize } from '../image-set.ts';
 import { pickColors } from '../pixels.ts';
 import { type JpegComponent, type JpegHeaders, jpegHeaders } from './headers.ts';
 import { huffmanTable, tableLength } from './huffman.ts';
-import { kernels } from './kernels.wasm.ts';
+import { kernels } from './jpeg-kernels.wasm.ts';
 
-/** What kernels.wat exports. */
+/** What jpeg-kernels.wat exports. */
 interface Exports {
   readonly memory: WebAssembly.Memory;
   unstuff(start: number, end: number, out: number): number;

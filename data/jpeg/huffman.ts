@@ -2,7 +2,7 @@
 const lookupBits = 10;
 const longest = 16;
 
-/** Int32 of a table as kernels.wat reads it. */
+/** Int32 of a table as jpeg-kernels.wat reads it. */
 export const tableLength = (1 << lookupBits) + 2 * (longest + 1) + 64;
 
 /** Most files have the tables that the standard gives as examples; this many are remembered. */

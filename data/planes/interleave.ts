@@ -1,7 +1,7 @@
 import { assembled } from '../assembled.ts';
-import { kernels } from './kernels.wasm.ts';
+import { kernels } from './interleave-kernels.wasm.ts';
 
-/** What kernels.wat exports. */
+/** What interleave-kernels.wat exports. */
 interface Exports {
   readonly memory: WebAssembly.Memory;
   interleave(from: number, plane: number, count: number, to: number): void;

@@ -1,6 +1,6 @@
 import { filters } from './filters.ts';
 
-/** What each output of one axis draws on, laid out as kernels.wat reads it. */
+/** What each output of one axis draws on, laid out as resampling-kernels.wat reads it. */
 export interface Coefficients {
   /** The first input of each output. */
   readonly first: Int32Array;

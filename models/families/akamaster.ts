@@ -1,5 +1,5 @@
 import { originalNames } from '../resnet.ts';
-import { residualDepth } from '../structures/residual.ts';
+import { residualDepth } from '../structures/residual-structure.ts';
 import { residualFamily } from './family.ts';
 import { cifarWithImagenetNormalisation } from './inputs.ts';
 

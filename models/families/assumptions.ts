@@ -1,6 +1,6 @@
-import type { DenseNetRules, DenseNetSize } from '../structures/densenet.ts';
-import type { ResidualRules, ResidualSize } from '../structures/residual.ts';
-import type { VggRules, VggSize } from '../structures/vgg.ts';
+import type { DenseNetRules, DenseNetSize } from '../structures/densenet-structure.ts';
+import type { ResidualRules, ResidualSize } from '../structures/residual-structure.ts';
+import type { VggRules, VggSize } from '../structures/vgg-structure.ts';
 
 /** In words, what the structures take from a family's rules because keys and shapes do not show it. */
 

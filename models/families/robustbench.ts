@@ -1,4 +1,4 @@
-import { residualDepth } from '../structures/residual.ts';
+import { residualDepth } from '../structures/residual-structure.ts';
 import { residualFamily } from './family.ts';
 import { cifar10 } from './inputs.ts';
 import { preactivationNames } from './kuangliu.ts';

@@ -1,6 +1,6 @@
-import type { DenseNetSize } from '../structures/densenet.ts';
-import type { ResidualRules, ResidualSize } from '../structures/residual.ts';
-import type { VggSize } from '../structures/vgg.ts';
+import type { DenseNetSize } from '../structures/densenet-structure.ts';
+import type { ResidualRules, ResidualSize } from '../structures/residual-structure.ts';
+import type { VggSize } from '../structures/vgg-structure.ts';
 import type { Evidence } from './evidence.ts';
 import { denseNetFamily, residualFamily, vggFamily } from './family.ts';
 import { cifar10, cifar10OfImages, cifar100, cifarWithImagenetNormalisation } from './inputs.ts';

@@ -2,10 +2,10 @@ import { DetectorError } from '../common/errors.ts';
 import { type Tensor, toFloat32 } from '../common/tensor.ts';
 import { float, type GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
-import { tensorFromProto } from '../graph/tensor.ts';
-import type { LayerDetector } from './fit-layer.ts';
+import { tensorFromProto } from '../graph/tensor-proto.ts';
 import { layersModel, maximum } from './layer-aggregation.ts';
 import type { LayerDetectors } from './layer-detectors.ts';
+import type { LayerDetector } from './layer-svm.ts';
 
 /** Metadata key that marks a file of detectors, and says how each was fitted. */
 const DETECTORS_KEY = 'la_ood.detectors';

@@ -1,8 +1,8 @@
 import type { Tensor } from '../common/tensor.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import { type AddNode, addStandardised } from './distance-scores.ts';
-import type { LayerDetector } from './fit-layer.ts';
 import type { LayerDetectors } from './layer-detectors.ts';
+import type { LayerDetector } from './layer-svm.ts';
 
 /**
  * One-class SVMs as the detectors of a guard. A layer's score is rho − Σ_j alpha_j exp(−γ|sv_j − z|²) of the standardised

@@ -1,5 +1,5 @@
 import { DetectorError } from '../common/errors.ts';
-import type { NeighbourSearch, Neighbours } from './neighbours.ts';
+import type { NeighbourSearch, Neighbours } from './neighbors.ts';
 
 export interface ShiftingOptions {
   /** A point is an edge point when more than a share of 1 − threshold of its neighbours lie on its inner side. */

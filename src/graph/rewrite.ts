@@ -6,8 +6,8 @@ import { requireOpset } from './check.ts';
 import { makeNode, makeValueInfo } from './make.ts';
 import { freshNames, renameValues } from './names.ts';
 import { ElementType, type ModelProto, type NodeProto, type TensorProto, type ValueInfo } from './onnx.ts';
-import { type Pooling, poolingOf, valueOfClassToken, valueOfDeviation } from './pooling.ts';
 import { inferShapes, type Shape } from './shapes.ts';
+import { type Pooling, poolingOf, valueOfClassToken, valueOfDeviation } from './tap-pooling.ts';
 import { neededValues, producers } from './topology.ts';
 
 /** A value inside a graph that is asked for. */

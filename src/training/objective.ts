@@ -1,5 +1,5 @@
 import type { RandomState } from '../common/random.ts';
-import type { LayerDetector } from '../detectors/fit-layer.ts';
+import type { LayerDetector } from '../detectors/layer-svm.ts';
 import type { StandardScaler } from '../detectors/standard-scaler.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 

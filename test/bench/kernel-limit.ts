@@ -1,4 +1,4 @@
-import type { FitReport } from '../../src/detectors/fit-layer.ts';
+import type { FitReport } from '../../src/detectors/layer-svm.ts';
 import { RbfKernel } from '../../src/detectors/ocsvm/rbf-kernel.ts';
 import { timed } from './bench.ts';
 import { correlatedFeatures } from './synthetic.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { DetectorError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
-import { defaultFitOptions, type FitOptions, LayerFitter } from '../../src/detectors/fit-layer.ts';
+import { defaultFitOptions, type FitOptions, LayerFitter } from '../../src/detectors/layer-svm.ts';
 import { decisionFunction } from '../../src/detectors/ocsvm/one-class-svm.ts';
 import { RbfKernel } from '../../src/detectors/ocsvm/rbf-kernel.ts';
 import { standardise } from '../../src/detectors/standard-scaler.ts';

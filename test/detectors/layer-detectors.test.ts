@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import * as ort from 'onnxruntime-node';
 import { RandomState } from '../../src/common/random.ts';
 import { decisionModel } from '../../src/detectors/decision-model.ts';
-import { fitGaussians } from '../../src/detectors/gaussian.ts';
-import { fitKnn } from '../../src/detectors/knn.ts';
+import { fitGaussians } from '../../src/detectors/fit-gaussians.ts';
+import { fitKnn } from '../../src/detectors/fit-knn.ts';
 import {
   aggregate,
   aggregations,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { NeighbourSearch } from '../../src/detectors/neighbours.ts';
+import { NeighbourSearch } from '../../src/detectors/neighbors.ts';
 import { arbitrarySamples, gaussian, type Samples, squaredDistance } from './samples.ts';
 
 describe('NeighbourSearch', () => {

@@ -1,5 +1,5 @@
 import { RandomState } from '../../src/common/random.ts';
-import type { LayerDetector } from '../../src/detectors/fit-layer.ts';
+import type { LayerDetector } from '../../src/detectors/layer-svm.ts';
 import { standardise } from '../../src/detectors/standard-scaler.ts';
 
 /** n × width float32 features as a layer has them: correlated, each with its own mean and scale, heavy on one side. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { DetectorError } from '../../src/common/errors.ts';
-import { NeighbourSearch } from '../../src/detectors/neighbours.ts';
+import { NeighbourSearch } from '../../src/detectors/neighbors.ts';
 import { shiftEdges } from '../../src/detectors/self-adaptive-shifting.ts';
 import { gaussian, largestDifference, type Samples } from './samples.ts';
 import { caught } from './thrown.ts';

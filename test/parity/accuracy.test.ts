@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { imagenetNormalisation } from '../../models/architecture.ts';
 import { importCheckpoint } from '../../src/pipeline/classifier/import-checkpoint.ts';
-import { extractFeatures } from '../../src/pipeline/features/features.ts';
+import { extractFeatures } from '../../src/pipeline/features/extract-features.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
 import { reference, unpackedReference } from '../reference.ts';
 import { python } from './python.ts';

@@ -13,7 +13,7 @@ import { readModel } from '../../src/graph/read.ts';
 import { exportCheckpoint } from '../../src/pipeline/classifier/export-checkpoint.ts';
 import { importCheckpoint } from '../../src/pipeline/classifier/import-checkpoint.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
-import { type TrainReport, trainBackbone } from '../../src/pipeline/training/train.ts';
+import { type TrainReport, trainBackbone } from '../../src/pipeline/training/train-backbone.ts';
 import type { Recipe } from '../../src/training/recipe.ts';
 import { json } from '../cli/run.ts';
 import { reference, unpackedReference } from '../reference.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { monitorImages, recalibrateGuard, type ScoredImage, scoreImages } from '../../src/index.ts';
-import { guardFacts } from '../../src/pipeline/page/guard-facts.ts';
+import { guardFacts } from '../../src/pipeline/page/collect-guard-facts.ts';
 import { temporaryFolder } from '../data/images.ts';
 
 type Row = Pick<ScoredImage, 'label' | 'score' | 'pValue' | 'isOod' | 'layer'>;

@@ -17,8 +17,8 @@ import {
   type ImportClassifierOptions,
   importClassifier,
 } from '../../src/pipeline/classifier/import-classifier.ts';
+import { extractFeatures } from '../../src/pipeline/features/extract-features.ts';
 import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
-import { extractFeatures } from '../../src/pipeline/features/features.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
 import { imageFolder, weights } from '../cli/files.ts';
 import { rejection } from '../data/rejection.ts';

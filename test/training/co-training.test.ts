@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { RandomState } from '../../src/common/random.ts';
-import type { LayerDetector } from '../../src/detectors/fit-layer.ts';
+import type { LayerDetector } from '../../src/detectors/layer-svm.ts';
 import { fitStandardScaler, type StandardScaler } from '../../src/detectors/standard-scaler.ts';
 import { exposeTaps } from '../../src/graph/rewrite.ts';
 import { GraphSession } from '../../src/runtime/graph-session.ts';
 import type { TrainingBatch } from '../../src/training/batch-maker.ts';
 import type { TrainingSession } from '../../src/training/engine.ts';
 import { type CoTraining, layerFactors } from '../../src/training/objective.ts';
-import { onnxEngine } from '../../src/training/onnx/engine.ts';
+import { onnxEngine } from '../../src/training/onnx/onnx-engine.ts';
 import { pooledScalers } from '../../src/training/pooled-scalers.ts';
 import { SIDE, smallBackbone } from './networks.ts';
 

@@ -3,10 +3,10 @@ import { GraphError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
 import { float, GraphBuilder } from '../../src/graph/builder.ts';
 import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
-import { tensorFromProto } from '../../src/graph/tensor.ts';
+import { tensorFromProto } from '../../src/graph/tensor-proto.ts';
 import type { SgdOptions, TrainingSession } from '../../src/training/engine.ts';
 import type { Objective } from '../../src/training/objective.ts';
-import { onnxEngine } from '../../src/training/onnx/engine.ts';
+import { onnxEngine } from '../../src/training/onnx/onnx-engine.ts';
 import { SIDE, smallBackbone } from './networks.ts';
 
 const BATCH = 6;

@@ -7,7 +7,7 @@ import { BatchMaker } from '../../src/training/batch-maker.ts';
 import { checkpointModel, stateOfCheckpoint } from '../../src/training/checkpoint.ts';
 import type { TrainingSession } from '../../src/training/engine.ts';
 import { LabelledImages } from '../../src/training/labelled-images.ts';
-import { onnxEngine } from '../../src/training/onnx/engine.ts';
+import { onnxEngine } from '../../src/training/onnx/onnx-engine.ts';
 import { fineTuning, type Recipe, schedules } from '../../src/training/recipe.ts';
 import { type EpochReport, type TrainingState, type TrainOptions, train } from '../../src/training/train.ts';
 import { SIDE, smallBackbone } from './networks.ts';

@@ -1,7 +1,7 @@
 import { type DownloadReport, downloadSets, manualSources, sources } from '../../index.ts';
 import { command } from '../command.ts';
 import { given } from '../options.ts';
-import { columns, thousands } from '../text.ts';
+import { columns, thousands } from '../terminal-text.ts';
 
 export const downloadCommand = command({
   name: 'download',

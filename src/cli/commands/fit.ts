@@ -26,7 +26,7 @@ import {
   share,
   memory as sharedMemory,
 } from '../options.ts';
-import { columns, duration, noteLines, plural } from '../text.ts';
+import { columns, duration, noteLines, plural } from '../terminal-text.ts';
 
 const defaults = defaultFitOptions;
 

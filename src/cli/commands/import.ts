@@ -16,7 +16,7 @@ import {
   givenOfClassifier,
 } from '../classifier-options.ts';
 import { command, type Report } from '../command.ts';
-import { shapeText, thousands } from '../text.ts';
+import { shapeText, thousands } from '../terminal-text.ts';
 
 const checkpointOptions = {
   arch: {

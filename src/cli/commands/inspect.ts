@@ -13,7 +13,7 @@ import {
 import { classifierOptions, givenOfClassifier } from '../classifier-options.ts';
 import { command } from '../command.ts';
 import { given, seed } from '../options.ts';
-import { columns, duration, plural, shapeText, thousands } from '../text.ts';
+import { columns, duration, plural, shapeText, thousands } from '../terminal-text.ts';
 
 export const inspectCommand = command({
   name: 'inspect',

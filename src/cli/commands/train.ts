@@ -9,7 +9,7 @@ import {
 import { classifierName, givenNormalisation, normalisationOptions } from '../classifier-options.ts';
 import { command } from '../command.ts';
 import { given, imageOptions, runOptions, runPath } from '../options.ts';
-import { columns, duration, plural } from '../text.ts';
+import { columns, duration, plural } from '../terminal-text.ts';
 import { givenOfTraining, schedule, trainingOptions } from '../training-options.ts';
 
 const { batch: _batch, ...readingOptions } = imageOptions;

@@ -4,9 +4,9 @@ import { NodeScope } from '../../graph/node-scope.ts';
 import { ElementType } from '../../graph/onnx.ts';
 import { encodeModel } from '../../graph/write.ts';
 import * as ort from '../../runtime/onnxruntime.ts';
+import { headRows } from './head-moments.ts';
 import { GROUP } from './largest.ts';
 import type { MethodOptions } from './method.ts';
-import { headRows } from './moments.ts';
 import { normalise } from './operators.ts';
 import type { Training } from './training.ts';
 

@@ -1,5 +1,5 @@
+import { headMeans } from './head-moments.ts';
 import type { Method } from './method.ts';
-import { headMeans } from './moments.ts';
 import { addNormalised, normalise } from './operators.ts';
 
 /**

@@ -1,6 +1,6 @@
+import { matrices } from './head-moments.ts';
 import { headTotals } from './head-totals.ts';
 import type { Method } from './method.ts';
-import { matrices } from './moments.ts';
 
 /** Weights of two classes that are the same have no boundary between them: they count as if they were far apart. */
 const FAR = 1e30;

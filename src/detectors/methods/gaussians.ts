@@ -2,7 +2,14 @@ import { DetectorError } from '../../common/errors.ts';
 import type { NodeScope } from '../../graph/node-scope.ts';
 import { inverseCholeskyOfLarge } from '../algebra/inverse-cholesky.ts';
 import type { Precision } from '../algebra/scatter.ts';
-import { type HeadMeans, headMeans, headRows, matrices, scatterBetween, scatterWithin } from './moments.ts';
+import {
+  type HeadMeans,
+  headMeans,
+  headRows,
+  matrices,
+  scatterBetween,
+  scatterWithin,
+} from './head-moments.ts';
 import type { Training } from './training.ts';
 
 /**

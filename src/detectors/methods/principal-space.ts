@@ -2,7 +2,7 @@ import type { NodeScope } from '../../graph/node-scope.ts';
 import { inverseCholeskyOfLarge } from '../algebra/inverse-cholesky.ts';
 import type { Precision } from '../algebra/scatter.ts';
 import { symmetricEigen } from '../algebra/symmetric-eigen.ts';
-import { headMeans, matrices, scatterBetween, scatterWithin } from './moments.ts';
+import { headMeans, matrices, scatterBetween, scatterWithin } from './head-moments.ts';
 import type { Training } from './training.ts';
 
 /** What is left of head inputs outside the principal space of the training images', about the origin where all logits are 0. */

@@ -1,5 +1,5 @@
+import { groupSums } from './head-moments.ts';
 import type { Method } from './method.ts';
-import { groupSums } from './moments.ts';
 
 /**
  * Simplified Hopfield energy: −x·S_ŷ, S_k the mean head input of the training images of class k that are classified rightly;

@@ -1,8 +1,8 @@
 import { DetectorError } from '../../common/errors.ts';
 import { RandomState } from '../../common/random.ts';
 import type { LinearHead } from '../../graph/classifier/classifier.ts';
-import type { LayerDetector } from '../fit-layer.ts';
 import { groupTaps, sideBySide, type TapGroup } from '../layer-detectors.ts';
+import type { LayerDetector } from '../layer-svm.ts';
 
 /** Features of training images, read in blocks of rows; where they lie is not this folder's matter. */
 export interface TrainingFeatures {

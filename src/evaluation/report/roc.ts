@@ -2,8 +2,8 @@ import { linePath, type Plot, xAxis, xOf, yAxis, yOf } from '../axes.ts';
 import { type RocCurve, rocCurve } from '../metrics.ts';
 import { text } from '../svg.ts';
 import { percent } from '../tables.ts';
+import type { Method } from './compared-sets.ts';
 import { svg } from './html.ts';
-import type { Method } from './methods.ts';
 
 const width = 360;
 const height = 330;

@@ -2,12 +2,12 @@ import { intAttribute } from '../attributes.ts';
 import { channelAxes } from '../channel-axis.ts';
 import { multiplyAdds } from '../cost.ts';
 import { ElementType, type ModelProto, type NodeProto } from '../onnx.ts';
-import { classTokenOf, type Pooling, poolingOf } from '../pooling.ts';
 import { inferShapes, type Shape, type ValueType } from '../shapes.ts';
+import { classTokenOf, type Pooling, poolingOf } from '../tap-pooling.ts';
 import { producers } from '../topology.ts';
 import type { Classifier } from './classifier.ts';
 import { type ImageFlow, imageFlow } from './image-flow.ts';
-import { asQuantised, integerProducts, usersBeyond } from './quantised.ts';
+import { asQuantised, integerProducts, usersBeyond } from './quantized.ts';
 
 export type TapKind =
   | 'convolution'

@@ -4,7 +4,7 @@ import { makeNode } from '../make.ts';
 import { freshNames } from '../names.ts';
 import type { ModelProto, NodeProto, TensorProto } from '../onnx.ts';
 import { inferShapes, type Shape, type ValueType } from '../shapes.ts';
-import { dtypeOf, tensorFromProto } from '../tensor.ts';
+import { dtypeOf, tensorFromProto } from '../tensor-proto.ts';
 import { producers } from '../topology.ts';
 
 /** A classifier's last layer where that is linear: logits = weight · x + bias, of the pooled value x that goes into it. */

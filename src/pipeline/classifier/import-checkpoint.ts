@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { configuredClassNames } from '../../../converters/huggingface/class-names.ts';
-import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
+import { findPreprocessing } from '../../../converters/huggingface/find-preprocessing.ts';
 import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
 import type { Geometry, ImageSize } from '../../../data/image-set.ts';
 import { assemble, stateDictOf } from '../../../models/backbone.ts';

@@ -1,6 +1,9 @@
 import { basename } from 'node:path';
+import {
+  type FoundPreprocessing,
+  findPreprocessing,
+} from '../../../converters/huggingface/find-preprocessing.ts';
 import { modelFile } from '../../../converters/huggingface/model-file.ts';
-import { type FoundPreprocessing, findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
 import type { Geometry } from '../../../data/image-set.ts';
 import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
@@ -13,9 +16,9 @@ import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import { preprocessingOf, resizingOf } from '../features/feature-graph.ts';
-import { type ClassNames, findClassNames } from './class-names.ts';
+import { type ClassNames, findClassNames } from './find-class-names.ts';
+import { type UnderstandOptions, understandClassifier } from './normalize-classifier.ts';
 import { type ResizingOptions, saysResizing, withResizing } from './resizing.ts';
-import { type UnderstandOptions, understandClassifier } from './understand-classifier.ts';
 import { verifyBackbone } from './verify-backbone.ts';
 
 /** What a classifier's file does not say, or says otherwise; what is absent is found. */

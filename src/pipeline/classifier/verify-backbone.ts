@@ -1,13 +1,13 @@
 import { GraphError } from '../../common/errors.ts';
 import { type Tensor, toFloat32 } from '../../common/tensor.ts';
 import { type Classifier, LOGITS } from '../../graph/classifier/classifier.ts';
-import { quantisationOf } from '../../graph/classifier/quantised.ts';
+import { quantisationOf } from '../../graph/classifier/quantized.ts';
 import { ElementType, type ModelProto } from '../../graph/onnx.ts';
 import { type Preprocessing, prependPreprocessing } from '../../graph/preprocessing.ts';
 import type { Optimisation } from '../../runtime/device.ts';
 import { featureGraph } from '../features/feature-graph.ts';
 import { runOnPixels } from '../run-graph.ts';
-import { isClose, largestDifference, randomPixels } from './understand-classifier.ts';
+import { isClose, largestDifference, randomPixels } from './normalize-classifier.ts';
 
 /** What a backbone was made of. */
 interface Origin {

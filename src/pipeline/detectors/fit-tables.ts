@@ -1,5 +1,5 @@
 import { toCsv } from '../../common/csv.ts';
-import type { FittedDetector } from '../../detectors/fit-layer.ts';
+import type { FittedDetector } from '../../detectors/layer-svm.ts';
 import type { FeatureLayer } from '../features/feature-files.ts';
 
 /** The original's table of what was chosen; layers are numbered from 1. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { RunError } from '../../common/errors.ts';
 import { BACKBONE_KEY, detectorsOfModel } from '../../detectors/detectors-model.ts';
-import type { LayerDetector } from '../../detectors/fit-layer.ts';
+import type { LayerDetector } from '../../detectors/layer-svm.ts';
 import { decodeModel } from '../../graph/read.ts';
 import { getMetadata } from '../../graph/rewrite.ts';
 

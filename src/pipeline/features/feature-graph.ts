@@ -4,10 +4,10 @@ import { GraphError } from '../../common/errors.ts';
 import { describeClassifier, type LinearHead } from '../../graph/classifier/classifier.ts';
 import { nameHeadInput } from '../../graph/classifier/head.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import { deviationOf } from '../../graph/pooling.ts';
 import { type Preprocessing, prependPreprocessing } from '../../graph/preprocessing.ts';
 import { exposeTaps, pruneUnused } from '../../graph/rewrite.ts';
 import { inferShapes } from '../../graph/shapes.ts';
+import { deviationOf } from '../../graph/tap-pooling.ts';
 import { conditionTaps } from './condition-taps.ts';
 
 /** A backbone rewritten to go from pixels (`pixels`, uint8 N×H×W×3) to the pooled value of every tap, float32 N×C: those

@@ -1,7 +1,7 @@
 import { DetectorError } from '../../common/errors.ts';
 import type { Tensor } from '../../common/tensor.ts';
 import { detectorsOfModel } from '../../detectors/detectors-model.ts';
-import type { LayerDetector } from '../../detectors/fit-layer.ts';
+import type { LayerDetector } from '../../detectors/layer-svm.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
 

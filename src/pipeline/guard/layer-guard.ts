@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { type FeatureFile, openFeatures } from '../../../converters/hdf5/open-features.ts';
 import type { OnProgress } from '../../common/progress.ts';
-import { fitGaussians } from '../../detectors/gaussian.ts';
-import { fitKnn } from '../../detectors/knn.ts';
+import { fitGaussians } from '../../detectors/fit-gaussians.ts';
+import { fitKnn } from '../../detectors/fit-knn.ts';
 import {
   type Aggregation,
   aggregate,

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
+import { findPreprocessing } from '../../../converters/huggingface/find-preprocessing.ts';
 import { type BackboneMetadata, backboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { elementCount } from '../../common/tensor.ts';
@@ -9,17 +9,17 @@ import type { TapKind } from '../../graph/classifier/candidates.ts';
 import { defaultTaps } from '../../graph/classifier/choose-taps.ts';
 import type { Classifier } from '../../graph/classifier/classifier.ts';
 import { ElementType, type ModelProto } from '../../graph/onnx.ts';
-import type { Pooling } from '../../graph/pooling.ts';
 import { readModel } from '../../graph/read.ts';
 import { getMetadata } from '../../graph/rewrite.ts';
 import { type Dim, inferShapes, type ValueType } from '../../graph/shapes.ts';
-import { dtypeOf } from '../../graph/tensor.ts';
+import type { Pooling } from '../../graph/tap-pooling.ts';
+import { dtypeOf } from '../../graph/tensor-proto.ts';
 import { requiredInputs } from '../../graph/topology.ts';
 import {
   type UnderstandOptions,
   type UnderstoodClassifier,
   understandClassifier,
-} from '../classifier/understand-classifier.ts';
+} from '../classifier/normalize-classifier.ts';
 import type { FileFacts } from './file-kind.ts';
 
 /** An input, an output or a tap of a graph. */

@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises';
-import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { DetectorError, RunError } from '../../common/errors.ts';
 import { sha256File, sha256Files } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { BACKBONE_KEY } from '../../detectors/detectors-model.ts';
 import { fitMethods } from '../../detectors/methods/fit-methods.ts';
 import type { MethodOptions } from '../../detectors/methods/method.ts';
+import { chooseMethods } from '../../detectors/methods/method-registry.ts';
 import { methodsModel } from '../../detectors/methods/methods-model.ts';
-import { chooseMethods } from '../../detectors/methods/table.ts';
 import { Training } from '../../detectors/methods/training.ts';
 import { describeClassifier } from '../../graph/classifier/classifier.ts';
 import { readModel } from '../../graph/read.ts';

@@ -4,11 +4,11 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RunError } from '../../common/errors.ts';
 import { packageRoot } from '../../common/package-root.ts';
-import { guardFacts } from './guard-facts.ts';
+import { guardFacts } from './collect-guard-facts.ts';
 
 /** A file of the page. */
 export interface PageFile {
-  /** Where it lies below the page's address: `src/page/main.js`. */
+  /** Where it lies below the page's address: `src/page/page.js`. */
   readonly path: string;
   /** Its media type. */
   readonly type: string;

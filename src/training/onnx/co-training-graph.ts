@@ -1,5 +1,5 @@
 import { GraphError } from '../../common/errors.ts';
-import type { LayerDetector } from '../../detectors/fit-layer.ts';
+import type { LayerDetector } from '../../detectors/layer-svm.ts';
 import type { Extension } from '../../graph/gradient/extend.ts';
 import { ElementType } from '../../graph/onnx.ts';
 import type { ValueType } from '../../graph/shapes.ts';

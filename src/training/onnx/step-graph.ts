@@ -1,5 +1,5 @@
 import { GraphError } from '../../common/errors.ts';
-import { dynamicBatch } from '../../graph/batch.ts';
+import { dynamicBatch } from '../../graph/dynamic-batch.ts';
 import { extendModel } from '../../graph/gradient/extend.ts';
 import { gradientGraph } from '../../graph/gradient/gradient-graph.ts';
 import { parametersOf } from '../../graph/gradient/parameters.ts';

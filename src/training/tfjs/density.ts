@@ -1,5 +1,5 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
-import type { LayerDetector } from '../../detectors/fit-layer.ts';
+import type { LayerDetector } from '../../detectors/layer-svm.ts';
 import type { StandardScaler } from '../../detectors/standard-scaler.ts';
 import type { TensorFlow } from './backend.ts';
 import type { Pass } from './trainable-graph.ts';
