@@ -110,9 +110,9 @@ function paletteOf(bytes: Uint8Array, colors: number, entry: number): Uint8Array
   const palette = new Uint8Array(3 * 256);
   for (let i = 0; i < colors && entry * i + 3 <= bytes.length; i++)
     for (let c = 0; c < 3; c++) palette[3 * i + c] = bytes[entry * i + 2 - c];
-  const grey = (i: number) => (colors === 2 ? 255 * i : i);
-  const isGrey = palette.subarray(0, 3 * colors).every((value, i) => value === grey(Math.floor(i / 3)));
-  if (isGrey && colors > 2) for (let i = colors; i < 256; i++) palette.fill(i, 3 * i, 3 * i + 3);
+  const gray = (i: number) => (colors === 2 ? 255 * i : i);
+  const isGray = palette.subarray(0, 3 * colors).every((value, i) => value === gray(Math.floor(i / 3)));
+  if (isGray && colors > 2) for (let i = colors; i < 256; i++) palette.fill(i, 3 * i, 3 * i + 3);
   return palette;
 }
 

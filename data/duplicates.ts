@@ -97,10 +97,10 @@ function digestKey({ digests }: Prints, image: number): number {
 function differenceHash(rgb: Uint8Array): [number, number] {
   const words: [number, number] = [0, 0];
   // Rec. 601, as Pillow makes grey.
-  const grey = (pixel: number) => 299 * rgb[3 * pixel] + 587 * rgb[3 * pixel + 1] + 114 * rgb[3 * pixel + 2];
+  const gray = (pixel: number) => 299 * rgb[3 * pixel] + 587 * rgb[3 * pixel + 1] + 114 * rgb[3 * pixel + 2];
   for (let bit = 0; bit < 64; bit++) {
     const pixel = 9 * (bit >> 3) + (bit & 7);
-    if (grey(pixel) < grey(pixel + 1)) words[bit >> 5] |= 1 << (bit & 31);
+    if (gray(pixel) < gray(pixel + 1)) words[bit >> 5] |= 1 << (bit & 31);
   }
   return words;
 }

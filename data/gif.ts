@@ -76,9 +76,9 @@ function paletteSize(flags: number): number {
  * beyond any other palette is black.
  */
 function colors(indices: Uint8Array, palette: Uint8Array): Uint8Array {
-  const isGrey = palette.every((value, i) => value === Math.floor(i / 3));
+  const isGray = palette.every((value, i) => value === Math.floor(i / 3));
   const table = new Uint8Array(768);
-  if (isGrey) for (let i = 0; i < table.length; i++) table[i] = Math.floor(i / 3);
+  if (isGray) for (let i = 0; i < table.length; i++) table[i] = Math.floor(i / 3);
   else table.set(palette);
   const rgb = new Uint8Array(3 * indices.length);
   for (let i = 0, to = 0; i < indices.length; i++, to += 3) {

@@ -31,9 +31,9 @@ export function tiffSamples(bytes: Uint8Array): Samples {
     );
   };
   if (format !== unsigned || tags.get(tiffTag.bits)?.some((each) => each !== bits)) return refuse();
-  const isGrey = photometric === whiteIsZero || photometric === blackIsZero;
-  if (isGrey && count === 1 && bits === 16) return '16-bit grey';
-  if ((isGrey || photometric === palette) && count - extra.length === 1 && bits <= 8)
+  const isGray = photometric === whiteIsZero || photometric === blackIsZero;
+  if (isGray && count === 1 && bits === 16) return '16-bit grey';
+  if ((isGray || photometric === palette) && count - extra.length === 1 && bits <= 8)
     return bits === 8 || extra.length === 0 ? '8-bit' : refuse();
   if (photometric === rgb && bits === 8 && (count === 3 || count === 4)) return '8-bit';
   const isMultiplied = extra[0] === associatedAlpha;

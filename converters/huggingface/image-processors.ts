@@ -82,7 +82,7 @@ export function transformersPreprocessing(
   const geometry = geometryOf(config, own, path);
   const rescale = config.do_rescale ?? true;
   return {
-    ...normalisationOf(config, own),
+    ...normalizationOf(config, own),
     scale: rescale ? (config.rescale_factor ?? 1 / 255) : 1,
     ...(geometry && { geometry: { ...geometry, filter } }),
   };
@@ -110,19 +110,19 @@ const ownKeys = new Set([
   ...['use_square_size', 'do_pad'],
 ]);
 
-function normalisationOf(config: Config, own: ProcessorClass): Preprocessing {
-  const normalises = own.normalises && (config.do_normalize ?? true);
+function normalizationOf(config: Config, own: ProcessorClass): Preprocessing {
+  const normalizes = own.normalizes && (config.do_normalize ?? true);
   const mean = config.image_mean ?? own.mean;
   const std = config.image_std ?? own.std;
   const offset = config.rescale_offset ? 1 : 0;
   // EfficientNet's processor divides by the deviation again.
   const again = own.kind === 'efficientnet' && (config.include_top ?? true);
   const bgr = own.kind === 'pplcnet' || (own.kind === 'mobilevit' && (config.do_flip_channel_order ?? true));
-  const centre = mean.map((value) => (normalises ? value : 0) + offset);
-  const spread = std.map((value) => (normalises ? value : 1) * (again ? value : 1));
-  if (!bgr) return { mean: centre, std: spread };
+  const center = mean.map((value) => (normalizes ? value : 0) + offset);
+  const spread = std.map((value) => (normalizes ? value : 1) * (again ? value : 1));
+  if (!bgr) return { mean: center, std: spread };
   // There channels are reversed after they are normalised; here they are normalised in the network's order.
-  return { mean: centre.toReversed(), std: spread.toReversed(), channelOrder: 'BGR' };
+  return { mean: center.toReversed(), std: spread.toReversed(), channelOrder: 'BGR' };
 }
 
 type Size = ImageSize | { readonly shortest: number };

@@ -39,7 +39,7 @@ const impostors: readonly Impostor[] = [
  *
  * @throws CheckpointError where it is something else, saying what
  */
-export async function recogniseFormat(file: CheckpointFile): Promise<'zip' | 'legacy' | 'safetensors'> {
+export async function recognizeFormat(file: CheckpointFile): Promise<'zip' | 'legacy' | 'safetensors'> {
   if (file.size === 0) file.fail('is empty', fetchAgain);
   const bytes = await file.read(0, Math.min(file.size, 512));
   if (isSafetensors(bytes, file.size)) return 'safetensors';

@@ -103,8 +103,8 @@ export function withBrightness({ pixels }: Image, more: number): Uint8Array {
 export function withSaturation({ pixels }: Image, share: number): Uint8Array {
   const luma = (red: number) => 0.299 * pixels[red] + 0.587 * pixels[red + 1] + 0.114 * pixels[red + 2];
   return clamped(pixels, (sample, i) => {
-    const grey = luma(i - (i % 3));
-    return grey + share * (sample - grey);
+    const gray = luma(i - (i % 3));
+    return gray + share * (sample - gray);
   });
 }
 

@@ -4,7 +4,7 @@ import { type DatasetFacts, Hdf5File } from '../../src/common/hdf5-file.ts';
 import type { ByteSource } from '../files/byte-source.ts';
 import { sha256Of } from '../files/byte-source.ts';
 import type { ImageSet } from '../image-set.ts';
-import { greyRows, interleaved, type RawImages, rawImageSet } from '../raw-images.ts';
+import { grayRows, interleaved, type RawImages, rawImageSet } from '../raw-images.ts';
 import { checkImages } from './image-array.ts';
 
 /** Values are read in blocks of about this many bytes, which bounds what WebAssembly's memory grows to. */
@@ -22,7 +22,7 @@ interface Images {
   readonly width: number;
   /** Samples of one image. */
   readonly stride: number;
-  readonly isGrey: boolean;
+  readonly isGray: boolean;
   /** Bytes of a value. */
   readonly bytes: number;
   readonly isFloat: boolean;
@@ -50,7 +50,7 @@ export async function openHdf5Images(source: ByteSource, name: string): Promise<
     const images = describe(path, dataOf(path, file));
     return { images, ...readLabels(path, file, images.count) };
   });
-  const { count, height, width, stride, isGrey, isFloat } = images;
+  const { count, height, width, stride, isGray, isFloat } = images;
   const block = Math.max(1, Math.floor(blockBytes / (stride * images.bytes)));
   const scale = isFloat ? findScale(path, images.count, block) : 1;
   const array: RawImages = {
@@ -58,7 +58,7 @@ export async function openHdf5Images(source: ByteSource, name: string): Promise<
     height,
     width,
     stride,
-    layout: isGrey ? greyRows({ height, width }) : interleaved({ height, width }),
+    layout: isGray ? grayRows({ height, width }) : interleaved({ height, width }),
     async read(start, some) {
       const samples = new Uint8Array(some * stride);
       for (let done = 0; done < some; done += block) {
@@ -157,7 +157,7 @@ function describe(path: string, { shape, dtype, chunks, valueBytes }: DatasetFac
     height,
     width,
     stride: height * width * (colors ?? 1),
-    isGrey: colors === undefined,
+    isGray: colors === undefined,
     bytes: valueBytes,
     isFloat: /[fd]$/.test(type),
   };

@@ -2,7 +2,7 @@ import { DataError } from '../../src/common/errors.ts';
 import type { ByteSource } from '../files/byte-source.ts';
 import { ungzipped } from '../files/inflate.ts';
 import type { ImageSet } from '../image-set.ts';
-import { greyRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
+import { grayRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
 import { checkImages } from './image-array.ts';
 
 /**
@@ -34,7 +34,7 @@ export async function openIdx(
       `is cut short or damaged: ${images.shape.join(' × ')} bytes are announced, ${size} are there`,
       'download it again',
     );
-  const layout = colors ? interleaved({ height, width }) : greyRows({ height, width });
+  const layout = colors ? interleaved({ height, width }) : grayRows({ height, width });
   const labels = labelsSource && (await readLabels(labelsSource, count));
   const classes =
     labels && Array.from({ length: 1 + labels.reduce((a, b) => Math.max(a, b)) }, (_, i) => String(i));

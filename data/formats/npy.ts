@@ -2,7 +2,7 @@ import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import type { ByteSource } from '../files/byte-source.ts';
 import type { ImageSet } from '../image-set.ts';
-import { greyRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
+import { grayRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
 import { checkImages } from './image-array.ts';
 
 const magic = Buffer.from('\x93NUMPY', 'latin1');
@@ -44,7 +44,7 @@ export async function openNpy(source: ByteSource, name: string): Promise<ImageSe
       `is cut short or damaged: ${shape.join(' × ')} bytes are announced, ${source.size - offset} are there`,
       'copy it again',
     );
-  const layout = colors === 3 ? interleaved({ height, width }) : greyRows({ height, width });
+  const layout = colors === 3 ? interleaved({ height, width }) : grayRows({ height, width });
   return rawImageSet(name, [imagesIn(source, offset, { count, height, width, stride, layout })]);
 }
 

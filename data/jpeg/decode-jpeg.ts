@@ -75,7 +75,7 @@ export function decodeJpeg(file: Uint8Array): Image | undefined {
     return {
       height,
       width,
-      pixels: pickColors(withoutPadding(planes[0], stride, headers), 1, (grey) => grey),
+      pixels: pickColors(withoutPadding(planes[0], stride, headers), 1, (gray) => gray),
     };
   const [y, cb, cr] = planes;
   const colorWidth = Math.ceil(width / across);

@@ -115,7 +115,7 @@ function transition(
   { norm, convolution, pool }: ReturnType<DenseNetNames['transition']>,
   { transitionActivation }: DenseNetRules,
 ): Value {
-  const normalised = network.batchNorm(norm, x);
-  const activated = transitionActivation ? network.activation(normalised) : normalised;
+  const normalized = network.batchNorm(norm, x);
+  const activated = transitionActivation ? network.activation(normalized) : normalized;
   return network.averagePool(pool, convolve(network, convolution, activated, size), 2);
 }

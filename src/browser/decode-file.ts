@@ -30,7 +30,7 @@ export async function decodeFile(file: Blob, name: string, background?: Color): 
       case 'PNG':
       case 'WebP': {
         const { image, note } = await browserPixels(bytes, background);
-        return { image, note: isGrey16(bytes) ? GREY_16 : note };
+        return { image, note: isGray16(bytes) ? GREY_16 : note };
       }
     }
   } catch (error) {
@@ -68,6 +68,6 @@ const GREY_16 =
   'A PNG of 16-bit grey: la-ood score cuts its values off at 255, as Pillow does; here they are scaled.';
 
 /** The header of a PNG holds the bits a sample, then the colour type, of which grey alone is 0. */
-function isGrey16(bytes: Uint8Array): boolean {
+function isGray16(bytes: Uint8Array): boolean {
   return bytes[0] === 0x89 && bytes[24] === 16 && bytes[25] === 0;
 }

@@ -98,8 +98,8 @@ function addScore(graph: GraphBuilder, detector: LayerDetector): string {
 
   // Standardised in float64: a feature whose mean is large against its spread would lose its digits in float32.
   const double = node('Cast', [tap], 'double', { to: ElementType.double });
-  const centred = node('Sub', [double, constant('mean', float64([width], scaler.mean))], 'centred');
-  const scaled = node('Div', [centred, constant('scale', float64([width], scaler.scale))], 'scaled');
+  const centered = node('Sub', [double, constant('mean', float64([width], scaler.mean))], 'centred');
+  const scaled = node('Div', [centered, constant('scale', float64([width], scaler.scale))], 'scaled');
   // No training sample is so far out that its kernel reaches beyond; unbounded, |z|² − |z|² could be ∞ − ∞.
   const bounds = [constant('lowest', float64([], [-FARTHEST])), constant('highest', float64([], [FARTHEST]))];
   const near = node('Clip', [scaled, ...bounds], 'near');

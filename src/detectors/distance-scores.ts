@@ -42,7 +42,7 @@ export function addDistanceScores<T extends Watched>(
   const constant = (word: string, tensor: Tensor) => graph.initializer(`${name}/${word}`, tensor);
   const node: AddNode = (opType, inputs, word, attributes = {}) =>
     graph.node(opType, inputs, { name: `${name}/${word}`, attributes: { ...attributes } });
-  const z = addStandardised(detectors, node, constant);
+  const z = addStandardized(detectors, node, constant);
 
   const starts: number[] = [];
   let total = 0;
@@ -92,7 +92,7 @@ export type AddNode = (
  * All detectors' taps side by side, standardised. A mean that is large against the spread would cost digits in float32, and
  * WebGPU has no float64: the mean is subtracted in two parts, of which the first leaves next to nothing to be rounded.
  */
-export function addStandardised(
+export function addStandardized(
   detectors: readonly Watched[],
   node: AddNode,
   constant: (word: string, tensor: Tensor) => string,
@@ -110,8 +110,8 @@ export function addStandardised(
     'mean_rest',
     means.map((mean) => mean - Math.fround(mean)),
   );
-  const centred = node('Sub', [nearly, rest], 'centred');
-  const scaled = node('Div', [centred, row('scale', all('scale'))], 'scaled');
+  const centered = node('Sub', [nearly, rest], 'centred');
+  const scaled = node('Div', [centered, row('scale', all('scale'))], 'scaled');
   const below = node('Min', [scaled, limit('highest', FARTHEST)], 'below');
   return node('Max', [below, limit('lowest', -FARTHEST)], 'near');
 }

@@ -7,10 +7,10 @@ import {
   type Watched,
 } from './distance-scores.ts';
 import type { FitLayerDetectors } from './layer-detectors.ts';
-import { fitFiniteScaler, standardise } from './standard-scaler.ts';
+import { fitFiniteScaler, standardize } from './standard-scaler.ts';
 
 /** InD samples to measure distances from. */
-interface Neighbourhood extends Watched {
+interface Neighborhood extends Watched {
   /** Standardised: samples × width, row-major. */
   readonly samples: Float32Array;
 }
@@ -30,11 +30,11 @@ const SEED = 0;
  * share of the samples too; here in standardised pooled features of every layer, not in normalised ones of the last).
  */
 export const fitKnn: FitLayerDetectors = async (groups) => {
-  const detectors: Neighbourhood[] = [];
+  const detectors: Neighborhood[] = [];
   for await (const { taps, features, width, ...group } of groups) {
     const scaler = fitFiniteScaler({ taps, features, width, ...group });
     const order = new RandomState(SEED).permutation(features.length / width);
-    const samples = Float32Array.from(standardise(scaler, features, order.subarray(0, SAMPLES)));
+    const samples = Float32Array.from(standardize(scaler, features, order.subarray(0, SAMPLES)));
     detectors.push({ taps, scaler, samples });
   }
   return {
@@ -62,7 +62,7 @@ export const fitKnn: FitLayerDetectors = async (groups) => {
 };
 
 /** Features with zeros where they are not the detector's own but fill up the width. */
-function ownFeatures({ detectors, width, features, node, constant }: SameWidth<Neighbourhood>): string {
+function ownFeatures({ detectors, width, features, node, constant }: SameWidth<Neighborhood>): string {
   const mask = new Float32Array(detectors.length * width);
   detectors.forEach(({ scaler }, d) => {
     mask.fill(1, d * width, d * width + scaler.mean.length);

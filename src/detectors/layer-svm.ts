@@ -1,11 +1,11 @@
 import { DetectorError } from '../common/errors.ts';
 import { chooseGamma, type GammaTrial } from './choose-gamma.ts';
-import { NeighbourSearch } from './neighbors.ts';
+import { NeighborSearch } from './neighbors.ts';
 import { fitOneClassSvm, type OneClassSvmOptions, precisionFor } from './ocsvm/one-class-svm.ts';
 import { type Points, type Precision, RbfKernel } from './ocsvm/rbf-kernel.ts';
 import { shiftEdges } from './self-adaptive-shifting.ts';
 import { splitValidation } from './split.ts';
-import { fitStandardScaler, type StandardScaler, standardise } from './standard-scaler.ts';
+import { fitStandardScaler, type StandardScaler, standardize } from './standard-scaler.ts';
 
 /** How a layer's detector is fitted; the defaults are the original's. */
 export interface FitOptions {
@@ -83,18 +83,18 @@ export function fitMemory(samples: number, width: number): number {
 /** Fits layers one after the other; its onnxruntime sessions serve them all. */
 export class LayerFitter {
   readonly #kernels = new Map<Precision, RbfKernel>();
-  readonly #search: NeighbourSearch;
+  readonly #search: NeighborSearch;
 
   readonly #threads: number;
 
-  private constructor(search: NeighbourSearch, threads: number) {
+  private constructor(search: NeighborSearch, threads: number) {
     this.#search = search;
     this.#threads = threads;
   }
 
   /** @param threads of one onnxruntime call; several fitters side by side make better use of them */
   static async open(threads = 1): Promise<LayerFitter> {
-    return new LayerFitter(await NeighbourSearch.open(threads), threads);
+    return new LayerFitter(await NeighborSearch.open(threads), threads);
   }
 
   /**
@@ -143,7 +143,7 @@ export class LayerFitter {
     const count = features.length / width;
     const split = splitValidation(count, options.validationShare, options.seed);
 
-    const held = standardise(scaler, features, split.validation);
+    const held = standardize(scaler, features, split.validation);
     const outliers = await shiftEdges(this.#search, held, width, options);
     const shifting = clock();
 
@@ -151,7 +151,7 @@ export class LayerFitter {
     const kernel = await this.#kernel({ nu, gamma: Math.max(...gammas), tolerance }, count, norm);
     const { trials, best } = await chooseGamma(
       kernel,
-      kernel.points(standardise(scaler, features, split.train), width),
+      kernel.points(standardize(scaler, features, split.train), width),
       { ind: kernel.points(held, width), ood: kernel.points(outliers.features, width) },
       options,
     );
@@ -159,10 +159,10 @@ export class LayerFitter {
 
     const chosen = best
       ? { nu, ...best }
-      : fallback(standardise(scaler, features, split.train), width, compat);
+      : fallback(standardize(scaler, features, split.train), width, compat);
     const final = { nu: chosen.nu, gamma: chosen.gamma, tolerance };
     const finalKernel = best ? kernel : await this.#kernel(final, count, norm);
-    const all = finalKernel.points(standardise(scaler, features), width);
+    const all = finalKernel.points(standardize(scaler, features), width);
     const start = best && scatter(best.alpha, split.train, count);
     const svm = await fitOneClassSvm(finalKernel, all, final, start);
     return {

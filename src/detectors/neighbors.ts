@@ -4,7 +4,7 @@ import { encodeModel } from '../graph/write.ts';
 import * as ort from '../runtime/onnxruntime.ts';
 
 /** For each of n points its k nearest others, nearest first: row-major n × k. */
-export interface Neighbours {
+export interface Neighbors {
   readonly k: number;
   readonly indices: Uint32Array;
   /** Euclidean distances. */
@@ -31,7 +31,7 @@ const NOWHERE = 1e30;
  * the candidates, their distances are computed anew in float64 and rank them. Where rounding may have kept a neighbour
  * from the candidates (a tight cluster far from the centre), that point is compared with all others in float64.
  */
-export class NeighbourSearch {
+export class NeighborSearch {
   readonly #session: ort.InferenceSession;
 
   private constructor(session: ort.InferenceSession) {
@@ -39,16 +39,16 @@ export class NeighbourSearch {
   }
 
   /** Opens the search graph: once a thread, as sessions leak a little when they are released. */
-  static async open(threads = 1): Promise<NeighbourSearch> {
+  static async open(threads = 1): Promise<NeighborSearch> {
     const graph = encodeModel(searchGraph());
-    return new NeighbourSearch(await ort.InferenceSession.create(graph, ort.takingTurns(threads)));
+    return new NeighborSearch(await ort.InferenceSession.create(graph, ort.takingTurns(threads)));
   }
 
   /**
    * @param features n × width, row-major, centred (see `RbfKernel` on cancellation)
    * @param k neighbours of a point, itself not counted; below n
    */
-  async nearest(features: Float64Array, width: number, k: number): Promise<Neighbours> {
+  async nearest(features: Float64Array, width: number, k: number): Promise<Neighbors> {
     const count = features.length / width;
     const { queries, points, norms } = augment(features, width);
     const everyone = Uint32Array.from({ length: count }, (_, i) => i);

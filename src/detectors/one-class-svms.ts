@@ -1,6 +1,6 @@
 import type { Tensor } from '../common/tensor.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
-import { type AddNode, addStandardised } from './distance-scores.ts';
+import { type AddNode, addStandardized } from './distance-scores.ts';
 import type { LayerDetectors } from './layer-detectors.ts';
 import type { LayerDetector } from './layer-svm.ts';
 
@@ -35,7 +35,7 @@ function addSvmScores(graph: GraphBuilder, detectors: readonly LayerDetector[], 
     constant(word, { dtype: 'float32', shape, data });
   const int64s = (word: string, values: readonly number[]) => graph.int64s(`${name}/${word}`, values);
 
-  const z = addStandardised(
+  const z = addStandardized(
     detectors.map(({ tap, scaler }) => ({ taps: [tap], scaler })),
     node,
     constant,

@@ -9,10 +9,10 @@ export {
   readCheckpoint,
 } from '../../converters/pytorch/read-checkpoint.ts';
 export { writeCheckpoint } from '../../converters/pytorch/write-checkpoint.ts';
-export { Architecture, imagenetNormalisation } from '../../models/architecture.ts';
+export { Architecture, imagenetNormalization } from '../../models/architecture.ts';
 export { type BackboneOptions, buildBackbone, stateDictOf } from '../../models/backbone.ts';
 export { type BackboneMetadata, backboneMetadata } from '../../models/metadata.ts';
-export { architectureNamed, architectureNames, recogniseArchitecture } from '../../models/registry.ts';
+export { architectureNamed, architectureNames, recognizeArchitecture } from '../../models/registry.ts';
 export type { StateDict } from '../common/tensor.ts';
 export {
   type ExportOptions,

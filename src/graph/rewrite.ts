@@ -79,8 +79,8 @@ export function exposeTaps(model: ModelProto, taps: readonly string[], where: st
     else if (pooling === 'none') {
       if (from !== name) add('Identity', [from], name);
     } else if (pooling === 'deviation') {
-      const centred = add('Sub', [from, addMean(from, fresh(`${name}_mean`), 1)], fresh(`${name}_centred`));
-      const squares = add('Mul', [centred, centred], fresh(`${name}_squares`));
+      const centered = add('Sub', [from, addMean(from, fresh(`${name}_mean`), 1)], fresh(`${name}_centred`));
+      const squares = add('Mul', [centered, centered], fresh(`${name}_squares`));
       add('Sqrt', [addMean(squares, fresh(`${name}_variance`), 0)], name);
     } else addMean(from, name, 0);
     outputs.set(

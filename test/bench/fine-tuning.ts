@@ -53,7 +53,7 @@ export const fineTuning: Bench = {
       copySome(join(images!, 'train'), train, count(values, 'per-class'));
       const test = join(images!, 'test');
       const from = join(folder, 'backbone.onnx');
-      await importCheckpoint(checkpoint!, from, { normalisation: NORMALISATION });
+      await importCheckpoint(checkpoint!, from, { normalization: NORMALISATION });
       const report = await RunFolder.use(run!, (opened) =>
         trainBackbone(opened, { ...{ train, test, from, recipe, engine }, onProgress: tell() }),
       );

@@ -154,11 +154,11 @@ export const readers: Readonly<Record<string, Reader>> = {
   ),
   gif: image(
     () => picture().gif().toBuffer(),
-    () => picture().gif({ colours: 4, progressive: true }).toBuffer(),
+    () => picture().gif({ colors: 4, progressive: true }).toBuffer(),
   ),
   png: image(
     () => picture().png().withMetadata({ orientation: 3 }).toBuffer(),
-    () => picture().png({ palette: true, colours: 7 }).toBuffer(),
+    () => picture().png({ palette: true, colors: 7 }).toBuffer(),
     () => picture().toColourspace('rgb16').png().toBuffer(),
   ),
   webp: image(

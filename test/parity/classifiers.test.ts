@@ -102,7 +102,7 @@ describe('classifiers of other exporters beside onnxruntime and PyTorch', () => 
       const open = async () => {
         const model = await readModel(path);
         const { size } = describeTrainable(model, path);
-        const task = { model, where: path, objective: {}, optimiser: { momentum: 0, weightDecay: 0 } };
+        const task = { model, where: path, objective: {}, optimizer: { momentum: 0, weightDecay: 0 } };
         return { session: await openTrainingEngine().open(task), side: size.height };
       };
       if (reason) {

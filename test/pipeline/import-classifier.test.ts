@@ -280,7 +280,7 @@ describe('importClassifier', () => {
 
   it("keeps the original's taps and normalisation for its models", async () => {
     const architecture = architectureNamed('resnet20');
-    const model = buildBackbone(architecture, weights(1), { normalisation: preprocessing });
+    const model = buildBackbone(architecture, weights(1), { normalization: preprocessing });
     const { taps, detectorTaps, origin, preprocessing: kept } = await imported(model, {});
     expect(taps).to.deep.equal(architecture.taps);
     expect(detectorTaps).to.deep.equal(architecture.detectorTaps);

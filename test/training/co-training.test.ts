@@ -105,10 +105,10 @@ describe('co-training', () => {
   }
 
   async function lossOf(coTraining: CoTraining | undefined, made: TrainingBatch, scalers: StandardScaler[]) {
-    const optimiser = { momentum: 0, weightDecay: 0 };
-    const session = await onnxEngine.open({ model, where: 'small', objective: { coTraining }, optimiser });
+    const optimizer = { momentum: 0, weightDecay: 0 };
+    const session = await onnxEngine.open({ model, where: 'small', objective: { coTraining }, optimizer });
     sessions.push(session);
-    session.standardise(scalers);
+    session.standardize(scalers);
     return (await session.step({ ...made, images: made.images.slice() }, 0, new RandomState(1))).loss;
   }
 

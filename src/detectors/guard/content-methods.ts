@@ -2,7 +2,7 @@ import { addNearestDistance, fitHeadGaussians } from '../methods/gaussians.ts';
 import { gen } from '../methods/gen.ts';
 import { mahalanobisPlusPlus } from '../methods/mahalanobis-plus-plus.ts';
 import type { FittedMethod, Method } from '../methods/method.ts';
-import { addNormalised } from '../methods/operators.ts';
+import { addNormalized } from '../methods/operators.ts';
 import type { Training } from '../methods/training.ts';
 
 /** Fewer training images a class than this tell no mean of it. */
@@ -27,10 +27,10 @@ const distance: Method = {
  * means add nothing there.
  */
 async function aboutOneMean(training: Training, reason: string): Promise<FittedMethod> {
-  const gaussians = await fitHeadGaussians(training, { normalised: true, about: 'mean', shrunk: true });
+  const gaussians = await fitHeadGaussians(training, { normalized: true, about: 'mean', shrunk: true });
   return {
     notes: [`one mean for all classes: ${reason}`, ...gaussians.notes],
-    addScore: (nodes, { headInput }) => addNearestDistance(nodes, gaussians, addNormalised(nodes, headInput)),
+    addScore: (nodes, { headInput }) => addNearestDistance(nodes, gaussians, addNormalized(nodes, headInput)),
   };
 }
 

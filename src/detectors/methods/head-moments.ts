@@ -1,6 +1,6 @@
 import { Matrices } from '../algebra/matrices.ts';
 import { type Precision, ScatterSum } from '../algebra/scatter.ts';
-import { addNormalised, normalise } from './operators.ts';
+import { addNormalized, normalize } from './operators.ts';
 import type { Rows, Training } from './training.ts';
 
 /** Means of the training images' head inputs, in float64. */
@@ -15,12 +15,12 @@ export interface HeadMeans {
 
 export interface HeadOptions {
   /** Whether head inputs are brought to length 1 before. */
-  readonly normalised: boolean;
+  readonly normalized: boolean;
 }
 
 /** The means of head inputs, of all and by class. */
 export function headMeans(training: Training, options: HeadOptions): HeadMeans {
-  return training.shared(`means ${options.normalised}`, () => {
+  return training.shared(`means ${options.normalized}`, () => {
     const { width, classes, labels, count } = training;
     const { sums, counts } = groupSums(training, options, labels, classes);
     const mean = new Float64Array(width);
@@ -79,10 +79,10 @@ export function scatterWithin(
   options: HeadOptions,
   precision: Precision,
 ): Promise<Float64Array> {
-  return training.shared(`scatter within ${options.normalised} ${precision}`, async () => {
+  return training.shared(`scatter within ${options.normalized} ${precision}`, async () => {
     const { labels, width } = training;
     const { classMeans } = headMeans(training, options);
-    const prepare = options.normalised ? addNormalised : undefined;
+    const prepare = options.normalized ? addNormalized : undefined;
     const scatter = await ScatterSum.open(width, classMeans, { precision, prepare });
     for (const { start, count, values } of training.headInputs())
       await scatter.add(values, labels.subarray(start, start + count));
@@ -92,7 +92,7 @@ export function scatterWithin(
 
 /** Σ over classes of count · (class mean − mean)(class mean − mean)ᵀ: what of the scatter lies between classes. */
 export function scatterBetween(training: Training, options: HeadOptions): Promise<Float64Array> {
-  return training.shared(`scatter between ${options.normalised}`, () => {
+  return training.shared(`scatter between ${options.normalized}`, () => {
     const { width, mean, classMeans, classCounts } = headMeans(training, options);
     const rows = classMeans.map(
       (value, at) => Math.sqrt(classCounts[Math.floor(at / width)]) * (value - mean[at % width]),
@@ -107,14 +107,14 @@ export function matrices(training: Training): Matrices {
 }
 
 /** The head inputs, block by block, of length 1 where that is wanted; a block lasts until the next. */
-export function* headRows(training: Training, { normalised }: HeadOptions): Generator<Rows> {
+export function* headRows(training: Training, { normalized }: HeadOptions): Generator<Rows> {
   let buffer = new Float32Array();
   for (const block of training.headInputs()) {
-    if (!normalised) yield block;
+    if (!normalized) yield block;
     else {
       const { length } = block.values;
       if (buffer.length < length) buffer = new Float32Array(length);
-      yield { ...block, values: normalise(block.values, training.width, buffer.subarray(0, length)) };
+      yield { ...block, values: normalize(block.values, training.width, buffer.subarray(0, length)) };
     }
   }
 }

@@ -44,8 +44,8 @@ export async function meanOverLayers(
         [count],
         row(({ deviation }) => deviation),
       );
-      const centred = nodes.node('Sub', [layers, means], 'centred');
-      return nodes.reduce('ReduceMean', nodes.node('Div', [centred, deviations], 'standardised'), 1, 'mean');
+      const centered = nodes.node('Sub', [layers, means], 'centred');
+      return nodes.reduce('ReduceMean', nodes.node('Div', [centered, deviations], 'standardised'), 1, 'mean');
     },
   };
 }

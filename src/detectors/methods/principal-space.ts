@@ -41,9 +41,9 @@ async function fitIn(
   training: Training,
   origin: Float64Array,
 ): Promise<Residual & { isExact: boolean }> {
-  const { mean, count, width } = headMeans(training, { normalised: false });
-  const within = await scatterWithin(training, { normalised: false }, precision);
-  const between = await scatterBetween(training, { normalised: false });
+  const { mean, count, width } = headMeans(training, { normalized: false });
+  const within = await scatterWithin(training, { normalized: false }, precision);
+  const between = await scatterBetween(training, { normalized: false });
   const second = new Float64Array(width * width);
   let variance = 0;
   for (let i = 0; i < width; i++) {
@@ -105,8 +105,8 @@ export function addResidualLength(
   { width, origin, basis }: Residual,
   headInput: string,
 ): string {
-  const centred = nodes.node('Sub', [headInput, nodes.floats('origin', [width], origin)], 'centred');
+  const centered = nodes.node('Sub', [headInput, nodes.floats('origin', [width], origin)], 'centred');
   const rows = nodes.floats('basis', [basis.length / width, width], basis);
-  const left = nodes.node('Gemm', [centred, rows], 'left', { transB: 1 });
+  const left = nodes.node('Gemm', [centered, rows], 'left', { transB: 1 });
   return nodes.reduce('ReduceL2', left, 1, 'left_length');
 }

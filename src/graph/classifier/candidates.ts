@@ -7,7 +7,7 @@ import { classTokenOf, type Pooling, poolingOf } from '../tap-pooling.ts';
 import { producers } from '../topology.ts';
 import type { Classifier } from './classifier.ts';
 import { type ImageFlow, imageFlow } from './image-flow.ts';
-import { asQuantised, integerProducts, usersBeyond } from './quantized.ts';
+import { asQuantized, integerProducts, usersBeyond } from './quantized.ts';
 
 export type TapKind =
   | 'convolution'
@@ -86,7 +86,7 @@ export function tapCandidates(model: ModelProto, classifier: Classifier): TapCan
     if (!floats.has(elemType) || !shape || shape[0] !== batch || !shape.slice(1).every(isSize)) return [];
     const pooling = poolingOf(shape);
     const operator = products.get(value) ?? node.opType;
-    const name = asQuantised(flow, value);
+    const name = asQuantized(flow, value);
     const kind = kindOf(node, operator, shape, { flow, features, logits, branch: branches.get(name) });
     if (!pooling || !kind) return [];
     const common = {

@@ -8,13 +8,13 @@ import type { ImageFlow } from './image-flow.ts';
  * - `dynamic`: DynamicQuantizeLinear takes the range of a whole batch, integers are multiplied, and what comes out is scaled
  * - `QOperator`: static, operators that take and yield integers (`QLinearConv`)
  */
-export type Quantisation = 'QDQ' | 'dynamic' | 'QOperator';
+export type Quantization = 'QDQ' | 'dynamic' | 'QOperator';
 
 /** Operators that take the range of all images of a batch together. */
 const ofBatchRange = new Set(['DynamicQuantizeLinear', 'DynamicQuantizeMatMul', 'DynamicQuantizeLSTM']);
 
 /** How a network is quantised; undefined where it is not. */
-export function quantisationOf({ graph }: ModelProto): Quantisation | undefined {
+export function quantizationOf({ graph }: ModelProto): Quantization | undefined {
   const has = (test: (operator: string) => boolean) => graph.node.some(({ opType }) => test(opType));
   if (has((operator) => ofBatchRange.has(operator))) return 'dynamic';
   if (has((operator) => /^(QLinear|QGemm$)/.test(operator))) return 'QOperator';
@@ -25,21 +25,21 @@ export function quantisationOf({ graph }: ModelProto): Quantisation | undefined 
  * The value that the network goes on with: where all that a value is for is to be quantised, what it is after that. Read
  * there, it costs nothing: onnxruntime computes the operators around it with integers as if nobody read it.
  */
-export function asQuantised(flow: ImageFlow, value: string): string {
-  return dequantised(flow, value)[0]?.output[0] ?? value;
+export function asQuantized(flow: ImageFlow, value: string): string {
+  return dequantized(flow, value)[0]?.output[0] ?? value;
 }
 
 /** The nodes that take a value, be it quantised before. */
 export function usersBeyond(flow: ImageFlow, value: string): readonly NodeProto[] {
-  const read = dequantised(flow, value);
+  const read = dequantized(flow, value);
   return read.length > 0 ? read.flatMap(({ output }) => flow.users(output[0])) : flow.users(value);
 }
 
 /** The nodes that dequantise a value, where all that it is for is to be quantised. */
-function dequantised(flow: ImageFlow, value: string): readonly NodeProto[] {
-  const [quantise, ...others] = flow.users(value);
-  if (quantise?.opType !== 'QuantizeLinear' || others.length > 0) return [];
-  const users = flow.users(quantise.output[0]);
+function dequantized(flow: ImageFlow, value: string): readonly NodeProto[] {
+  const [quantize, ...others] = flow.users(value);
+  if (quantize?.opType !== 'QuantizeLinear' || others.length > 0) return [];
+  const users = flow.users(quantize.output[0]);
   return users.every(({ opType }) => opType === 'DequantizeLinear') ? users : [];
 }
 

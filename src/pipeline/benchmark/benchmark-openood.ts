@@ -9,9 +9,9 @@ import { type MethodScores, type MethodTable, measureMethods } from '../../evalu
 import { openOodCsv, openOodMarkdown } from '../../evaluation/openood/openood-tables.ts';
 import { type OpenOodName, openOodBenchmarks } from '../../evaluation/openood/protocol.ts';
 import { parsePublished, publishedOf } from '../../evaluation/openood/published.ts';
-import { type OpenOodSummary, summariseOpenOod } from '../../evaluation/openood/summary.ts';
+import { type OpenOodSummary, summarizeOpenOod } from '../../evaluation/openood/summary.ts';
 import type { Scores } from '../../evaluation/operating-points.ts';
-import type { Normalisation } from '../../graph/preprocessing.ts';
+import type { Normalization } from '../../graph/preprocessing.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { scoreRunMethods } from '../evaluation/score-run-methods.ts';
 import { extractFeatures } from '../features/extract-features.ts';
@@ -35,7 +35,7 @@ export interface OpenOodOptions {
   /** Adds the benchmark with the shifted sets among the InD images. */
   readonly fullSpectrum?: boolean;
   /** What the checkpoints were trained with, where it is not the protocol's. */
-  readonly normalisation?: Normalisation;
+  readonly normalization?: Normalization;
   readonly device?: DeviceName;
   /** Images a run; the fastest number on this machine where absent. */
   readonly batch?: number;
@@ -123,7 +123,7 @@ export async function benchmarkOpenOod(options: OpenOodOptions): Promise<OpenOod
     return {
       title,
       ...(published.architecture && { publishedNetwork: published.architecture }),
-      ...summariseOpenOod(tables, new Map(byTitle), complete),
+      ...summarizeOpenOod(tables, new Map(byTitle), complete),
     };
   };
   const results: OpenOodResult[] = [
@@ -175,9 +175,9 @@ async function runCheckpoint(
   { train, test, others }: OpenOodSets,
   options: OpenOodOptions & { readonly methods: readonly string[] },
 ): Promise<CheckpointRun> {
-  const { ind, methods, bank, normalisation, device, batch, memory, onProgress, onLeftOut } = options;
+  const { ind, methods, bank, normalization, device, batch, memory, onProgress, onLeftOut } = options;
   const benchmark = openOodBenchmarks[ind];
-  const { architecture, mean, std } = await adoptOpenOodCheckpoint(run, source, benchmark, normalisation);
+  const { architecture, mean, std } = await adoptOpenOodCheckpoint(run, source, benchmark, normalization);
   const reading = { device, memory, onProgress, onLeftOut, ...(batch && { batch }) };
   // Changed images are a guard's.
   const features = await extractFeatures(run, { train, test, ood: others, corrupted: 0, ...reading });
@@ -226,13 +226,13 @@ async function runCheckpoint(
           `${name} has ${found.toLocaleString('en')} images, and ${count.toLocaleString('en')} in the protocol`,
         ];
   });
-  const isNormalised = mean?.join() === preprocessing.mean.join() && std?.join() === preprocessing.std.join();
+  const isNormalized = mean?.join() === preprocessing.mean.join() && std?.join() === preprocessing.std.join();
   return {
     ...{ source, architecture, table, fullSpectrum },
     accuracy: features.find(({ set }) => set === `${test.name}_test`)!.accuracy,
     notes: [
       ...sizes,
-      ...(isNormalised
+      ...(isNormalized
         ? []
         : [
             `${source} is normalised by mean ${mean?.join(' ')}, std ${std?.join(' ')}, not as in the protocol`,

@@ -12,7 +12,7 @@ import {
   toBackbone,
 } from '../../graph/classifier/classifier.ts';
 import { imageFlow } from '../../graph/classifier/image-flow.ts';
-import { quantisationOf } from '../../graph/classifier/quantized.ts';
+import { quantizationOf } from '../../graph/classifier/quantized.ts';
 import { dynamicBatch, fixedBatch } from '../../graph/dynamic-batch.ts';
 import { makeNode, makeValueInfo } from '../../graph/make.ts';
 import { ElementType, type ModelProto, type ValueInfo } from '../../graph/onnx.ts';
@@ -67,7 +67,7 @@ export async function understandClassifier(
 }
 
 function nothingWithin(model: ModelProto, where: string): GraphError {
-  return quantisationOf(model) === 'QOperator'
+  return quantizationOf(model) === 'QOperator'
     ? new GraphError(
         where,
         'its values are integers all the way (QLinearConv), so that nothing in it can be watched',
@@ -98,7 +98,7 @@ interface Settled {
 /** The graph for any number of images, if it can be had; else for one at a time. */
 async function settleBatch(model: ModelProto, where: string): Promise<Settled> {
   const { batch } = describeClassifier(model, where);
-  if (quantisationOf(model) === 'dynamic') {
+  if (quantizationOf(model) === 'dynamic') {
     if (batch !== undefined && batch !== 1) throw onlyTogether(batch, where);
     const reason = 'it takes the range of a whole batch to quantise it (dynamic quantisation)';
     return { model: fixedBatch(model, 1), notes: [atATime(reason)] };

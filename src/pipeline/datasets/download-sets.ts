@@ -5,7 +5,7 @@ import { nearestName } from '../../common/suggest.ts';
 
 export interface DownloadReport {
   readonly name: string;
-  readonly licence: string;
+  readonly license: string;
   readonly files: readonly {
     readonly path: string;
     readonly bytes: number;
@@ -28,10 +28,10 @@ export async function downloadSets(
   for (const name of names) checkName(name, folder);
   const reports: DownloadReport[] = [];
   for (const name of names) {
-    const { licence, files, sets } = sources[name];
+    const { license, files, sets } = sources[name];
     const downloaded = [];
     for (const file of files) downloaded.push(await downloadFile(file, folder, options));
-    reports.push({ name, licence, files: downloaded, sets });
+    reports.push({ name, license, files: downloaded, sets });
   }
   return reports;
 }

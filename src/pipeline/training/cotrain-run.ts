@@ -12,7 +12,7 @@ import { writeModel } from '../../graph/write.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import type { TrainingEngineName } from '../../training/engine.ts';
 import { openTrainingEngine } from '../../training/engines.ts';
-import { LabelledImages } from '../../training/labelled-images.ts';
+import { LabeledImages } from '../../training/labeled-images.ts';
 import { pooledScalers } from '../../training/pooled-scalers.ts';
 import { coTrainingRecipe, type Recipe } from '../../training/recipe.ts';
 import { seedOf, streams } from '../../training/seeds.ts';
@@ -115,12 +115,12 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
     },
     run: async (key) => {
       const parts = (file: string) => run.file(`.${FOLDER}.${key.slice(0, 8)}`, file);
-      const images = await LabelledImages.open(train, size, classes, onProgress);
+      const images = await LabeledImages.open(train, size, classes, onProgress);
       const taps = detectors.map(({ tap }) => tap);
       const epochs = await trainResumably({
         ...{ model, where, engine, preprocessing, recipe, seed, onProgress },
         train: images,
-        test: await LabelledImages.open(test, size, classes, onProgress),
+        test: await LabeledImages.open(test, size, classes, onProgress),
         checkpoint: parts('checkpoint.onnx'),
         coTraining: (maker) => ({
           ...{ detectors, lambda, drawFrom },

@@ -12,12 +12,12 @@ import { RandomState } from '../../common/random.ts';
 import { curvesChart, curvesCsv } from '../../evaluation/curves.ts';
 import { describeClassifier } from '../../graph/classifier/classifier.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import type { Normalisation, Preprocessing } from '../../graph/preprocessing.ts';
+import type { Normalization, Preprocessing } from '../../graph/preprocessing.ts';
 import { readModel } from '../../graph/read.ts';
 import { writeModel } from '../../graph/write.ts';
 import type { TrainingEngineName } from '../../training/engine.ts';
 import { openTrainingEngine } from '../../training/engines.ts';
-import { LabelledImages } from '../../training/labelled-images.ts';
+import { LabeledImages } from '../../training/labeled-images.ts';
 import { fineTuning, type Recipe, recipeOf } from '../../training/recipe.ts';
 import type { EpochReport } from '../../training/train.ts';
 import { preprocessingOf, resizingOf } from '../features/feature-graph.ts';
@@ -36,7 +36,7 @@ export interface TrainBackboneOptions {
   /** What differs from the architecture's recipe, or from that of fine-tuning. */
   readonly recipe?: Partial<Recipe>;
   /** What a network that is trained from scratch gets its images in; the architecture's default where absent. */
-  readonly normalisation?: Normalisation;
+  readonly normalization?: Normalization;
   /** Of the initial weights, the order of the images, augmentation and dropout; 0 where absent. */
   readonly seed?: number;
   /** What computes; onnxruntime where absent. */
@@ -112,8 +112,8 @@ export async function trainBackbone(run: RunFolder, options: TrainBackboneOption
       const parts = (file: string) => join(partsFolder(run, key), file);
       const epochs = await trainResumably({
         ...{ model, where, engine, preprocessing, recipe, seed, onProgress },
-        train: await LabelledImages.open(train, size, classes, onProgress),
-        test: await LabelledImages.open(test, size, classes, onProgress),
+        train: await LabeledImages.open(train, size, classes, onProgress),
+        test: await LabeledImages.open(test, size, classes, onProgress),
         checkpoint: parts('checkpoint.onnx'),
         async keep(epochs, trained) {
           if (bestOf(epochs) === epochs.at(-1)) await writeModel(parts(BACKBONE), trained);
@@ -215,5 +215,5 @@ async function openSets(options: TrainBackboneOptions) {
 function fromScratch(arch: string, { classes }: ImageSet, options: TrainBackboneOptions): ModelProto {
   const architecture = architectureNamed(arch);
   const weights = initialWeights(architecture, classes!.length, new RandomState(options.seed ?? 0));
-  return buildBackbone(architecture, weights, { normalisation: options.normalisation });
+  return buildBackbone(architecture, weights, { normalization: options.normalization });
 }

@@ -20,10 +20,10 @@ import type { FromStepper, StepperSetup, ToStepper } from './stepper.worker.ts';
 export const onnxEngine: TrainingEngine = {
   name: 'onnx',
   async open(task) {
-    const { model, where, objective, optimiser, velocities, parts = 1 } = task;
-    if (parts > 1 && (optimiser.nesterov || optimiser.clip !== undefined))
+    const { model, where, objective, optimizer, velocities, parts = 1 } = task;
+    if (parts > 1 && (optimizer.nesterov || optimizer.clip !== undefined))
       throw new UsageError('--parts', 'goes with neither --clip nor --nesterov', 'leave one of them out');
-    const graph = stepGraph(model, objective, optimiser, where);
+    const graph = stepGraph(model, objective, optimizer, where);
     const state: Record<string, Tensor> = {};
     for (const proto of model.graph.initializer) {
       const { name } = proto;
@@ -71,7 +71,7 @@ class OnnxSession implements TrainingSession {
   }
 
   async step({ images, shape, labels }: TrainingBatch, rate: number, random: RandomState) {
-    const { parts = 1, optimiser, objective } = this.#task;
+    const { parts = 1, optimizer, objective } = this.#task;
     const factors = objective.coTraining && layerFactors(objective.coTraining, random);
     const [whole, ...sizes] = shape;
     const [size, stride] = [Math.ceil(whole / parts), elementCount(sizes)];
@@ -90,8 +90,8 @@ class OnnxSession implements TrainingSession {
               data: BigInt64Array.from(labels.subarray(start, start + count), BigInt),
             },
             ...scalar(RATE, isLast ? rate : 0),
-            ...scalar(MOMENTUM, start === 0 ? optimiser.momentum : 1),
-            ...scalar(DECAY, isLast ? optimiser.weightDecay : 0),
+            ...scalar(MOMENTUM, start === 0 ? optimizer.momentum : 1),
+            ...scalar(DECAY, isLast ? optimizer.weightDecay : 0),
             ...scalar(SHARE, share),
             ...this.#masks(count, random),
             ...this.#scalers,
@@ -124,7 +124,7 @@ class OnnxSession implements TrainingSession {
     return masks;
   }
 
-  standardise(scalers: readonly StandardScaler[]): void {
+  standardize(scalers: readonly StandardScaler[]): void {
     const row = (values: Float64Array): Tensor => ({
       dtype: 'float32',
       shape: [values.length],

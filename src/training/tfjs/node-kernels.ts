@@ -19,7 +19,7 @@ interface OpAttribute {
 }
 
 /** A batch normalised by its own statistics. */
-export interface NormalisedBatch {
+export interface NormalizedBatch {
   readonly y: Tensor4D;
   readonly mean: Tensor;
   /** Divided by n − 1, as the running variance wants it. */
@@ -32,7 +32,7 @@ export interface NormalisedBatch {
  * The steps for which TensorFlow has one kernel where TensorFlow.js puts several together. All of NHWC tensors.
  */
 export interface Kernels {
-  batchNorm(x: Tensor4D, scale: Tensor, offset: Tensor, epsilon: number): NormalisedBatch;
+  batchNorm(x: Tensor4D, scale: Tensor, offset: Tensor, epsilon: number): NormalizedBatch;
   /** Gradients of input, scale and offset. */
   batchNormGradients(
     dy: Tensor4D,
@@ -52,7 +52,7 @@ export function kernelsOf(tf: TensorFlow): Kernels {
   const { TF_ATTR_TYPE, TF_ATTR_FLOAT, TF_ATTR_STRING, TF_ATTR_BOOL, TF_FLOAT } = backend.binding;
   const T: OpAttribute = { name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT };
   const dataFormat: OpAttribute = { name: 'data_format', type: TF_ATTR_STRING, value: 'NHWC' };
-  const normalisation = (epsilon: number): OpAttribute[] => [
+  const normalization = (epsilon: number): OpAttribute[] => [
     T,
     { name: 'U', type: TF_ATTR_TYPE, value: TF_FLOAT },
     { name: 'epsilon', type: TF_ATTR_FLOAT, value: epsilon },
@@ -66,12 +66,12 @@ export function kernelsOf(tf: TensorFlow): Kernels {
       // With batch statistics, the kernel wants no running ones.
       const none = tf.tensor1d([], 'float32');
       const inputs = [x, scale, offset, none, none];
-      const [y, mean, variance, ...saved] = run('FusedBatchNormV3', normalisation(epsilon), inputs, 6);
+      const [y, mean, variance, ...saved] = run('FusedBatchNormV3', normalization(epsilon), inputs, 6);
       return { y: y as Tensor4D, mean, variance, saved };
     },
     batchNormGradients(dy, x, scale, saved, epsilon) {
       const inputs = [dy, x, scale, ...saved];
-      return run('FusedBatchNormGradV3', normalisation(epsilon), inputs, 5).slice(0, 3);
+      return run('FusedBatchNormGradV3', normalization(epsilon), inputs, 5).slice(0, 3);
     },
     reluGradient: (dy, y) => run('ReluGrad', [T], [dy, y], 1)[0],
     biasGradient: (dy) => run('BiasAddGrad', [T, dataFormat], [dy], 1)[0],

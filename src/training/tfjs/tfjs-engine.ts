@@ -30,11 +30,11 @@ class TensorFlowSession implements TrainingSession {
   #scalers: readonly StandardScaler[] = [];
 
   constructor(task: TrainingTask, tf: TensorFlow) {
-    const { model, where, objective, optimiser, velocities } = task;
+    const { model, where, objective, optimizer, velocities } = task;
     const detectors = objective.coTraining?.detectors ?? [];
     this.#task = task;
     this.#graph = new TrainableGraph(model, tf, { exposed: detectors.map(({ tap }) => tap), where });
-    this.#sgd = new Sgd(tf, this.#graph.weights.values(), optimiser);
+    this.#sgd = new Sgd(tf, this.#graph.weights.values(), optimizer);
     if (velocities) this.#sgd.restore(velocities);
     this.#densities = detectors.map((detector) => new Density(tf, detector));
   }
@@ -69,7 +69,7 @@ class TensorFlowSession implements TrainingSession {
     return { loss, correct: judged.correct };
   }
 
-  standardise(scalers: readonly StandardScaler[]): void {
+  standardize(scalers: readonly StandardScaler[]): void {
     this.#scalers = scalers;
   }
 

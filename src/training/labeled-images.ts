@@ -7,7 +7,7 @@ import type { OnProgress } from '../common/progress.ts';
 const LARGEST_KEPT = 2 ** 30;
 
 /** Images with the class of each, for training in any order. */
-export class LabelledImages {
+export class LabeledImages {
   readonly name: string;
   readonly size: Geometry;
   readonly labels: Int32Array;
@@ -33,7 +33,7 @@ export class LabelledImages {
     size: Geometry,
     classes: number,
     onProgress?: OnProgress,
-  ): Promise<LabelledImages> {
+  ): Promise<LabeledImages> {
     const labels = Int32Array.from({ length: set.length }, (_, index) => {
       const label = set.label(index);
       if (label !== undefined && label < classes) return label;
@@ -43,7 +43,7 @@ export class LabelledImages {
         'training takes sets with a folder, or a label, for each class',
       );
     });
-    const images = new LabelledImages(set, size, labels);
+    const images = new LabeledImages(set, size, labels);
     if (set.length * images.#stride <= LARGEST_KEPT) await images.#keep(onProgress);
     return images;
   }
