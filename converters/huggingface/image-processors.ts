@@ -4,7 +4,7 @@ import type { FilterName } from '../../data/resampling/filters.ts';
 import { DataError } from '../../src/common/errors.ts';
 import { nearestName } from '../../src/common/suggest.ts';
 import type { Preprocessing } from '../../src/graph/preprocessing.ts';
-import { byHand, parsed, side } from './json-file.ts';
+import { BY_HAND, parsed, side } from './json-file.ts';
 import { type ProcessorClass, processorClass, processorOfModel } from './processor-classes.ts';
 
 const threeOf = (each: z.ZodType<number>) =>
@@ -72,10 +72,10 @@ export function transformersPreprocessing(
   const config = parsed(schema, json, path);
   const name = config.image_processor_type ?? config.feature_extractor_type ?? processorOfModel(modelType);
   if (!name)
-    throw new DataError(path, 'does not say which image processor it is of (image_processor_type)', byHand);
+    throw new DataError(path, 'does not say which image processor it is of (image_processor_type)', BY_HAND);
   const own = processorClass(name);
   if (!own)
-    throw new DataError(path, `is of the image processor ${name}, which is not followed here`, byHand);
+    throw new DataError(path, `is of the image processor ${name}, which is not followed here`, BY_HAND);
   refuseOthers(config, own, path);
 
   const filter = filters[config.resample ?? own.resample];
@@ -98,7 +98,7 @@ function refuseOthers(config: Config, { keys }: ProcessorClass, path: string): v
       throw new DataError(
         path,
         `has the key ${key}, which is not followed here`,
-        near ? `did you mean ${near}?` : byHand,
+        near ? `did you mean ${near}?` : BY_HAND,
       );
     }
   }
@@ -131,7 +131,7 @@ function geometryOf(config: Config, own: ProcessorClass, path: string): Geometry
   const crops = config.do_center_crop ?? own.crops;
   if (config.do_resize === false) {
     if (!crops) return undefined;
-    throw new DataError(path, 'cuts images without resizing them, which is not followed here', byHand);
+    throw new DataError(path, 'cuts images without resizing them, which is not followed here', BY_HAND);
   }
   const size = config.use_square_size
     ? sizeOf(own.size, true)
@@ -139,20 +139,20 @@ function geometryOf(config: Config, own: ProcessorClass, path: string): Geometry
       ? sizeOf(config.size, config.default_to_square ?? own.square)
       : sizeOf(own.size, own.square);
   if (own.kind === 'convnext' && !('shortest' in size))
-    throw new DataError(path, 'size has no shortest_edge, and transformers refuses that', byHand);
+    throw new DataError(path, 'size has no shortest_edge, and transformers refuses that', BY_HAND);
   const { to, crop } = resizing(size, config, own);
   const cropped = crops ? sizeOf(config.crop_size ?? own.crop ?? size, true) : undefined;
   if (cropped && 'shortest' in cropped)
-    throw new DataError(path, 'crop_size has no height and width, and transformers refuses that', byHand);
+    throw new DataError(path, 'crop_size has no height and width, and transformers refuses that', BY_HAND);
   if (crop && cropped && (crop.height !== cropped.height || crop.width !== cropped.width))
-    throw new DataError(path, 'cuts the middle out twice, which is not followed here', byHand);
+    throw new DataError(path, 'cuts the middle out twice, which is not followed here', BY_HAND);
   const result = crop ?? cropped;
   if ('shortest' in to) {
     if (!result)
       throw new DataError(
         path,
         `resizes the shorter side to ${to.shortest} and cuts nothing out, so sizes vary`,
-        byHand,
+        BY_HAND,
       );
     const square = { height: to.shortest, width: to.shortest };
     const rounding = own.kind === 'pplcnet' ? 'round' : 'truncate';

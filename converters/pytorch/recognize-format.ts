@@ -1,5 +1,5 @@
 import { isSafetensors } from '../safetensors/read-safetensors.ts';
-import { type CheckpointFile, fetchAgain } from './file.ts';
+import { type CheckpointFile, FETCH_AGAIN } from './file.ts';
 
 interface Impostor {
   /** Beginnings that give it away, at `offset`. */
@@ -40,7 +40,7 @@ const impostors: readonly Impostor[] = [
  * @throws CheckpointError where it is something else, saying what
  */
 export async function recognizeFormat(file: CheckpointFile): Promise<'zip' | 'legacy' | 'safetensors'> {
-  if (file.size === 0) file.fail('is empty', fetchAgain);
+  if (file.size === 0) file.fail('is empty', FETCH_AGAIN);
   const bytes = await file.read(0, Math.min(file.size, 512));
   if (isSafetensors(bytes, file.size)) return 'safetensors';
   const head = latin1(bytes);

@@ -4,7 +4,7 @@ import { type PickleValue, typeName } from '../../src/common/pickle/values.ts';
 import { printable } from '../../src/common/printable.ts';
 import type { SklearnEstimator } from './joblib-pickle.ts';
 
-const fitAgain = 'fit it again and dump it';
+const FIT_AGAIN = 'fit it again and dump it';
 
 /** The attributes of an estimator of a file, checked one by one; every error names the file and the attribute. */
 export class Attributes {
@@ -34,14 +34,14 @@ export class Attributes {
     const { value } = this.#require([name]);
     return typeof value === 'string'
       ? printable(value)
-      : this.fail(name, `is ${this.#describe(value)}, not a str`, fitAgain);
+      : this.fail(name, `is ${this.#describe(value)}, not a str`, FIT_AGAIN);
   }
 
   /** A finite number, of Python or of NumPy. */
   number(...names: string[]): number {
     const { name, value } = this.#require(names);
     if (typeof value !== 'number' || !Number.isFinite(value))
-      return this.fail(name, `is ${this.#describe(value)}, not a finite number`, fitAgain);
+      return this.fail(name, `is ${this.#describe(value)}, not a finite number`, FIT_AGAIN);
     return value;
   }
 
@@ -54,15 +54,15 @@ export class Attributes {
   array(axes: number, ...names: string[]): { name: string; shape: readonly number[]; values: Float64Array } {
     const { name, value } = this.#require(names);
     const contents = value instanceof NumpyArray ? value.contents : undefined;
-    if (!contents) return this.fail(name, `is ${this.#describe(value)}, not an array`, fitAgain);
+    if (!contents) return this.fail(name, `is ${this.#describe(value)}, not an array`, FIT_AGAIN);
     const { shape, dtype } = contents;
     if (shape.length !== axes)
-      return this.fail(name, `has the shape (${shape.slice(0, 8)}) instead of ${axes} axes`, fitAgain);
+      return this.fail(name, `has the shape (${shape.slice(0, 8)}) instead of ${axes} axes`, FIT_AGAIN);
     const values = toFloat64(contents);
     if (!values)
-      return this.fail(name, `is of dtype ${printable(dtype.code)} instead of float64 or float32`, fitAgain);
+      return this.fail(name, `is of dtype ${printable(dtype.code)} instead of float64 or float32`, FIT_AGAIN);
     const bad = values.findIndex((element) => !Number.isFinite(Math.fround(element)));
-    if (bad >= 0) return this.fail(name, `has the element ${values[bad]} at ${bad}`, fitAgain);
+    if (bad >= 0) return this.fail(name, `has the element ${values[bad]} at ${bad}`, FIT_AGAIN);
     return { name, shape, values };
   }
 

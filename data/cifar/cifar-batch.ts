@@ -1,15 +1,15 @@
 import type { ImageSize } from '../image-set.ts';
 import type { PixelLayout } from '../raw-images.ts';
 
-const height = 32;
-const width = 32;
+const HEIGHT = 32;
+const WIDTH = 32;
 
 /** How every image of CIFAR is stored: a red, a green and a blue plane. */
 export const cifarImages: ImageSize & { readonly layout: PixelLayout } = {
-  height,
-  width,
-  layout: { row: width, column: 1, color: height * width },
+  height: HEIGHT,
+  width: WIDTH,
+  layout: { row: WIDTH, column: 1, color: HEIGHT * WIDTH },
 };
 
 /** Bytes of an image. */
-export const imageBytes = 3 * height * width;
+export const IMAGE_BYTES = 3 * HEIGHT * WIDTH;

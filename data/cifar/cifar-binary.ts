@@ -1,7 +1,7 @@
 import { DataError } from '../../src/common/errors.ts';
 import type { ByteSource } from '../files/byte-source.ts';
 import { imagesIn, type RawImages } from '../raw-images.ts';
-import { cifarImages, imageBytes } from './cifar-batch.ts';
+import { cifarImages, IMAGE_BYTES } from './cifar-batch.ts';
 
 /**
  * Opens a batch of CIFAR's binary form: records of one label byte or more and an image. Images are read from the file
@@ -15,7 +15,7 @@ export async function openBinaryBatch(
   name: string,
   labelBytes: number,
 ): Promise<RawImages> {
-  const stride = labelBytes + imageBytes;
+  const stride = labelBytes + IMAGE_BYTES;
   const count = Math.floor(file.size / stride);
   if (count === 0 || count * stride !== file.size)
     throw new DataError(

@@ -11,7 +11,7 @@ import {
 } from '../../src/common/pickle/values.ts';
 import { type ByteSource, memorySource, sha256Of } from '../files/byte-source.ts';
 import { imagesIn, type RawImages } from '../raw-images.ts';
-import { cifarImages, imageBytes } from './cifar-batch.ts';
+import { cifarImages, IMAGE_BYTES } from './cifar-batch.ts';
 
 /**
  * Opens a batch of CIFAR's Python form: a pickled dict with the images as a NumPy array `data`, N × 3072 bytes. Nothing
@@ -26,10 +26,10 @@ export async function openPythonBatch(file: ByteSource, name: string, labelKey: 
   const data = batch.get('data');
   if (!Array.isArray(labels) || !labels.every(isLabel) || labels.length === 0)
     throw new DataError(file.where, `is no CIFAR batch: it has no list of ${labelKey}`, 'download it again');
-  if (!(data instanceof ByteArray) || data.bytes.length !== labels.length * imageBytes)
+  if (!(data instanceof ByteArray) || data.bytes.length !== labels.length * IMAGE_BYTES)
     throw new DataError(
       file.where,
-      `is no CIFAR batch: data is not ${labels.length} × ${imageBytes} bytes`,
+      `is no CIFAR batch: data is not ${labels.length} × ${IMAGE_BYTES} bytes`,
       'download it again',
     );
   const pixels = memorySource(file.where, [data.bytes]);
@@ -38,7 +38,7 @@ export async function openPythonBatch(file: ByteSource, name: string, labelKey: 
       ...cifarImages,
       name,
       count: labels.length,
-      stride: imageBytes,
+      stride: IMAGE_BYTES,
       labels: Uint8Array.from(labels),
     }),
     fingerprint: () => sha256Of(file),

@@ -19,10 +19,10 @@ export interface ManualSource {
   readonly path: string;
 }
 
-const kriz = 'https://www.cs.toronto.edu/~kriz';
-const stanford = 'http://ufldl.stanford.edu/housenumbers';
-const noLicense = 'none is stated; cite Krizhevsky 2009';
-const svhnLicense = 'non-commercial use only; cite Netzer et al. 2011';
+const KRIZ = 'https://www.cs.toronto.edu/~kriz';
+const STANFORD = 'http://ufldl.stanford.edu/housenumbers';
+const NO_LICENSE = 'none is stated; cite Krizhevsky 2009';
+const SVHN_LICENSE = 'non-commercial use only; cite Netzer et al. 2011';
 
 /** The sets that are downloaded, by the names that the original gives them. */
 export const sources: Readonly<Record<string, Source>> = {
@@ -30,11 +30,11 @@ export const sources: Readonly<Record<string, Source>> = {
   cifar100: cifar('CIFAR-100', 'cifar-100-python.tar.gz', 169_001_437, 'eb9058c3a382ffc7106e4002c42a8d85'),
   svhn: {
     about: "SVHN's cropped digits, 26,032 to test on",
-    license: svhnLicense,
+    license: SVHN_LICENSE,
     files: [
       {
         name: 'test_32x32.mat',
-        url: `${stanford}/test_32x32.mat`,
+        url: `${STANFORD}/test_32x32.mat`,
         size: 64_275_384,
         md5: 'eb5a983be6a315427106f1b164d9cef3',
       },
@@ -43,11 +43,11 @@ export const sources: Readonly<Record<string, Source>> = {
   },
   svhn_train: {
     about: "SVHN's cropped digits, 73,257 to train on",
-    license: svhnLicense,
+    license: SVHN_LICENSE,
     files: [
       {
         name: 'train_32x32.mat',
-        url: `${stanford}/train_32x32.mat`,
+        url: `${STANFORD}/train_32x32.mat`,
         size: 182_040_794,
         md5: 'e26dedcc434d2e4c54c9b2d4a06d8373',
       },
@@ -132,8 +132,8 @@ function byHand(about: string, file: string, path: string): ManualSource {
 function cifar(about: string, name: string, size: number, md5: string): Source {
   return {
     about: `${about}, 50,000 images to train on and 10,000 to test on`,
-    license: noLicense,
-    files: [{ name, url: `${kriz}/${name}`, size, md5 }],
+    license: NO_LICENSE,
+    files: [{ name, url: `${KRIZ}/${name}`, size, md5 }],
     sets: { train: `${name}:train`, test: `${name}:test` },
   };
 }

@@ -13,7 +13,7 @@ const blockBytes = 1 << 24;
 const maxChunkBytes = 1 << 28;
 /** Bytes of all class names: those of ImageNet's 21,841 classes fit many times. */
 const maxNamesBytes = 1 << 26;
-const remedy = 'write uint8 images, N × H × W × 3, as the dataset `data`';
+const REMEDY = 'write uint8 images, N × H × W × 3, as the dataset `data`';
 
 /** What the values of a file are. */
 interface Images {
@@ -101,7 +101,7 @@ function dataOf(path: string, file: Hdf5File): DatasetFacts {
   const data = file.dataset('data');
   if (data) return data;
   const found = file.names().slice(0, 3).join(', ');
-  throw new DataError(path, `has no HDF5 dataset data${found && `, but ${found}`}`, remedy);
+  throw new DataError(path, `has no HDF5 dataset data${found && `, but ${found}`}`, REMEDY);
 }
 
 function readLabels(path: string, file: Hdf5File, count: number): Labels {
@@ -143,11 +143,11 @@ function describe(path: string, { shape, dtype, chunks, valueBytes }: DatasetFac
     throw new DataError(
       path,
       `data has values of type ${JSON.stringify(dtype)}, not uint8 or floats`,
-      remedy,
+      REMEDY,
     );
   const [count, height, width, colors] = shape ?? [];
   if (!shape || shape.length < 3 || shape.length > 4 || (colors ?? 3) !== 3)
-    throw new DataError(path, `data has the shape ${shape?.join(' × ') || 'of one value'}`, remedy);
+    throw new DataError(path, `data has the shape ${shape?.join(' × ') || 'of one value'}`, REMEDY);
   checkImages(path, { count, height, width });
   const chunk = (chunks ?? []).reduce((product, size) => product * size, valueBytes);
   if (chunk > maxChunkBytes)
@@ -198,7 +198,7 @@ function toBytes(
       throw new DataError(
         path,
         `image ${first + Math.floor(i / stride)} has the value ${values[i]}, which is no 8-bit sample`,
-        remedy,
+        REMEDY,
       );
     bytes[i] = byte;
   }

@@ -1,7 +1,7 @@
 import { DataError } from '../../src/common/errors.ts';
 
 /** The pixels that an image may have, Pillow's limit too. */
-const maxPixels = 178_956_970;
+const MAX_PIXELS = 178_956_970;
 
 /**
  * Whether a file's header describes images.
@@ -14,6 +14,6 @@ export function checkImages(
 ): void {
   const sizes = `${count} images of ${height} × ${width} pixels`;
   if (count === 0 || height === 0 || width === 0) throw new DataError(where, `holds no images: ${sizes}`);
-  if (!Number.isSafeInteger(count) || !(height * width <= maxPixels))
+  if (!Number.isSafeInteger(count) || !(height * width <= MAX_PIXELS))
     throw new DataError(where, `claims ${sizes}`, 'is it damaged?');
 }

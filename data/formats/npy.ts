@@ -6,7 +6,7 @@ import { grayRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
 import { checkImages } from './image-array.ts';
 
 const magic = Buffer.from('\x93NUMPY', 'latin1');
-const remedy = 'save uint8 images: numpy.save(file, numpy.ascontiguousarray(images))';
+const REMEDY = 'save uint8 images: numpy.save(file, numpy.ascontiguousarray(images))';
 
 /**
  * Opens images that `numpy.save` wrote: uint8, N × H × W × 3 colours, N × H × W grey, or one of H × W × 3. They are read in place.
@@ -18,7 +18,7 @@ const remedy = 'save uint8 images: numpy.save(file, numpy.ascontiguousarray(imag
 export async function openNpy(source: ByteSource, name: string): Promise<ImageSet> {
   const { descr, fortran, shape, offset } = await readHeader(source);
   if (!/^[|<>=]?u1$/.test(descr))
-    throw new DataError(source.where, `holds values of type ${printable(descr)}, not uint8`, remedy);
+    throw new DataError(source.where, `holds values of type ${printable(descr)}, not uint8`, REMEDY);
   if (isColorsFirst(shape))
     throw new DataError(
       source.where,
@@ -32,10 +32,10 @@ export async function openNpy(source: ByteSource, name: string): Promise<ImageSe
     throw new DataError(
       source.where,
       `holds an array of ${shape.join(' × ') || 'one value'}, not N × H × W × 3, N × H × W or H × W × 3`,
-      remedy,
+      REMEDY,
     );
   const { count, height, width, colors } = images;
-  if (fortran) throw new DataError(source.where, 'is stored by columns', remedy);
+  if (fortran) throw new DataError(source.where, 'is stored by columns', REMEDY);
   checkImages(source.where, { count, height, width });
   const stride = height * width * colors;
   if (source.size - offset !== count * stride)
@@ -86,13 +86,13 @@ async function readHeader(source: ByteSource): Promise<Header> {
   const length = isLong ? start.readUInt32LE(8) : start.readUInt16LE(8);
   const offset = (isLong ? 12 : 10) + length;
   // NumPy's own limit too.
-  if (length > 10_000) throw new DataError(source.where, `has a header of ${length} bytes`, remedy);
+  if (length > 10_000) throw new DataError(source.where, `has a header of ${length} bytes`, REMEDY);
   const header = Buffer.from(await source.read(offset - length, length)).toString('latin1');
   const descr = /'descr'\s*:\s*('[^']*'|\[)/.exec(header)?.[1].replaceAll("'", '');
   const fortran = /'fortran_order'\s*:\s*(True|False)/.exec(header)?.[1];
   const sizes = /'shape'\s*:\s*\(([\d,\sL]*)\)/.exec(header)?.[1];
   if (descr === undefined || fortran === undefined || sizes === undefined)
-    throw new DataError(source.where, 'has a header that is not NumPy’s', remedy);
+    throw new DataError(source.where, 'has a header that is not NumPy’s', REMEDY);
   const shape = Array.from(sizes.matchAll(/\d+/g), ([digits]) => Number(digits));
   return { descr: descr === '[' ? 'record' : descr, fortran: fortran === 'True', shape, offset };
 }

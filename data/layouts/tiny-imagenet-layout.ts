@@ -6,7 +6,7 @@ import { sortFiles } from '../files/sort-files.ts';
 import { classFolders } from './class-folders-layout.ts';
 import type { Layout } from './layout.ts';
 
-const annotations = 'val_annotations.txt';
+const ANNOTATIONS = 'val_annotations.txt';
 
 /**
  * The validation images of tiny-imagenet-200, which lie in one folder, with their classes in `val_annotations.txt`.
@@ -14,7 +14,7 @@ const annotations = 'val_annotations.txt';
  * own.)
  */
 export const tinyImageNetValidation: Layout = async (tree, others) => {
-  const file = others.get(annotations);
+  const file = others.get(ANNOTATIONS);
   if (file === undefined) return undefined;
   const sorted = await sortFiles(tree);
   const leftOut = sorted.leftOut.filter(({ name }) => name !== tree.names.at(file));

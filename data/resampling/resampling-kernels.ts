@@ -11,7 +11,7 @@ interface Exports {
 }
 
 /** Kernels may read and write this many bytes beyond a row. */
-const margin = 32;
+const MARGIN = 32;
 const page = 1 << 16;
 /** Memory never shrinks: more than this is given back after use. */
 const kept = 64 << 20;
@@ -36,7 +36,7 @@ export function resample(image: Image, { width, height, columnsFirst }: Passes):
   const widest = Math.max(image.width, width?.first.length ?? 0);
   const highest = Math.max(image.height, height?.first.length ?? 0);
   // One row more than there is: the second tap of a last pair may lie beyond the image.
-  const area = 3 * widest * (highest + 1) + margin;
+  const area = 3 * widest * (highest + 1) + MARGIN;
   const space = new Space(area * (axes.length + 1) + spaceFor(width) + spaceFor(height));
   let { height: h, width: w } = image;
   let at = space.take(area);
@@ -58,7 +58,7 @@ export function resample(image: Image, { width, height, columnsFirst }: Passes):
 }
 
 function spaceFor(axis?: Coefficients): number {
-  return axis ? axis.first.byteLength + axis.pairs.byteLength + axis.weights.byteLength + margin : 0;
+  return axis ? axis.first.byteLength + axis.pairs.byteLength + axis.weights.byteLength + MARGIN : 0;
 }
 
 /** The kernels' memory, given out from its beginning. */

@@ -1,7 +1,7 @@
 import { decodeGif } from '../../data/gif.ts';
 import type { Color, Image } from '../../data/image-set.ts';
 import { decodeJpeg } from '../../data/jpeg/decode-jpeg.ts';
-import { maxPixels } from '../../data/pixels.ts';
+import { MAX_PIXELS } from '../../data/pixels.ts';
 import { DataError } from '../common/errors.ts';
 import { browserPixels } from './browser-pixels.ts';
 
@@ -24,7 +24,7 @@ export async function decodeFile(file: Blob, name: string, background?: Color): 
   try {
     switch (kind) {
       case 'GIF':
-        return { image: decodeGif(bytes, maxPixels) };
+        return { image: decodeGif(bytes, MAX_PIXELS) };
       case 'JPEG':
         return usualJpeg(bytes) ?? { ...(await browserPixels(bytes)), note: OTHER_JPEG };
       case 'PNG':

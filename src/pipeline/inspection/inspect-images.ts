@@ -10,7 +10,7 @@ import { writeAtomically } from '../../common/files.ts';
 import type { OnLeftOut } from '../open-images.ts';
 
 /** Images whose sizes are looked up. */
-const sampled = 1000;
+const SAMPLED = 1000;
 
 /** A set of images. */
 export interface ImagesInspection {
@@ -89,7 +89,7 @@ async function countSizes({ length, storedSize, imageName }: ImageSet, seed: num
   const damaged: LeftOut[] = [];
   if (!storedSize) return { sizes: [], measured: 0, damaged };
   const counts = new Map<string, { height: number; width: number; images: number }>();
-  const numbers = randomNumbers(length, sampled, seed);
+  const numbers = randomNumbers(length, SAMPLED, seed);
   for (const number of numbers) {
     const size = await storedSize(number).catch((error: Error) => {
       if (!(error instanceof DataError) || damaged.length + 1 === numbers.length) throw error;
