@@ -11,15 +11,15 @@ import { Names } from './packed-names.ts';
 const PAGE_HEADER = 16;
 const NODE_HEADER = 8;
 /** Flags of a page, of a node, and of a database. */
-const branchPage = 0x01;
-const leafPage = 0x02;
-const bigValue = 0x01;
-const subDatabase = 0x02;
-const duplicates = 0x04;
+const BRANCH_PAGE = 0x01;
+const LEAF_PAGE = 0x02;
+const BIG_VALUE = 0x01;
+const SUB_DATABASE = 0x02;
+const DUPLICATES = 0x04;
 const MAX_DEPTH = 32;
 
 /** A tree without a root is empty. */
-const noPage = 2n ** 64n - 1n;
+const NO_PAGE = 2n ** 64n - 1n;
 
 /**
  * The values of an LMDB database by their keys, in the order of keys. Only the tree is read; values lie in the file as
@@ -78,13 +78,13 @@ async function metaAt(file: ByteSource, position: number): Promise<Meta> {
   const root = meta.readBigUInt64LE(112);
   if (pageSize < 256 || pageSize > 65536 || pageSize & (pageSize - 1))
     throw damaged(file, `its pages claim to have ${pageSize} bytes`);
-  if (flags & duplicates)
+  if (flags & DUPLICATES)
     throw new DataError(file.where, 'keeps several values a key', 'write one image a key');
   if (entries > file.size / NODE_HEADER) throw damaged(file, `it claims ${entries} entries`);
   return {
     pageSize,
     entries: Number(entries),
-    root: root === noPage ? undefined : pageNumber(file, pageSize, root),
+    root: root === NO_PAGE ? undefined : pageNumber(file, pageSize, root),
     transaction: meta.readBigUInt64LE(128),
   };
 }
@@ -102,10 +102,10 @@ async function* values(file: ByteSource, { pageSize, root }: Meta): AsyncGenerat
     if (left-- === 0 || depth === MAX_DEPTH) throw damaged(file, `page ${number} is reached by two ways`);
     const page = Buffer.from(await file.read(number * pageSize, pageSize));
     const flags = page.readUInt16LE(10);
-    if (!(flags & branchPage) && !(flags & leafPage))
+    if (!(flags & BRANCH_PAGE) && !(flags & LEAF_PAGE))
       throw damaged(file, `page ${number} is neither branch nor leaf`);
     for (const node of nodes(file, page, number))
-      if (flags & branchPage) yield* below(childOf(file, pageSize, page, node), depth + 1);
+      if (flags & BRANCH_PAGE) yield* below(childOf(file, pageSize, page, node), depth + 1);
       else yield leafValue(file, pageSize, page, number, node);
   }
   if (root !== undefined) yield* below(root, 0);
@@ -133,12 +133,12 @@ function leafValue(file: ByteSource, pageSize: number, page: Buffer, number: num
   const size = page.readUInt32LE(node);
   const flags = page.readUInt16LE(node + 4);
   const data = node + NODE_HEADER + page.readUInt16LE(node + 6);
-  if (flags & (subDatabase | duplicates))
+  if (flags & (SUB_DATABASE | DUPLICATES))
     throw new DataError(file.where, 'holds several databases', 'write the images into one without a name');
-  if (data + (flags & bigValue ? 8 : size) > page.length)
+  if (data + (flags & BIG_VALUE ? 8 : size) > page.length)
     throw damaged(file, `a value on page ${number} does not fit into it`);
   const key = page.subarray(node + NODE_HEADER, data);
-  if (!(flags & bigValue)) return { key, start: number * pageSize + data, size };
+  if (!(flags & BIG_VALUE)) return { key, start: number * pageSize + data, size };
   const first = pageNumber(file, pageSize, page.readBigUInt64LE(data));
   const start = first * pageSize + PAGE_HEADER;
   if (start + size > file.size)

@@ -21,15 +21,15 @@ const page = 1 << 16;
 const ZIGZAG_AT = 256;
 const MARKER_AT = 336;
 const TABLES_AT = 512;
-const stepsAt = TABLES_AT + 8 * 4 * tableLength;
-const blocksAt = stepsAt + 4 * 4 * 64;
+const STEPS_AT = TABLES_AT + 8 * 4 * tableLength;
+const blocksAt = STEPS_AT + 4 * 4 * 64;
 const predictorsAt = blocksAt + 6 * 32;
 const inputAt = predictorsAt + 16;
 /** An MCU of a damaged file may be read that far beyond the end of its bytes. */
 const MARGIN = 4096;
 
-const endOfImage = 0xd9;
-const firstRestart = 0xd0;
+const END_OF_IMAGE = 0xd9;
+const FIRST_RESTART = 0xd0;
 
 const exports = new WebAssembly.Instance(assembled(kernels)).exports as unknown as Exports;
 let bytes = new Uint8Array(exports.memory.buffer);
@@ -121,7 +121,7 @@ function placeTables({ components, steps, codes }: JpegHeaders): boolean {
   for (const component of components) {
     const table = steps.get(component.steps);
     if (!table || component.steps > 3) return false;
-    words.set(table, stepsAt / 4 + 64 * component.steps);
+    words.set(table, STEPS_AT / 4 + 64 * component.steps);
     for (const number of [component.dc, component.ac]) {
       const definition = codes.get(number);
       const place = placeOf(number);
@@ -156,7 +156,7 @@ function placeBlocks(
           [
             TABLES_AT + 4 * tableLength * placeOf(dc)!,
             TABLES_AT + 4 * tableLength * placeOf(ac)!,
-            stepsAt + 4 * 64 * steps,
+            STEPS_AT + 4 * 64 * steps,
             planes[c] + 8 * y * strides[c] + 8 * x,
             strides[c],
             8 * across,
@@ -187,7 +187,7 @@ function decodeScan(
     column = exports.segment(unstuffedEnd - 8, end - 8, blocksAt, blocksEnd, some, column, columns);
     done += some;
     const marker = words[MARKER_AT / 4] - inputAt;
-    const expected = done < mcus ? firstRestart + (restarts & 7) : endOfImage;
+    const expected = done < mcus ? FIRST_RESTART + (restarts & 7) : END_OF_IMAGE;
     if (column < 0 || file[marker + 1] !== expected) return false;
     position = marker + 2;
   }
