@@ -1,5 +1,5 @@
 import { DetectorError } from '../../src/common/errors.ts';
-import type { LayerDetector } from '../../src/detectors/layer-svm.ts';
+import type { LayerSvm } from '../../src/detectors/layer-svm.ts';
 import type { StandardScaler } from '../../src/detectors/standard-scaler.ts';
 import { Attributes } from './estimator-attributes.ts';
 import { readJoblib } from './read-joblib.ts';
@@ -24,8 +24,8 @@ export interface SklearnLayer {
  * @returns detectors whose score is −`decision_function`, up to float32's rounding
  * @throws DetectorError on files that cannot be read, other estimators and kernels, and parts that do not fit together
  */
-export async function readSklearnDetectors(layers: readonly SklearnLayer[]): Promise<LayerDetector[]> {
-  const detectors: LayerDetector[] = [];
+export async function readSklearnDetectors(layers: readonly SklearnLayer[]): Promise<LayerSvm[]> {
+  const detectors: LayerSvm[] = [];
   for (const { tap, detector, scaler } of layers) {
     if (detectors.some((other) => other.tap === tap))
       throw new DetectorError(detector, `is the second detector of layer ${tap}`, 'name one a layer');
@@ -46,7 +46,7 @@ export async function readSklearnDetectors(layers: readonly SklearnLayer[]): Pro
  * Reads a one-class SVM: f(x) = Σ_j dual_coef_j exp(−γ|sv_j − x|²) + intercept. The attributes with an underscore are
  * what `decision_function` uses; they are the public ones for this class, `offset_` is −intercept.
  */
-async function readOneClassSvm(path: string): Promise<Omit<LayerDetector, 'tap' | 'scaler'>> {
+async function readOneClassSvm(path: string): Promise<Omit<LayerSvm, 'tap' | 'scaler'>> {
   const svm = new Attributes(path, await readJoblib(path), 'OneClassSVM');
   const kernel = svm.text('kernel');
   if (kernel !== 'rbf')

@@ -5,7 +5,7 @@ import type { ByteSource } from '../files/byte-source.ts';
 import { sha256Of } from '../files/byte-source.ts';
 import type { ImageSet } from '../image-set.ts';
 import { grayRows, interleaved, type RawImages, rawImageSet } from '../raw-images.ts';
-import { checkImages } from './image-array.ts';
+import { checkImageArray } from './image-array.ts';
 
 /** Values are read in blocks of about this many bytes, which bounds what WebAssembly's memory grows to. */
 const blockBytes = 1 << 24;
@@ -148,7 +148,7 @@ function describe(path: string, { shape, dtype, chunks, valueBytes }: DatasetFac
   const [count, height, width, colors] = shape ?? [];
   if (!shape || shape.length < 3 || shape.length > 4 || (colors ?? 3) !== 3)
     throw new DataError(path, `data has the shape ${shape?.join(' × ') || 'of one value'}`, REMEDY);
-  checkImages(path, { count, height, width });
+  checkImageArray(path, { count, height, width });
   const chunk = (chunks ?? []).reduce((product, size) => product * size, valueBytes);
   if (chunk > maxChunkBytes)
     throw new DataError(path, `is in chunks of ${chunk} bytes`, 'write smaller chunks: a few images each');

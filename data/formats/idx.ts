@@ -3,7 +3,7 @@ import type { ByteSource } from '../files/byte-source.ts';
 import { ungzipped } from '../files/inflate.ts';
 import type { ImageSet } from '../image-set.ts';
 import { grayRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
-import { checkImages } from './image-array.ts';
+import { checkImageArray } from './image-array.ts';
 
 /**
  * Opens images of the IDX format, in which MNIST is published: N × H × W grey or N × H × W × 3 colours, gzipped or not.
@@ -27,7 +27,7 @@ export async function openIdx(
     );
   const stride = height * width * (colors ?? 1);
   const { size, offset } = images;
-  checkImages(source.where, { count, height, width });
+  checkImageArray(source.where, { count, height, width });
   if (count * stride !== size)
     throw new DataError(
       source.where,

@@ -8,7 +8,7 @@ const MAX_PIXELS = 178_956_970;
  *
  * @throws DataError where there are none, or their sizes are beyond reason
  */
-export function checkImages(
+export function checkImageArray(
   where: string,
   { count, height, width }: { count: number; height: number; width: number },
 ): void {

@@ -3,7 +3,7 @@ import { printable } from '../../src/common/printable.ts';
 import type { ByteSource } from '../files/byte-source.ts';
 import type { ImageSet } from '../image-set.ts';
 import { grayRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
-import { checkImages } from './image-array.ts';
+import { checkImageArray } from './image-array.ts';
 
 const magic = Buffer.from('\x93NUMPY', 'latin1');
 const REMEDY = 'save uint8 images: numpy.save(file, numpy.ascontiguousarray(images))';
@@ -36,7 +36,7 @@ export async function openNpy(source: ByteSource, name: string): Promise<ImageSe
     );
   const { count, height, width, colors } = images;
   if (fortran) throw new DataError(source.where, 'is stored by columns', REMEDY);
-  checkImages(source.where, { count, height, width });
+  checkImageArray(source.where, { count, height, width });
   const stride = height * width * colors;
   if (source.size - offset !== count * stride)
     throw new DataError(

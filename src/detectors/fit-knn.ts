@@ -3,14 +3,14 @@ import {
   addDistanceScores,
   addDistancesTo,
   addLogarithm,
-  type SameWidth,
-  type Watched,
+  type TapDetector,
+  type WidthGroup,
 } from './distance-scores.ts';
-import type { FitLayerDetectors } from './layer-detectors.ts';
+import type { DetectorFitter } from './layer-detectors.ts';
 import { fitFiniteScaler, standardize } from './standard-scaler.ts';
 
 /** InD samples to measure distances from. */
-interface Neighborhood extends Watched {
+interface Neighborhood extends TapDetector {
   /** Standardised: samples × width, row-major. */
   readonly samples: Float32Array;
 }
@@ -29,7 +29,7 @@ const SEED = 0;
  * samples (Sun, Ming, Zhu and Li, "Out-of-distribution detection with deep nearest neighbors", ICML 2022, who take a
  * share of the samples too; here in standardised pooled features of every layer, not in normalised ones of the last).
  */
-export const fitKnn: FitLayerDetectors = async (groups) => {
+export const fitKnn: DetectorFitter = async (groups) => {
   const detectors: Neighborhood[] = [];
   for await (const { taps, features, width, ...group } of groups) {
     const scaler = fitFiniteScaler({ taps, features, width, ...group });
@@ -62,7 +62,7 @@ export const fitKnn: FitLayerDetectors = async (groups) => {
 };
 
 /** Features with zeros where they are not the detector's own but fill up the width. */
-function ownFeatures({ detectors, width, features, node, constant }: SameWidth<Neighborhood>): string {
+function ownFeatures({ detectors, width, features, node, constant }: WidthGroup<Neighborhood>): string {
   const mask = new Float32Array(detectors.length * width);
   detectors.forEach(({ scaler }, d) => {
     mask.fill(1, d * width, d * width + scaler.mean.length);

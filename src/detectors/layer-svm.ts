@@ -40,7 +40,7 @@ export const defaultFitOptions: FitOptions = {
 };
 
 /** A layer's detector: the one-class SVM of its standardised pooled features. */
-export interface LayerDetector {
+export interface LayerSvm {
   /** The tap whose pooled value it judges. */
   readonly tap: string;
   /** Channels of that value. */
@@ -57,7 +57,7 @@ export interface LayerDetector {
   readonly fit?: FitReport;
 }
 
-export interface FittedDetector extends LayerDetector {
+export interface FittedLayerSvm extends LayerSvm {
   readonly fit: FitReport;
 }
 
@@ -121,7 +121,7 @@ export class LayerFitter {
     features: Float32Array,
     width: number,
     options: FitOptions,
-  ): Promise<FittedDetector> {
+  ): Promise<FittedLayerSvm> {
     try {
       return await this.#fit(tap, features, width, options);
     } catch (error) {
@@ -135,7 +135,7 @@ export class LayerFitter {
     features: Float32Array,
     width: number,
     options: FitOptions,
-  ): Promise<FittedDetector> {
+  ): Promise<FittedLayerSvm> {
     const clock = stopwatch();
     checkFinite(features, width);
     const { nu, gammas, tolerance, compat } = options;

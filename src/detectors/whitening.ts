@@ -1,13 +1,19 @@
-import type { SameWidth, Watched } from './distance-scores.ts';
+import type { TapDetector, WidthGroup } from './distance-scores.ts';
 
 /** A detector that measures in units of the covariance. */
-export interface Whitened extends Watched {
+export interface WhitenedDetector extends TapDetector {
   /** L⁻¹ of the standardised features' covariance L Lᵀ: width × width, row-major. */
   readonly whitening: Float32Array;
 }
 
 /** Adds the product with L⁻¹. Gives the name of the whitened features, `[detectors, batch, width]`. */
-export function addWhitened({ detectors, width, features, node, constant }: SameWidth<Whitened>): string {
+export function addWhitened({
+  detectors,
+  width,
+  features,
+  node,
+  constant,
+}: WidthGroup<WhitenedDetector>): string {
   // Transposed; what fills up the width is multiplied by zeros.
   const factors = new Float32Array(detectors.length * width * width);
   detectors.forEach(({ scaler, whitening }, d) => {

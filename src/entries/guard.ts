@@ -51,10 +51,10 @@ export {
 export type { EarlyExitReport } from '../pipeline/guard/early-exit.ts';
 export { type GuardOptions, type GuardReport, guardRun } from '../pipeline/guard/guard-run.ts';
 export {
+  type MonitoredDrift,
   type MonitoredImage,
   type MonitorOptions,
   monitorImages,
-  type WatchedDrift,
 } from '../pipeline/guard/monitor-images.ts';
 export {
   type RecalibrateOptions,

@@ -7,9 +7,9 @@ export {
   defaultFitOptions,
   type FitOptions,
   type FitReport,
-  type FittedDetector,
-  type LayerDetector,
+  type FittedLayerSvm,
   LayerFitter,
+  type LayerSvm,
 } from '../detectors/layer-svm.ts';
 export { methodNames } from '../detectors/methods/method-registry.ts';
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from '../evaluation/bootstrap.ts';

@@ -11,7 +11,7 @@ import {
   layersModel,
 } from '../../src/detectors/layer-aggregation.ts';
 import {
-  type FitLayerDetectors,
+  type DetectorFitter,
   groupTaps,
   layerNames,
   type TapGroup,
@@ -149,7 +149,7 @@ describe('detectors of groups of layers', () => {
   const held = samples(40, 2);
   const asked = [0, 17, 39];
 
-  async function distances(fitKind: FitLayerDetectors): Promise<Float32Array> {
+  async function distances(fitKind: DetectorFitter): Promise<Float32Array> {
     const detectors = await fitKind(trainingGroups(train), 1);
     expect(detectors.groups).to.deep.equal(groups);
     const { layer_scores } = await run(layersModel(detectors, widths), held);

@@ -10,7 +10,7 @@ import type { ModelProto } from '../../src/graph/onnx.ts';
 import { readModel } from '../../src/graph/read.ts';
 import { adoptClassifier } from '../../src/pipeline/classifier/adopt-classifier.ts';
 import { importClassifier } from '../../src/pipeline/classifier/import-classifier.ts';
-import { understandClassifier } from '../../src/pipeline/classifier/normalize-classifier.ts';
+import { normalizeClassifier } from '../../src/pipeline/classifier/normalize-classifier.ts';
 import { fitDetectors } from '../../src/pipeline/detectors/fit-detectors.ts';
 import { extractFeatures } from '../../src/pipeline/features/extract-features.ts';
 import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
@@ -88,7 +88,7 @@ describe('classifiers of other exporters beside onnxruntime and PyTorch', () => 
 
       if (!expected) return;
       expect(difference(ours[LOGITS], expected), 'logits beside PyTorch').to.be.below(1e-4);
-      const { candidates } = await understandClassifier(original, name);
+      const { candidates } = await normalizeClassifier(original, name);
       const ofOperator = candidates.filter(({ kind }) => kind === 'convolution');
       expect(ofOperator).to.have.length(convolutions!.length);
       for (const [c, { name: tap }] of ofOperator.entries())

@@ -7,7 +7,7 @@ import { buildBackbone } from '../../models/backbone.ts';
 import { recognizeArchitecture } from '../../models/registry.ts';
 import { RandomState } from '../../src/common/random.ts';
 import { type StateDict, toFloat32 } from '../../src/common/tensor.ts';
-import type { LayerDetector } from '../../src/detectors/layer-svm.ts';
+import type { LayerSvm } from '../../src/detectors/layer-svm.ts';
 import type { ModelProto } from '../../src/graph/onnx.ts';
 import { readModel } from '../../src/graph/read.ts';
 import { tensorFromProto } from '../../src/graph/tensor-proto.ts';
@@ -194,7 +194,7 @@ describe('training beside PyTorch', () => {
   }
 
   /** A detector with a few support vectors near what standardised features are. */
-  function layerOf(tap: string, width: number): LayerDetector {
+  function layerOf(tap: string, width: number): LayerSvm {
     const [count, normals] = [30, (n: number) => Float32Array.from({ length: n }, () => random.normal())];
     return {
       ...{ tap, width, nu: 0.1, gamma: 0.5 / width, rho: 0.5, supportVectors: normals(count * width) },
@@ -207,7 +207,7 @@ describe('training beside PyTorch', () => {
     };
   }
 
-  function plain({ tap, gamma, alpha, supportVectors, scaler }: LayerDetector) {
+  function plain({ tap, gamma, alpha, supportVectors, scaler }: LayerSvm) {
     const [mean, scale] = [Array.from(scaler.mean), Array.from(scaler.scale)];
     return { tap, gamma, alpha: Array.from(alpha), supportVectors: Array.from(supportVectors), mean, scale };
   }

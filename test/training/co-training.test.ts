@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { RandomState } from '../../src/common/random.ts';
-import type { LayerDetector } from '../../src/detectors/layer-svm.ts';
+import type { LayerSvm } from '../../src/detectors/layer-svm.ts';
 import { fitStandardScaler, type StandardScaler } from '../../src/detectors/standard-scaler.ts';
 import { exposeTaps } from '../../src/graph/rewrite.ts';
 import { GraphSession } from '../../src/runtime/graph-session.ts';
@@ -94,7 +94,7 @@ describe('co-training', () => {
     });
   }
 
-  function detectorOf(seed: number): LayerDetector {
+  function detectorOf(seed: number): LayerSvm {
     const drawn = new RandomState(seed);
     const normals = (length: number) => Float32Array.from({ length }, () => drawn.normal());
     return {

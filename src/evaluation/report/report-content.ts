@@ -1,4 +1,4 @@
-import type { LayerDetector } from '../../detectors/layer-svm.ts';
+import type { LayerSvm } from '../../detectors/layer-svm.ts';
 import type { Evaluation, Pairing } from '../evaluate.ts';
 import type { GuardScores } from '../guard-scores.ts';
 import type { Scores } from '../operating-points.ts';
@@ -22,7 +22,7 @@ export interface ReportContent {
   /** Of the InD set, and of each OOD set, in the order of the evaluation. */
   readonly galleries: readonly Gallery[];
   /** How each layer's detector was fitted, in the order of the layers. */
-  readonly detectors: readonly (Pick<LayerDetector, 'tap' | 'nu' | 'gamma' | 'fit'> & {
+  readonly detectors: readonly (Pick<LayerSvm, 'tap' | 'nu' | 'gamma' | 'fit'> & {
     /** What fitting it took, where that is known. */
     readonly seconds?: number;
   })[];

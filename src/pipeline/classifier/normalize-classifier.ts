@@ -21,13 +21,13 @@ import { type Dim, inferShapes, type ValueType } from '../../graph/shapes.ts';
 import { upgradeOpset } from '../../graph/upgrade-opset.ts';
 import { runOnPixels } from '../run-graph.ts';
 
-export interface UnderstandOptions extends ClassifierOptions {
+export interface NormalizeOptions extends ClassifierOptions {
   /** The size of images, where the graph takes any. */
   readonly size?: ImageSize;
 }
 
 /** A classifier of whatever origin as a backbone, and what can be watched in it. */
-export interface UnderstoodClassifier {
+export interface NormalizedClassifier {
   /** Of opset 18 or later; its only output is `logits`; it takes any number of images where that could be brought about. */
   readonly model: ModelProto;
   readonly classifier: Classifier;
@@ -46,11 +46,11 @@ export interface UnderstoodClassifier {
  * @param where the file, for errors
  * @throws GraphError where it is no classifier of RGB images, does not run, or has nothing within that can be watched
  */
-export async function understandClassifier(
+export async function normalizeClassifier(
   model: ModelProto,
   where: string,
-  options: UnderstandOptions = {},
-): Promise<UnderstoodClassifier> {
+  options: NormalizeOptions = {},
+): Promise<NormalizedClassifier> {
   checkModel(model, where);
   const original = describeClassifier(model, where, options);
   const backbone = upgradeOpset(toBackbone(model, where, options), where);

@@ -1,23 +1,18 @@
-import { readFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { DetectorError } from '../../common/errors.ts';
 import { sha256Files, writeAtomically } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
-import { BACKBONE_KEY, detectorsModel, detectorsOfModel } from '../../detectors/detectors-model.ts';
-import {
-  defaultFitOptions,
-  type FitOptions,
-  type FittedDetector,
-  type LayerDetector,
-} from '../../detectors/layer-svm.ts';
-import { decodeModel } from '../../graph/read.ts';
+import { BACKBONE_KEY, detectorsModel } from '../../detectors/detectors-model.ts';
+import { defaultFitOptions, type FitOptions, type FittedLayerSvm } from '../../detectors/layer-svm.ts';
 import { writeModel } from '../../graph/write.ts';
 import { chooseLayers, featureFile } from '../features/feature-files.ts';
 import { type OnLeftOut, tellLeftOut } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
-import { fitLayers } from './fit-svms.ts';
+import { fitSvms } from './fit-svms.ts';
 import { hyperparameterCsv, processCsv } from './fit-tables.ts';
+import { readDetectors } from './read-detectors.ts';
 
 export interface FitDetectorsOptions extends Partial<FitOptions> {
   /** Name of the InD set; the one whose training features the run folder has, where absent. */
@@ -33,7 +28,7 @@ export interface FitDetectorsOptions extends Partial<FitOptions> {
 }
 
 export interface FitDetectorsReport {
-  readonly detectors: readonly FittedDetector[];
+  readonly detectors: readonly FittedLayerSvm[];
   readonly samples: number;
   readonly seconds: number;
   readonly done: 'now' | 'before';
@@ -73,7 +68,7 @@ export async function fitDetectors(
     inputs: { features: hash! },
     run: async (key) => {
       const parts = run.file(`.fit.${key.slice(0, 8)}`);
-      const files = await fitLayers({
+      const files = await fitSvms({
         features: path,
         samples,
         layers,
@@ -101,22 +96,17 @@ export async function fitDetectors(
   return { detectors, samples, seconds: record.seconds, done };
 }
 
-/** The detectors of a `detectors.onnx`. */
-export async function readDetectors(path: string): Promise<LayerDetector[]> {
-  return detectorsOfModel(decodeModel(await readFile(path), path), path);
-}
-
 /** A detector without the times of its fit, so that what is written is the same every time. */
-function timeless(detector: FittedDetector): FittedDetector {
+function timeless(detector: FittedLayerSvm): FittedLayerSvm {
   const { seconds: _, ...fit } = detector.fit;
   return { ...detector, fit };
 }
 
-function total({ fit: { seconds } }: FittedDetector): number | undefined {
+function total({ fit: { seconds } }: FittedLayerSvm): number | undefined {
   return seconds && seconds.shifting + seconds.grid + seconds.refit;
 }
 
-async function readFitted(path: string): Promise<FittedDetector[]> {
+async function readFitted(path: string): Promise<FittedLayerSvm[]> {
   return (await readDetectors(path)).map((detector) => {
     const { fit } = detector;
     if (!fit)

@@ -10,7 +10,7 @@ import type { LayerFailure, LayerTask } from './fit-svm.worker.ts';
 
 const GIB = 2 ** 30;
 
-export interface FitLayersOptions {
+export interface FitSvmsOptions {
   /** A feature file, and its number of samples. */
   readonly features: string;
   readonly samples: number;
@@ -31,7 +31,7 @@ export interface FitLayersOptions {
  * @returns the files, in the order of the layers
  * @throws DetectorError where a layer is not usable, or needs more memory by itself
  */
-export async function fitLayers(options: FitLayersOptions): Promise<string[]> {
+export async function fitSvms(options: FitSvmsOptions): Promise<string[]> {
   const { features, samples, layers, settings, parts, workers, memory, onProgress } = options;
   await mkdir(parts, { recursive: true });
   const target = ({ index }: FeatureLayer) => `${parts}/${String(index).padStart(4, '0')}.onnx`;

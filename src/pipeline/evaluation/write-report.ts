@@ -3,7 +3,7 @@ import { basename, resolve } from 'node:path';
 import type { Geometry } from '../../../data/image-set.ts';
 import { writeAtomically } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
-import type { LayerDetector } from '../../detectors/layer-svm.ts';
+import type { LayerSvm } from '../../detectors/layer-svm.ts';
 import { type EvaluateOptions, type Evaluation, pairings } from '../../evaluation/evaluate.ts';
 import type { GuardScores } from '../../evaluation/guard-scores.ts';
 import { reportHtml } from '../../evaluation/report/report.ts';
@@ -20,7 +20,7 @@ export interface ReportSources {
   readonly evaluation: Evaluation;
   /** What makes its figures doubtful. */
   readonly warnings: readonly string[];
-  readonly detectors: readonly LayerDetector[];
+  readonly detectors: readonly LayerSvm[];
   readonly scores: {
     readonly layers: readonly Layer[];
     readonly ind: ScoredSet;

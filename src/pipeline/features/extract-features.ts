@@ -12,7 +12,7 @@ import { type OnLeftOut, openImages } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { FeatureBlocks } from './feature-blocks.ts';
 import type { FeatureGraph } from './feature-graph.ts';
-import { Backbone } from './run-backbone.ts';
+import { RunBackbone } from './run-backbone.ts';
 
 /** A set of images: its name, and what to open (see `openImageSet`). */
 export interface NamedSet {
@@ -101,7 +101,7 @@ export async function extractFeatures(run: RunFolder, options: FeatureOptions): 
   if (test) sets.unshift([test, 'test']);
   if (train) sets.unshift([train, 'train']);
   refuseClashes(run, sets);
-  const backbone = await Backbone.open(run, options);
+  const backbone = await RunBackbone.open(run, options);
   try {
     const reports: FeatureReport[] = [];
     for (const [set, role] of sets) {
@@ -202,7 +202,7 @@ function corruptedSet({ images, named }: OpenSet, size: ImageSize, count?: numbe
 
 async function extractSet(
   run: RunFolder,
-  backbone: Backbone,
+  backbone: RunBackbone,
   { images, skipped, role, named: { name, source, kind } }: OpenSet,
   { compat, seed = 0, orient, onProgress }: FeatureOptions,
 ): Promise<FeatureReport> {
@@ -292,7 +292,7 @@ const BLOCK_IMAGES = 2048;
 /** Computes what is not there yet, block by block. */
 async function computeBlocks(
   blocks: FeatureBlocks,
-  backbone: Backbone,
+  backbone: RunBackbone,
   images: ImageSet,
   onProgress?: OnProgress,
 ): Promise<void> {

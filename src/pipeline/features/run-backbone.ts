@@ -25,7 +25,7 @@ export interface BackboneRunOptions {
 }
 
 /** A run's backbone; its session is opened when the first image needs it. */
-export class Backbone {
+export class RunBackbone {
   readonly graph: FeatureGraph;
   readonly sha256: string;
   readonly #run: RunFolder;
@@ -41,12 +41,12 @@ export class Backbone {
   }
 
   /** @throws RunError where the folder has none; GraphError where it is unusable */
-  static async open(run: RunFolder, options: BackboneRunOptions): Promise<Backbone> {
+  static async open(run: RunFolder, options: BackboneRunOptions): Promise<RunBackbone> {
     const path = run.file('backbone.onnx');
     if (!(await stat(path).catch(() => undefined)))
       throw new RunError(path, 'is missing', `make it: la-ood import CHECKPOINT_OR_MODEL ${path}`);
     const graph = featureGraph(await readModel(path), path, options.deviations);
-    return new Backbone(run, graph, await sha256File(path), options);
+    return new RunBackbone(run, graph, await sha256File(path), options);
   }
 
   async run(pixels: Uint8Array, count: number) {

@@ -14,18 +14,18 @@ export interface MonitorOptions extends ScoreOptions {
 }
 
 /** What drifts: one of the answers of a guard of questions, or the score of another. */
-export type Watched = 'content' | 'conditions' | 'score';
+export type MonitoredScore = 'content' | 'conditions' | 'score';
 
 /** What a stream is like up to an image, in one respect. */
-export interface WatchedDrift extends DriftState {
-  readonly of: Watched;
+export interface MonitoredDrift extends DriftState {
+  readonly of: MonitoredScore;
   /** At an alarm, of conditions and of guards by layers: the condition, or the layer, that the latest images were most often farthest by. */
   readonly mostly?: string;
 }
 
 /** An image of a stream, and what the stream is like up to it. */
 export interface MonitoredImage extends ScoredImage {
-  readonly drifts: readonly WatchedDrift[];
+  readonly drifts: readonly MonitoredDrift[];
 }
 
 /** Images that an alarm looks back at. */
@@ -53,7 +53,7 @@ export async function* monitorImages(
   let images = 0;
   for await (const image of scoreImages(path, sources, options)) {
     images++;
-    const drifts = streams.map(({ of, scoreOf, nameOf, detector, latest }): WatchedDrift => {
+    const drifts = streams.map(({ of, scoreOf, nameOf, detector, latest }): MonitoredDrift => {
       const state = detector.take(scoreOf(image));
       latest.push(nameOf(image));
       if (latest.length > LATEST) latest.shift();
@@ -67,7 +67,7 @@ export async function* monitorImages(
 
 /** A score that is watched. */
 interface Watch {
-  readonly of: Watched;
+  readonly of: MonitoredScore;
   /** Of the calibration images. */
   readonly scores: Float32Array;
   scoreOf(image: ScoredImage): number;

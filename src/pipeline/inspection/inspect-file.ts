@@ -11,7 +11,7 @@ import { sha256Files } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { findNetwork } from '../classifier/find-network.ts';
 import { countParameters } from '../classifier/import-checkpoint.ts';
-import type { UnderstandOptions } from '../classifier/normalize-classifier.ts';
+import type { NormalizeOptions } from '../classifier/normalize-classifier.ts';
 import { type FeatureLayer, featureLayers } from '../features/feature-files.ts';
 import { readManifest, type StepRecord } from '../run-folder.ts';
 import { type FileFacts, factsOf, fileKind } from './file-kind.ts';
@@ -84,7 +84,7 @@ export type Inspection =
   | RunInspection;
 
 /** What is said of images is for sets of images alone. */
-export interface InspectOptions extends InspectImagesOptions, UnderstandOptions {
+export interface InspectOptions extends InspectImagesOptions, NormalizeOptions {
   readonly onProgress?: OnProgress;
 }
 

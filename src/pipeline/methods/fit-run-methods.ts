@@ -70,7 +70,7 @@ export async function fitRunMethods(
       try {
         checkBackbone(file.attributes.backbone_sha256, sha256, path);
         const { head } = describeClassifier(await readModel(backbonePath), backbonePath);
-        const svms = hasSvms ? await readDetectors(svmsPath, sha256, backbonePath) : undefined;
+        const svms = hasSvms ? await readDetectors(svmsPath, { sha256, backbone: backbonePath }) : undefined;
         const training = new Training(trainingFeatures(file, { head, svms }));
         let count = 0;
         const { fitted, refused } = await fitMethods(methods, training, options, ({ title }) =>

@@ -1,6 +1,6 @@
 import type { FeatureFile } from '../../../converters/hdf5/open-features.ts';
 import { RunError } from '../../common/errors.ts';
-import type { LayerDetector } from '../../detectors/layer-svm.ts';
+import type { LayerSvm } from '../../detectors/layer-svm.ts';
 import type { TrainingFeatures, TrainingLayers } from '../../detectors/methods/training.ts';
 import type { LinearHead } from '../../graph/classifier/classifier.ts';
 import { HEAD_INPUT_LAYER, LABELS_LAYER, MULTI_LABEL } from '../features/extract-features.ts';
@@ -42,7 +42,7 @@ export interface TrainingSources {
   /** The classifier's last layer; absent where it is not linear. */
   readonly head?: LinearHead;
   /** The run's one-class SVMs. */
-  readonly svms?: readonly LayerDetector[];
+  readonly svms?: readonly LayerSvm[];
 }
 
 /**

@@ -13,7 +13,7 @@ import { GraphSession } from '../../runtime/graph-session.ts';
  * @param name what the page calls it
  * @throws GraphError where the file is no guarded model
  */
-export async function guardFacts(path: string, name: string): Promise<GuardFacts> {
+export async function collectGuardFacts(path: string, name: string): Promise<GuardFacts> {
   const model = await readModel(path);
   const info = guardInfo(model, path);
   const session = await GraphSession.open(model, { device: 'cpu' });

@@ -4,7 +4,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RunError } from '../../common/errors.ts';
 import { packageRoot } from '../../common/package-root.ts';
-import { guardFacts } from './collect-guard-facts.ts';
+import { collectGuardFacts } from './collect-guard-facts.ts';
 
 /** A file of the page. */
 export interface PageFile {
@@ -57,7 +57,7 @@ const { resolve: resolvePackage } = createRequire(import.meta.url);
  * @throws GraphError where the file is no guarded model; RunError where the page's own files have not been built
  */
 export async function guardPage(model: string): Promise<readonly PageFile[]> {
-  const facts = await guardFacts(model, `${basename(dirname(resolve(model)))}/${basename(model)}`);
+  const facts = await collectGuardFacts(model, `${basename(dirname(resolve(model)))}/${basename(model)}`);
   const onnxruntime = dirname(resolvePackage('onnxruntime-web/wasm'));
   const contents: Record<string, Uint8Array> = {
     ...(await builtFiles()),

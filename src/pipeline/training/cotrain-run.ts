@@ -186,7 +186,7 @@ async function detectorsOf(run: RunFolder, backbone: string) {
   const path = run.file('detectors.onnx');
   if (!(await stat(path).catch(() => undefined)))
     throw new RunError(path, 'is missing', `run la-ood fit --run ${run.path} first`);
-  return readDetectors(path, await sha256File(backbone), backbone);
+  return readDetectors(path, { sha256: await sha256File(backbone), backbone });
 }
 
 /** The sets that a run's features were computed of, and how they were read. */
