@@ -1,4 +1,4 @@
-import { CheckpointError, UsageError } from '../src/common/errors.ts';
+import { advice, CheckpointError, option, UsageError } from '../src/common/errors.ts';
 import { nearestName } from '../src/common/suggest.ts';
 import type { StateDict } from '../src/common/tensor.ts';
 import type { Architecture } from './architecture.ts';
@@ -54,6 +54,6 @@ export function recognizeArchitecture(
   throw new CheckpointError(
     where,
     `its ${weights.size} keys fit no known architecture; the nearest are ${reasons.join(' and ')}`,
-    'name another with --arch, or export the network to ONNX yourself',
+    advice`name another with ${option('arch')}, or export the network to ONNX yourself`,
   );
 }

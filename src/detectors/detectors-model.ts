@@ -1,4 +1,4 @@
-import { DetectorError } from '../common/errors.ts';
+import { advice, command, DetectorError } from '../common/errors.ts';
 import { type Tensor, toFloat32 } from '../common/tensor.ts';
 import { float, type GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
@@ -61,7 +61,7 @@ export function detectorsOfModel(model: ModelProto, where: string): LayerSvm[] {
     throw new DetectorError(
       where,
       'is no file of detectors',
-      'give the detectors.onnx that la-ood fit wrote',
+      advice`give the detectors.onnx that ${command('fit')} wrote`,
     );
   const tensors = new Map(model.graph.initializer.map((proto) => [proto.name, proto]));
   return (JSON.parse(entry.value) as DetectorRecord[]).map(({ tap, nu, gamma, fit }) => {

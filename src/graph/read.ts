@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { GraphError } from '../common/errors.ts';
+import { advice, command, GraphError } from '../common/errors.ts';
 import { resolveExternalData } from './external.ts';
 import { DataLocation, type Dimension, type Message, type ModelProto, type TensorProto } from './onnx.ts';
 import { LARGEST_MESSAGE, type MessageName, mapMessages, messageType } from './schema.ts';
@@ -101,7 +101,7 @@ function refuseOtherFiles(bytes: Uint8Array, where: string): void {
     throw new GraphError(
       where,
       'is a PyTorch checkpoint, or another archive',
-      'make it a model with la-ood import',
+      advice`make it a model with ${command('import')}`,
     );
   if (start.startsWith('\x89HDF')) throw new GraphError(where, 'is an HDF5 file and not an ONNX model');
 }

@@ -1,4 +1,4 @@
-import { GraphError } from '../common/errors.ts';
+import { advice, command, GraphError } from '../common/errors.ts';
 import { nearestName } from '../common/suggest.ts';
 import type { Attribute } from './builder.ts';
 import { channelAxes } from './channel-axis.ts';
@@ -120,7 +120,11 @@ export function withConstants(
   });
   const missing = constants.find(({ name }) => !replaced.has(name));
   if (missing)
-    throw new GraphError(where, `has no constant ${missing.name}`, 'make it again with la-ood guard');
+    throw new GraphError(
+      where,
+      `has no constant ${missing.name}`,
+      advice`make it again with ${command('guard')}`,
+    );
   return { ...model, graph: { ...model.graph, initializer } };
 }
 
@@ -218,6 +222,6 @@ function findTaps(model: ModelProto, names: readonly string[], where: string): T
 
 function noSuchTap(name: string, names: string[], where: string): GraphError {
   const nearest = nearestName(name, names);
-  const remedy = nearest ? `did you mean ${nearest}?` : 'la-ood inspect lists the names';
+  const remedy = nearest ? `did you mean ${nearest}?` : advice`${command('inspect')} lists the names`;
   return new GraphError(where, `there is no value or node named ${name}`, remedy);
 }

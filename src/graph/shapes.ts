@@ -63,7 +63,12 @@ function shapeBy(rule: ShapeRule, operands: Operands, index: number, where: stri
     return rule(operands, index);
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
-    throw new GraphError(where, `${nodeLabel(operands.node)} takes ${error.message}`, 'export it again');
+    throw new GraphError(
+      where,
+      `${nodeLabel(operands.node)} takes ${error.message}`,
+      'export it again',
+      error,
+    );
   }
 }
 

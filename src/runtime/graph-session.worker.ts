@@ -34,7 +34,7 @@ export type FromSession =
 const LARGE = 2 ** 24;
 
 /** A `DeviceError`, in the form that passes between threads. */
-type Mendable = Pick<DeviceError, 'where' | 'problem' | 'remedy'>;
+type Mendable = Pick<DeviceError, 'where' | 'option' | 'problem' | 'remedy'>;
 
 const send = (message: FromSession, transfer: ArrayBuffer[] = []) =>
   parentPort!.postMessage(message, transfer);
@@ -58,8 +58,8 @@ async function open({ model, device: wanted, ...setting }: SessionSetup): Promis
   } catch (error) {
     const { message } = error as Error;
     if (error instanceof DeviceError) {
-      const { where, problem, remedy } = error;
-      send({ failed: true, error: message, mendable: { where, problem, remedy } });
+      const { where, option, problem, remedy } = error;
+      send({ failed: true, error: message, mendable: { where, option, problem, remedy } });
     } else send({ failed: true, error: message });
   }
   // The session has weights of its own.

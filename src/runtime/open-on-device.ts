@@ -1,4 +1,4 @@
-import { DeviceError } from '../common/errors.ts';
+import { advice, command, DeviceError, option } from '../common/errors.ts';
 import type { Device, DeviceName, Setting } from './device.ts';
 import * as ort from './onnxruntime.ts';
 
@@ -35,16 +35,16 @@ export async function openOnDevice(
   }
   if (wanted !== 'cpu' && !hasProvider(wanted))
     throw new DeviceError(
-      `--device ${wanted}`,
+      option('device', wanted),
       'this onnxruntime was built without it',
-      'la-ood doctor lists what is there',
+      advice`${command('doctor')} lists what is there`,
     );
   if (wanted === 'cpu') return open(wanted);
   return open(wanted).catch((error: Error) => {
     throw new DeviceError(
-      `--device ${wanted}`,
+      option('device', wanted),
       error.message.split('\n')[0],
-      'la-ood doctor tells what is missing; --device auto takes what works',
+      advice`${command('doctor')} tells what is missing; ${option('device', 'auto')} takes what works`,
       error,
     );
   });

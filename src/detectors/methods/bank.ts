@@ -1,4 +1,4 @@
-import { DetectorError } from '../../common/errors.ts';
+import { advice, DetectorError, option } from '../../common/errors.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { NodeScope } from '../../graph/node-scope.ts';
 import { ElementType } from '../../graph/onnx.ts';
@@ -42,7 +42,7 @@ export function drawBank(training: Training, { bank = training.count, seed = 0 }
     throw new DetectorError(
       `a bank of ${size} training images`,
       `takes ${(bytes / GIB).toFixed(1)} GiB, and a file of methods holds ${MOST / GIB}`,
-      `keep a coreset with --bank, of at most ${GROUP * Math.floor(MOST / (4 * width * GROUP))}`,
+      advice`keep a coreset with ${option('bank')}, of at most ${GROUP * Math.floor(MOST / (4 * width * GROUP))}`,
     );
   const { rows, indices } = training.sample(size, seed, padded);
   return { rows, size, padded, indices };

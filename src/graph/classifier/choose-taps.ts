@@ -1,4 +1,4 @@
-import { GraphError } from '../../common/errors.ts';
+import { advice, command, GraphError } from '../../common/errors.ts';
 import { nearestName } from '../../common/suggest.ts';
 import type { TapCandidate, TapKind } from './candidates.ts';
 
@@ -79,6 +79,6 @@ function noSuchTap(pattern: string, candidates: readonly TapCandidate[], where: 
   return new GraphError(
     where,
     `no tap is called ${pattern}`,
-    nearest ? `did you mean ${nearest}?` : 'la-ood inspect lists the taps',
+    nearest ? `did you mean ${nearest}?` : advice`${command('inspect')} lists the taps`,
   );
 }

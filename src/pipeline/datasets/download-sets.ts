@@ -1,6 +1,6 @@
 import { type DownloadOptions, downloadFile } from '../../../data/download/download-file.ts';
 import { manualSources, sources } from '../../../data/download/sources.ts';
-import { DataError } from '../../common/errors.ts';
+import { advice, command, DataError, option } from '../../common/errors.ts';
 import { nearestName } from '../../common/suggest.ts';
 
 export interface DownloadReport {
@@ -43,7 +43,7 @@ function checkName(name: string, folder: string): void {
     throw new DataError(
       name,
       'cannot be downloaded by a program',
-      `get ${url} with a browser, unpack it, and put it at ${folder}/${path}; then la-ood datasets --ood ${name}=${folder}/${path}`,
+      advice`get ${url} with a browser, unpack it, and put it at ${folder}/${path}; then ${command('datasets', option('ood', `${name}=${folder}/${path}`))}`,
     );
   }
   const names = [...Object.keys(sources), ...Object.keys(manualSources)];

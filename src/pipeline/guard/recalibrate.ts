@@ -1,5 +1,5 @@
 import type { ImageSet } from '../../../data/image-set.ts';
-import { UsageError } from '../../common/errors.ts';
+import { option, UsageError } from '../../common/errors.ts';
 import { isSameFile } from '../../common/files.ts';
 import { decisionModel, withThreshold } from '../../detectors/decision-model.ts';
 import {
@@ -69,7 +69,7 @@ export async function recalibrateGuard(
   options: RecalibrateOptions = {},
 ): Promise<RecalibrationReport> {
   if (await isSameFile(path, output))
-    throw new UsageError('--output', 'is the guard itself', 'name another file');
+    throw new UsageError(option('output'), 'is the guard itself', 'name another file');
   const model = await readModel(path);
   const guard = guardInfo(model, path);
   const { rate = guard.calibration.rate, confidence = guard.calibration.confidence } = options;
