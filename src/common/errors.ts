@@ -54,14 +54,18 @@ export function adviceText(advice: Advice, words: AdviceWords = inCode): string 
     .join('');
 }
 
-/** Options as those of a function, for whom the error's message is all that is seen. */
+/** Options as a program writes them: `` `run` ``, `` `batch: 8` ``. */
 const inCode: AdviceWords = {
-  option: ({ option, value }) => (value === undefined ? `option ${option}` : `option ${option} = ${value}`),
+  option: (option) => `\`${property(option)}\``,
   command: ({ command, takes }) => {
-    const taken = takes.map((one) => (typeof one === 'string' ? one : inCode.option(one)));
+    const taken = takes.map((one) => (typeof one === 'string' ? one : property(one)));
     return `la-ood ${command}${taken.length > 0 ? ` (${taken.join(', ')})` : ''}`;
   },
 };
+
+function property({ option, value }: OptionAdvice): string {
+  return value === undefined ? option : `${option}: ${value}`;
+}
 
 /**
  * Every error that a user can mend. Its message is one line: where, what, and how to mend it.

@@ -125,7 +125,7 @@ describe('la-ood serve', () => {
     const backbone = await laOod('serve', at('run', 'backbone.onnx'));
     expect(backbone.exitCode).to.equal(1);
     expect(backbone.stderr).to.match(
-      /backbone\.onnx: is no guarded model; la-ood guard makes one of a run\n$/,
+      /backbone\.onnx: is no guarded model; npx la-ood guard makes one of a run\n$/,
     );
     const missing = await laOod('serve', at('nowhere.onnx'));
     expect(missing.exitCode).to.equal(1);
