@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { packageRoot } from '../common/package-root.ts';
-import * as ort from '../runtime/onnxruntime.ts';
+import { onnxruntimeVersion } from '../runtime/onnxruntime.ts';
 
 /** This program's version, from its package.json. */
 export const programVersion: string = JSON.parse(
@@ -12,7 +12,7 @@ export function versions(): Record<string, string> {
   return {
     'la-ood': programVersion,
     node: process.versions.node,
-    onnxruntime: ort.env.versions.node ?? ort.env.versions.common,
+    onnxruntime: onnxruntimeVersion,
     platform: `${process.platform}-${process.arch}`,
   };
 }

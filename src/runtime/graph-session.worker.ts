@@ -89,7 +89,7 @@ async function run(
   const tensors = Object.fromEntries(
     Object.entries(feeds).map(([name, { dtype, shape, data }]) => [
       name,
-      new ort.Tensor(dtype as 'float32', data as Float32Array, shape),
+      ort.tensor(dtype as 'float32', data as Float32Array, shape),
     ]),
   );
   const results = outputs ? await session.run(tensors, outputs) : await session.run(tensors);

@@ -23,11 +23,7 @@ export async function openOnDevice(
       logSeverityLevel: 4,
       ...(single && { extra: { session: { disable_prepacking: '1' } } }),
     };
-    const session =
-      typeof model === 'string'
-        ? await ort.InferenceSession.create(model, options)
-        : await ort.InferenceSession.create(model, options);
-    return { session, device };
+    return { session: await ort.openSession(model, options), device };
   };
   if (wanted === 'auto') {
     if (!hasProvider('cuda')) return open('cpu');
@@ -52,5 +48,8 @@ export async function openOnDevice(
 
 /** The execution providers that this onnxruntime build knows, whether or not their libraries and devices are there. */
 export function hasProvider(device: Device): boolean {
-  return ort.listSupportedBackends().some(({ name }) => name === device);
+  return ort
+    .onnxruntime()
+    .listSupportedBackends()
+    .some(({ name }) => name === device);
 }

@@ -23,12 +23,12 @@ const BLOCK_BYTES = 4 << 20;
 export function headTotals(training: Training): Promise<HeadTotals> {
   return training.shared('totals', async () => {
     const { width, count } = training;
-    const session = await ort.InferenceSession.create(encodeModel(totalsOfRows(width)));
+    const session = await ort.openSession(encodeModel(totalsOfRows(width)));
     const mean = new Float64Array(width);
     let least = Number.POSITIVE_INFINITY;
     try {
       for (const block of training.uncheckedHeadInputs(BLOCK_BYTES)) {
-        const rows = new ort.Tensor('float32', block.values, [block.count, width]);
+        const rows = ort.tensor('float32', block.values, [block.count, width]);
         const totals = await session.run({ rows });
         const sums = totals.sums.data as Float32Array;
         if (!sums.every(Number.isFinite)) requireFinite(block, width);
