@@ -13,6 +13,16 @@ const BLOCK_BYTES = 16 << 20;
  * or not. Written by {@link writeFeatures} or, with h5py, by the original. Other objects in the file are left alone.
  *
  * @throws FeatureError where the file is missing, damaged, or not of that layout
+ *
+ * @example
+ * ```ts
+ * import { openFeatures } from 'la-ood/checkpoints';
+ *
+ * const features = await openFeatures('runs/mine/features/cifar10_train.hdf5');
+ * console.log(features.count, features.taps, features.widths);
+ * const rows = features.readLayer(0); // count × widths[0]
+ * features.close();
+ * ```
  */
 export async function openFeatures(path: string): Promise<FeatureFile> {
   await checkSignature(path);

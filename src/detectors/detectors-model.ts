@@ -27,6 +27,15 @@ type DetectorRecord = Pick<LayerSvm, 'tap' | 'nu' | 'gamma' | 'fit'>;
  * scalar loop, and some twenty times slower.
  *
  * @param metadata further entries, for instance what the detectors were fitted on
+ *
+ * @example
+ * ```ts
+ * import { detectorsModel, detectorsOfModel } from 'la-ood/methods';
+ * import { readModel, writeModel } from 'la-ood/onnx';
+ *
+ * const detectors = detectorsOfModel(await readModel('detectors.onnx'), 'detectors.onnx');
+ * await writeModel('first.onnx', detectorsModel(detectors.slice(0, 1)));
+ * ```
  */
 export function detectorsModel(
   detectors: readonly LayerSvm[],
@@ -54,6 +63,15 @@ export function holdsDetectors(model: ModelProto): boolean {
  *
  * @param where the file, for errors
  * @throws DetectorError where the model holds none, or lacks a part of one
+ *
+ * @example
+ * ```ts
+ * import { detectorsOfModel } from 'la-ood/methods';
+ * import { readModel } from 'la-ood/onnx';
+ *
+ * const path = 'runs/mine/detectors.onnx';
+ * for (const { tap, gamma, rho } of detectorsOfModel(await readModel(path), path)) console.log(tap, gamma, rho);
+ * ```
  */
 export function detectorsOfModel(model: ModelProto, where: string): LayerSvm[] {
   const entry = model.metadataProps.find(({ key }) => key === DETECTORS_KEY);

@@ -11,6 +11,14 @@ import { OnnxReader } from './wire.ts';
  * free, becomes free.
  *
  * @throws GraphError where the file is no ONNX model, is damaged, or its external data cannot be trusted
+ *
+ * @example
+ * ```ts
+ * import { readModel } from 'la-ood/onnx';
+ *
+ * const { graph } = await readModel('model.onnx');
+ * console.log(graph.input.map(({ name }) => name));
+ * ```
  */
 export async function readModel(path: string): Promise<ModelProto> {
   const model = decodeModel(await readBytes(path), path);
@@ -26,6 +34,15 @@ export async function readModel(path: string): Promise<ModelProto> {
  *
  * @param where the file, for errors
  * @throws GraphError where the bytes are no ONNX model
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises';
+ * import { decodeModel } from 'la-ood/onnx';
+ *
+ * const { graph } = decodeModel(await readFile('model.onnx'), 'model.onnx');
+ * console.log(graph.node.length);
+ * ```
  */
 export function decodeModel(bytes: Uint8Array, where: string): ModelProto {
   refuseOtherFiles(bytes, where);

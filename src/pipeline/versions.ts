@@ -7,7 +7,16 @@ export const programVersion: string = JSON.parse(
   readFileSync(new URL('package.json', packageRoot), 'utf8'),
 ).version;
 
-/** Versions of everything that results may depend on. */
+/**
+ * Versions of everything that results may depend on.
+ *
+ * @example
+ * ```ts
+ * import { versions } from 'la-ood/guard';
+ *
+ * console.log(versions()['la-ood'], versions().onnxruntime);
+ * ```
+ */
 export function versions(): Record<string, string> {
   return {
     'la-ood': programVersion,

@@ -12,6 +12,15 @@ import { type ImportClassifierOptions, importClassifier } from './import-classif
  *
  * @returns what a person would not expect of the classifier, a sentence each
  * @throws what `importClassifier` throws; UsageError where a run's own backbone is to be made another
+ *
+ * @example
+ * ```ts
+ * import { adoptClassifier, RunFolder } from 'la-ood/guard';
+ *
+ * await RunFolder.use('runs/mobilenet', (run) =>
+ *   adoptClassifier(run, 'mobilenet.onnx', { preprocessing: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } }),
+ * );
+ * ```
  */
 export async function adoptClassifier(
   run: RunFolder,

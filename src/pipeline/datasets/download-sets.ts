@@ -19,6 +19,14 @@ export interface DownloadReport {
  * Downloads published sets (the names of `sources`) into a folder, and compares each file with its published checksum.
  *
  * @throws DataError where a set is not known or has to be fetched by hand, and as `downloadFile` does
+ *
+ * @example
+ * ```ts
+ * import { downloadSets } from 'la-ood/guard';
+ *
+ * const [{ name, files }] = await downloadSets(['cifar10'], 'downloads');
+ * console.log(name, files);
+ * ```
  */
 export async function downloadSets(
   names: readonly string[],

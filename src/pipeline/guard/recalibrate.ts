@@ -61,6 +61,13 @@ export interface RecalibrationReport {
  * @param output the file that is written
  * @throws GraphError where the file is no guarded model; DataError where images cannot be read; UsageError where there are too few for the
  * rate; RunError where they are alike
+ *
+ * @example
+ * ```ts
+ * import { recalibrateGuard } from 'la-ood/guard';
+ *
+ * await recalibrateGuard('guarded.onnx', 'photos-of-the-new-camera/', 'recalibrated.onnx', { rate: 0.05 });
+ * ```
  */
 export async function recalibrateGuard(
   path: string,

@@ -83,6 +83,14 @@ const FOLDER = 'cotrain';
  * Images are those that the run's features were computed of. Work that was cut off goes on where it was.
  *
  * @throws RunError where the run lacks a backbone, features, detectors or OOD sets; what `trainBackbone` throws
+ *
+ * @example
+ * ```ts
+ * import { RunFolder } from 'la-ood/guard';
+ * import { coTrainRun } from 'la-ood/training';
+ *
+ * await RunFolder.use('runs/mine', (run) => coTrainRun(run, { lambda: 0.001 }));
+ * ```
  */
 export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): Promise<CoTrainReport> {
   const { ind, lambda = 0.001, seed = 0, compat, device, workers, memory, onProgress, onLeftOut } = options;
