@@ -108,7 +108,10 @@ describe('la-ood serve', () => {
     expect(opened).to.equal(true);
     expect((await fetch(url)).status).to.equal(200);
     served.kill('SIGINT');
-    expect((await finished).exitCode).to.equal(130);
+    const { exitCode, stderr } = await finished;
+    expect(exitCode).to.equal(130);
+    // There is nothing that the same command would go on with.
+    expect(stderr).to.equal('interrupted\n');
     if (process.platform === 'linux') expect(await readFile(at('opened'), 'utf8')).to.equal(`${url}\n`);
   });
 
