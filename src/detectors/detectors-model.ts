@@ -3,6 +3,7 @@ import { type Tensor, toFloat32 } from '../common/tensor.ts';
 import { float, type GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import { tensorFromProto } from '../graph/tensor-proto.ts';
+import { kernelRows, supportVectorsOf } from './kernel-rows.ts';
 import { layersModel, maximum } from './layer-aggregation.ts';
 import type { LayerDetectors } from './layer-detectors.ts';
 import type { LayerSvm } from './layer-svm.ts';
@@ -133,33 +134,6 @@ function addScore(graph: GraphBuilder, detector: LayerSvm): string {
   const weights = constant('alpha', float32([count, 1], alpha));
   const offset = constant('rho', float32([1], Float32Array.of(rho)));
   return node('Gemm', [kernel, weights, offset], 'score', { alpha: float(-1) });
-}
-
-/** `[2γ sv, −γ, −γ|sv|²]` for every support vector. */
-function kernelRows({ supportVectors, width, gamma }: LayerSvm): Float32Array {
-  const stride = width + 2;
-  const count = supportVectors.length / width;
-  const rows = new Float32Array(count * stride);
-  for (let i = 0; i < count; i++) {
-    let norm = 0;
-    for (let j = 0; j < width; j++) {
-      const value = supportVectors[i * width + j];
-      rows[i * stride + j] = 2 * gamma * value;
-      norm += value * value;
-    }
-    rows[i * stride + width] = -gamma;
-    rows[i * stride + width + 1] = -gamma * norm;
-  }
-  return rows;
-}
-
-function supportVectorsOf(rows: Float32Array, width: number, gamma: number): Float32Array {
-  const stride = width + 2;
-  const count = rows.length / stride;
-  const vectors = new Float32Array(count * width);
-  for (let i = 0; i < count; i++)
-    for (let j = 0; j < width; j++) vectors[i * width + j] = rows[i * stride + j] / (2 * gamma);
-  return vectors;
 }
 
 const float32 = (shape: number[], data: Float32Array): Tensor => ({ dtype: 'float32', shape, data });
