@@ -72,8 +72,7 @@ export async function* runOnFeatures(
   progress?: { readonly task: string; readonly tell?: OnProgress },
 ): AsyncGenerator<RowOutputs, void, undefined> {
   const { count } = features;
-  for (let start = 0; start < count; start += ROWS) {
-    const rows = Math.min(ROWS, count - start);
+  for (const { start, rows } of blocksOf(count)) {
     const feeds = Object.fromEntries(
       layers.map(({ tap, index, width }): [string, Tensor] => [
         tap,
@@ -83,6 +82,14 @@ export async function* runOnFeatures(
     yield { start, rows, outputs: await session.run(feeds, outputs) };
     progress?.tell?.({ task: progress.task, done: start + rows, total: count, unit: 'images' });
   }
+}
+
+/** The rows of a feature file, some at a time. */
+export function blocksOf(count: number): { readonly start: number; readonly rows: number }[] {
+  return Array.from({ length: Math.ceil(count / ROWS) }, (_, block) => ({
+    start: block * ROWS,
+    rows: Math.min(ROWS, count - block * ROWS),
+  }));
 }
 
 /** The channels that a graph of pooled features takes of each tap, where it says them. */

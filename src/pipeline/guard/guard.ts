@@ -103,7 +103,7 @@ type Settings = GuardOptions & Required<Pick<GuardOptions, 'rate' | 'confidence'
 
 async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
   const { graph, files } = plan;
-  const calibrationNotes = await checkCalibrationImages(files, graph, options.rate);
+  const calibrationNotes = await checkCalibrationImages(files, options.rate);
   const trial = await trialImages(run, files.heldOut, graph);
   const fitted = await fitGuard(plan, trial, options);
   const calibrated = await calibrateGuard(fitted, plan, options);

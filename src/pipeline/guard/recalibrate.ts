@@ -22,8 +22,9 @@ import { setMetadata, withConstants } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import { type GuardInfo, guardInfo } from '../../guard/guard-info.ts';
 import type { FeatureOutputs } from '../features/feature-rows.ts';
+import { rowHashes } from '../features/image-hashes.ts';
 import { type OnLeftOut, openImages } from '../open-images.ts';
-import { checkCopies, checkSpread, rowTexts } from './calibration-images.ts';
+import { checkCopies, checkSpread } from './calibration-images.ts';
 import { CALIBRATED_ON_KEY, CALIBRATION_KEY } from './guarded-file.ts';
 import { type ImageRunOptions, outputsOnImages } from './outputs-on-images.ts';
 import { compareRuntimes, type RuntimeComparison } from './runtimes.ts';
@@ -77,8 +78,8 @@ export async function recalibrateGuard(
   const { images } = await openImages(source, { orient, skipDamaged, onProgress, onLeftOut });
   alarmsOf(images.length, rate);
 
-  const { outputs, logits } = await componentsOf(model, guard, images, path, options);
-  const notes = checkCopies(logits, source, rate);
+  const { outputs, hashes } = await componentsOf(model, guard, images, path, options);
+  const notes = checkCopies(hashes, source, rate);
   const { scores, constants } = calibrationOf(guard, outputs, rate);
   checkSpread(scores, source);
   const calibration = calibrate(scores, rate, confidence);
@@ -104,14 +105,14 @@ export async function recalibrateGuard(
   };
 }
 
-/** What the calibration images are scored by, and their logits as text to compare by. */
+/** What the calibration images are scored by, and what tells them apart. */
 async function componentsOf(
   model: ModelProto,
   guard: GuardInfo,
   images: ImageSet,
   where: string,
   options: ImageRunOptions,
-): Promise<{ outputs: FeatureOutputs; logits: string[] }> {
+): Promise<{ outputs: FeatureOutputs; hashes: string[] }> {
   const values = new Set(model.graph.node.flatMap(({ output }) => output));
   const within = [...guard.parts.map(contentValue), PROJECTIONS_VALUE];
   const isMean = guard.aggregation === 'mean';
@@ -123,7 +124,7 @@ async function componentsOf(
   const exposed = { ...whole, graph: { ...whole.graph, output } };
   const logits = model.graph.output[0].name;
   const outputs = await outputsOnImages(exposed, images, guard, ['ood_score', ...found, logits], options);
-  return { outputs, logits: rowTexts(outputs.get(logits)!, images.length) };
+  return { outputs, hashes: rowHashes(outputs.get(logits)!, images.length) };
 }
 
 /** The scores of calibration images by what is usual of themselves, and the constants that say it. */
