@@ -43,6 +43,7 @@ export {
 } from '../pipeline/features/features.ts';
 export type { EarlyExitReport } from '../pipeline/guard/early-exit.ts';
 export { type GuardOptions, type GuardReport, guardRun } from '../pipeline/guard/guard.ts';
+export type { HalfReport } from '../pipeline/guard/half-guard.ts';
 export {
   type MonitoredImage,
   type MonitorOptions,

@@ -19,6 +19,7 @@ import { type EarlyExitReport, guardWithEarlyExit } from './early-exit.ts';
 import type { CalibratedGuard, FittedGuard, GuardDescription } from './fitted-guard.ts';
 import { guardMetadata } from './guarded-file.ts';
 import { guardedModel, verifyGuarded } from './guarded-model.ts';
+import { type HalfReport, halveGuard } from './half-guard.ts';
 import { type FittedLayerGuard, fitLayerGuard } from './layer-guard.ts';
 import { fitMethodGuard } from './method-guard.ts';
 import { type DesignOptions, designOf, type GuardPlan, planGuard } from './plan.ts';
@@ -31,6 +32,8 @@ export interface GuardOptions extends DesignOptions {
   readonly rate?: number;
   /** Confidence of the stated bounds of the rate, (0, 1); 95 % where absent. */
   readonly confidence?: number;
+  /** Whether `guarded-half.onnx` is written too: weights in half floats, calibrated by itself. */
+  readonly half?: boolean;
   /** Name of the InD set; the one that the run folder has features of, where absent. */
   readonly ind?: string;
   readonly device?: DeviceName;
@@ -50,6 +53,7 @@ export type GuardReport = GuardDescription & {
   /** What the written file says at other optimisation levels and batch sizes. */
   readonly runtimes: RuntimeComparison;
   readonly earlyExit?: EarlyExitReport;
+  readonly half?: HalfReport;
   /** Of the file, relative to the run folder. */
   readonly file: string;
   readonly seconds: number;
@@ -96,7 +100,28 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
     run: () => makeGuard(run, plan, { ...options, rate, confidence }),
   });
   const results = record.results as unknown as Omit<GuardReport, 'file' | 'seconds' | 'done'>;
-  return { ...results, file: GUARD_FILE, seconds: record.seconds, done } as GuardReport;
+  const report = { ...results, file: GUARD_FILE, seconds: record.seconds, done } as GuardReport;
+  return options.half ? { ...report, half: await halfOf(run, plan, report, options) } : report;
+}
+
+async function halfOf(
+  run: RunFolder,
+  { graph, files, hashes }: GuardPlan,
+  { sets }: GuardReport,
+  { device, memory, onProgress }: GuardOptions,
+): Promise<HalfReport> {
+  const { record } = await run.do({
+    name: 'guard in half floats',
+    settings: {},
+    inputs: { ...hashes, guard: run.record('guard')!.outputs[GUARD_FILE] },
+    run: async () => {
+      const before = new Map(sets.map(({ name, auroc }) => [name, auroc]));
+      const running = { device, memory, onProgress };
+      const results = await halveGuard(run, GUARD_FILE, graph, files, before, running);
+      return { outputs: [results.file], results: { ...results } };
+    },
+  });
+  return record.results as unknown as HalfReport;
 }
 
 type Settings = GuardOptions & Required<Pick<GuardOptions, 'rate' | 'confidence'>>;
