@@ -177,9 +177,9 @@ async function fitGuard(
 async function calibrateGuard(
   fitted: FittedGuard,
   { files, hashes }: GuardPlan,
-  { rate, device, onProgress }: Settings,
+  { rate, device, memory, onProgress }: Settings,
 ): Promise<CalibratedGuard> {
-  const running = { backbone: hashes.backbone, device, onProgress };
+  const running = { backbone: hashes.backbone, device, memory, onProgress };
   const calibrated = fitted.calibrate(
     await outputsOnFeatures(fitted.components, files.heldOut, running),
     rate,
@@ -193,7 +193,7 @@ async function tryOnSets(
   { known, scoresOf }: CalibratedGuard,
   calibration: Calibration,
   { files, hashes }: GuardPlan,
-  { rate, device, onProgress }: Settings,
+  { rate, device, memory, onProgress }: Settings,
 ): Promise<FoundSet[]> {
   const answered = answeredBy(known).map((question) => ({
     question,
@@ -201,7 +201,7 @@ async function tryOnSets(
   }));
   const sets: FoundSet[] = [];
   for (const file of files.oods) {
-    const running = { backbone: hashes.backbone, device, onProgress };
+    const running = { backbone: hashes.backbone, device, memory, onProgress };
     const own = scoresOf(await outputsOnFeatures(components, file, running));
     const found = (by: keyof GuardedScores, calibrated: Calibration): Found => ({
       auroc: auroc(known[by]!, own[by]!),
@@ -252,9 +252,16 @@ async function writeEarlyExit(
   { graph, where, files, classNames, hashes }: GuardPlan,
   { detectors, widths }: FittedLayerGuard,
   report: Unwritten,
-  { aggregation, rate, confidence, device, onProgress }: Settings & { readonly aggregation: Aggregation },
+  {
+    aggregation,
+    rate,
+    confidence,
+    device,
+    memory,
+    onProgress,
+  }: Settings & { readonly aggregation: Aggregation },
 ): Promise<EarlyExitReport> {
-  const running = { backbone: hashes.backbone, device, onProgress };
+  const running = { backbone: hashes.backbone, device, memory, onProgress };
   const early = await guardWithEarlyExit(withTaps(graph, widths.keys()), detectors, {
     ...{ aggregation, rate, confidence, where, oods: files.oods },
     ...{ heldOut: files.heldOut, widths, running },
