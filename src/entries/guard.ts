@@ -44,6 +44,7 @@ export {
 export type { EarlyExitReport } from '../pipeline/guard/early-exit.ts';
 export { type GuardOptions, type GuardReport, guardRun } from '../pipeline/guard/guard.ts';
 export type { HalfReport } from '../pipeline/guard/half-guard.ts';
+export type { LostAuroc } from '../pipeline/guard/lost-auroc.ts';
 export {
   type MonitoredImage,
   type MonitorOptions,

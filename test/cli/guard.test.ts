@@ -414,7 +414,7 @@ describe('la-ood guard and score', () => {
     expect(stdout).to.match(
       /With weights in half floats, [\d.]+ MB in place of [\d.]+, calibrated by itself:/,
     );
-    expect(stdout).to.match(/\nOOD set +AUROC +lost +called OOD\nnoise +\d/);
+    expect(stdout).to.match(/\nOOD set +AUROC before +AUROC +lost\nnoise +\d/);
     const { half } = await json<GuardReport>('guard', '--run', at('run'), '--false-alarms', '.1', '--half');
     expect(half!.bytes / half!.bytesBefore).to.be.within(0.3, 0.7);
     const [{ auroc, aurocBefore }] = half!.sets;
@@ -440,6 +440,20 @@ describe('la-ood guard and score', () => {
     const largest = Math.max(...whole.map(Math.abs));
     const apart = Math.max(...whole.map((logit, i) => Math.abs(logit - rounded[i]))) / largest;
     expect(apart).to.be.within(1e-6, 0.01);
+  });
+
+  it('says what it loses in AUROC to another run, on sets of the same images', async () => {
+    await copyOfRun('guarded', at('content'));
+    const own = ['guard', '--run', at('content'), '--watch', 'content'];
+    const { sets } = await json<GuardReport>(...own, '--beside', at('run'));
+    const { stdout } = await laOod(...own, '--beside', at('run'));
+    const points = [report.sets[0].auroc, sets[0].auroc, report.sets[0].auroc - sets[0].auroc];
+    const cells = points.map((share) => (100 * share).toFixed(2));
+    expect(stdout)
+      .to.include('\nBeside ')
+      .and.match(new RegExp(`\nnoise +${cells.join(' +')}\n`));
+    const alone = await laOod(...own, '--beside', at('noise'));
+    expect(alone.stderr).to.match(/noise: has no guard; run la-ood guard --run \S+noise first\n$/);
   });
 
   it('is tried on every image, where batches do not come out even', async () => {

@@ -5,6 +5,7 @@ import {
   type GuardReport,
   guardRun,
   type HalfReport,
+  type LostAuroc,
   methodNames,
   questions,
   type RecalibrateOptions,
@@ -86,6 +87,11 @@ export const guardCommand = command({
       describe:
         'guarded-half.onnx too: weights in half floats, half as large, calibrated by itself; what that costs in AUROC is printed',
     },
+    beside: {
+      type: 'string',
+      describe:
+        'another run folder that has a guard, of the classifier before it was quantised, say: what this one loses to it in AUROC is printed',
+    },
     memory,
     ...imageOptions,
     device,
@@ -107,11 +113,11 @@ export const guardCommand = command({
     }
     const path = runPath(options);
     const { ind, detector, falseAlarms: rate, confidence, aggregation } = options;
-    const { earlyExit, half, device } = options;
+    const { earlyExit, half, beside, device } = options;
     const watch = questions.filter((question) => [question, 'both'].includes(options.watch ?? ''));
     const report = await RunFolder.use(path, (run) =>
       guardRun(run, {
-        ...given({ ind, detector, aggregation, watch: options.watch && watch, rate, confidence }),
+        ...given({ ind, detector, aggregation, beside, watch: options.watch && watch, rate, confidence }),
         ...{ earlyExit, half, device, memory: bytesOf(options.memory), onProgress, onLeftOut },
       }),
     );
@@ -129,6 +135,7 @@ export const guardCommand = command({
         describeRuntimes(report.runtimes),
         `Wrote ${[file, ...(early ? [early.file] : [])].map((name) => `${path}/${name}`).join(' and ')}, read ${early ? 'them' : 'it'} back, and compared ${early ? 'them with their' : 'it with its'} pieces (${duration(seconds)}).`,
         ...(report.half ? describeHalf(report.half, path) : []),
+        ...(report.beside ? ['', `Beside ${beside}:`, lostTable(report.beside)] : []),
       ].join('\n'),
       next: `Next: npx la-ood score ${path}/${file} IMAGES…`,
     };
@@ -205,23 +212,29 @@ function foundTable(report: GuardReport): string | undefined {
   );
 }
 
+/** AUROC now and before, in %, and the points between. */
+function lostTable(sets: readonly LostAuroc[]): string {
+  const points = (share: number) => (100 * share).toFixed(2);
+  return columns(
+    ['OOD set', 'AUROC before', 'AUROC', 'lost'],
+    sets.map(({ name, auroc, aurocBefore }) => [
+      name,
+      ...[aurocBefore, auroc, aurocBefore - auroc].map(points),
+    ]),
+  );
+}
+
 function describeHalf(
   { file, bytes, bytesBefore, calibration, runtimes, sets }: HalfReport,
   path: string,
 ): string[] {
-  const rows = sets.map(({ name, auroc, aurocBefore, found }) => [
-    name,
-    (100 * auroc).toFixed(2),
-    (100 * (aurocBefore - auroc)).toFixed(2),
-    percent(found),
-  ]);
   const size = (of: number) => (of / 1e6).toFixed(2);
   return [
     '',
     `With weights in half floats, ${size(bytes)} MB in place of ${size(bytesBefore)}, calibrated by itself:`,
     promise(calibration),
-    rows.length > 0
-      ? columns(['OOD set', 'AUROC', 'lost', 'called OOD'], rows)
+    sets.length > 0
+      ? lostTable(sets)
       : 'What that costs in AUROC is told by OOD sets, and the run has none: npx la-ood features --ood adds some.',
     describeRuntimes(runtimes),
     `Wrote ${path}/${file}.`,

@@ -5,12 +5,13 @@ import type { Aggregation } from '../../detectors/layer-aggregation.ts';
 import { type Calibration, calibrate } from '../../evaluation/conformal.ts';
 import { answeredBy, flaggedShare, type GuardedScores } from '../../evaluation/guard-scores.ts';
 import { auroc } from '../../evaluation/metrics.ts';
+import { quantisationOf } from '../../graph/classifier/quantised.ts';
 import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { setName } from '../features/feature-files.ts';
-import { withTaps } from '../features/feature-graph.ts';
+import { type FeatureGraph, withTaps } from '../features/feature-graph.ts';
 import { outputsOnFeatures } from '../features/feature-rows.ts';
 import { type OnLeftOut, tellLeftOut } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
@@ -21,6 +22,7 @@ import { guardMetadata } from './guarded-file.ts';
 import { guardedModel, verifyGuarded } from './guarded-model.ts';
 import { type HalfReport, halveGuard } from './half-guard.ts';
 import { type FittedLayerGuard, fitLayerGuard } from './layer-guard.ts';
+import { type LostAuroc, lostAuroc } from './lost-auroc.ts';
 import { fitMethodGuard } from './method-guard.ts';
 import { type DesignOptions, designOf, type GuardPlan, planGuard } from './plan.ts';
 import { fitQuestionGuard } from './question-guard.ts';
@@ -34,6 +36,8 @@ export interface GuardOptions extends DesignOptions {
   readonly confidence?: number;
   /** Whether `guarded-half.onnx` is written too: weights in half floats, calibrated by itself. */
   readonly half?: boolean;
+  /** Another run folder, whose guard this one is compared with: that of the classifier before it was quantised, say. */
+  readonly beside?: string;
   /** Name of the InD set; the one that the run folder has features of, where absent. */
   readonly ind?: string;
   readonly device?: DeviceName;
@@ -54,6 +58,7 @@ export type GuardReport = GuardDescription & {
   readonly runtimes: RuntimeComparison;
   readonly earlyExit?: EarlyExitReport;
   readonly half?: HalfReport;
+  readonly beside?: readonly LostAuroc[];
   /** Of the file, relative to the run folder. */
   readonly file: string;
   readonly seconds: number;
@@ -101,7 +106,12 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
   });
   const results = record.results as unknown as Omit<GuardReport, 'file' | 'seconds' | 'done'>;
   const report = { ...results, file: GUARD_FILE, seconds: record.seconds, done } as GuardReport;
-  return options.half ? { ...report, half: await halfOf(run, plan, report, options) } : report;
+  const { half, beside } = options;
+  return {
+    ...report,
+    ...(half && { half: await halfOf(run, plan, report, options) }),
+    ...(beside !== undefined && { beside: await lostAuroc(run, report.sets, beside) }),
+  };
 }
 
 async function halfOf(
@@ -134,7 +144,8 @@ async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
   const calibrated = await calibrateGuard(fitted, plan, options);
   const calibration = calibrate(calibrated.known.ood, options.rate, options.confidence);
   const sets = await tryOnSets(fitted, calibrated, calibration, plan, options);
-  const report = { ...fitted.description, calibration, sets, notes: [...calibrationNotes, ...fitted.notes] };
+  const notes = [...calibrationNotes, ...fitted.notes, ...quantisationNotes(graph)];
+  const report = { ...fitted.description, calibration, sets, notes };
   const runtimes = await writeGuard(run, plan, calibrated, report, trial, options);
   const { design } = plan;
   if (design.kind !== 'layers' || !design.earlyExit)
@@ -145,6 +156,14 @@ async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
     aggregation,
   });
   return { outputs: [GUARD_FILE, EARLY_EXIT_FILE], results: { ...report, runtimes, earlyExit } };
+}
+
+function quantisationNotes({ model }: FeatureGraph): string[] {
+  const quantisation = quantisationOf(model);
+  if (!quantisation) return [];
+  return [
+    `the classifier is quantised (${quantisation}), and its guard calibrated by itself; --beside RUN says what that costs in AUROC, RUN being a run of the original with the same OOD sets`,
+  ];
 }
 
 async function fitGuard(

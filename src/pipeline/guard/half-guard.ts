@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { UsageError } from '../../common/errors.ts';
 import type { Calibration } from '../../evaluation/conformal.ts';
-import { flaggedShare } from '../../evaluation/guard-scores.ts';
 import { auroc } from '../../evaluation/metrics.ts';
 import { withHalfWeights } from '../../graph/half-weights.ts';
 import { readModel } from '../../graph/read.ts';
@@ -10,6 +9,7 @@ import { setName } from '../features/feature-files.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { openRecorded, recordedSet } from '../features/recorded-set.ts';
 import type { RunFolder } from '../run-folder.ts';
+import type { LostAuroc } from './lost-auroc.ts';
 import { type ImageRunOptions, outputsOnImages } from './outputs-on-images.ts';
 import { calibrateAnew } from './recalibrate.ts';
 import type { RuntimeComparison } from './runtimes.ts';
@@ -23,13 +23,8 @@ export interface HalfReport {
   readonly bytesBefore: number;
   readonly calibration: Calibration;
   readonly runtimes: RuntimeComparison;
-  /** The run's OOD sets: AUROC, what it was before, and the share that is called OOD. */
-  readonly sets: readonly {
-    readonly name: string;
-    readonly auroc: number;
-    readonly aurocBefore: number;
-    readonly found: number;
-  }[];
+  /** The run's OOD sets, scored anew. */
+  readonly sets: readonly LostAuroc[];
 }
 
 const HALF_FILE = 'guarded-half.onnx';
@@ -65,16 +60,13 @@ export async function halveGuard(
   );
   const calibrated = await readModel(output);
   const info = guardInfo(calibrated, output);
-  const sets: HalfReport['sets'][number][] = [];
+  const sets: LostAuroc[] = [];
   for (const file of oods) {
     const name = setName(file);
     const set = await openRecorded(recordedSet(run, file));
     const outputs = await outputsOnImages(calibrated, set, info, ['ood_score'], options);
     const own = outputs.get('ood_score')!;
-    sets.push({
-      ...{ name, auroc: auroc(scores, own), aurocBefore: before.get(name)! },
-      found: flaggedShare(calibration, own),
-    });
+    sets.push({ name, auroc: auroc(scores, own), aurocBefore: before.get(name)! });
   }
   const [{ size: bytes }, { size: bytesBefore }] = await Promise.all([stat(output), stat(path)]);
   return { file: HALF_FILE, bytes, bytesBefore, calibration, runtimes, sets };
