@@ -1,16 +1,12 @@
 import type { OnProgress } from '../../common/progress.ts';
 import { decisionModel } from '../../detectors/decision-model.ts';
-import type { Question } from '../../detectors/guard/questions.ts';
 import type { Aggregation } from '../../detectors/layer-aggregation.ts';
 import { type Calibration, calibrate } from '../../evaluation/conformal.ts';
-import { answeredBy, flaggedShare, type GuardedScores } from '../../evaluation/guard-scores.ts';
-import { auroc } from '../../evaluation/metrics.ts';
 import { quantisationOf } from '../../graph/classifier/quantised.ts';
 import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import type { DeviceName } from '../../runtime/device.ts';
-import { setName } from '../features/feature-files.ts';
 import { type FeatureGraph, withTaps } from '../features/feature-graph.ts';
 import { outputsOnFeatures } from '../features/feature-rows.ts';
 import { type OnLeftOut, tellLeftOut } from '../open-images.ts';
@@ -18,6 +14,7 @@ import type { RunFolder } from '../run-folder.ts';
 import { checkCalibrationImages, checkSpread } from './calibration-images.ts';
 import { type EarlyExitReport, guardWithEarlyExit } from './early-exit.ts';
 import type { CalibratedGuard, FittedGuard, GuardDescription } from './fitted-guard.ts';
+import { type FoundSet, findSets } from './found-sets.ts';
 import { guardMetadata } from './guarded-file.ts';
 import { guardedModel, verifyGuarded } from './guarded-model.ts';
 import { type HalfReport, halveGuard } from './half-guard.ts';
@@ -64,17 +61,6 @@ export type GuardReport = GuardDescription & {
   readonly seconds: number;
   readonly done: 'now' | 'before';
 };
-
-/** How well something finds a set. */
-interface Found {
-  readonly auroc: number;
-  readonly found: number;
-}
-
-export interface FoundSet extends Found {
-  readonly name: string;
-  readonly byQuestion: Readonly<Partial<Record<Question, Found>>>;
-}
 
 /** The guard, in the run folder. */
 export const GUARD_FILE = 'guarded.onnx';
@@ -143,7 +129,7 @@ async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
   const fitted = await fitGuard(plan, trial, options);
   const calibrated = await calibrateGuard(fitted, plan, options);
   const calibration = calibrate(calibrated.known.ood, options.rate, options.confidence);
-  const sets = await tryOnSets(fitted, calibrated, calibration, plan, options);
+  const sets = await findSets(fitted, calibrated, calibration, plan, options);
   const notes = [...calibrationNotes, ...fitted.notes, ...quantisationNotes(graph)];
   const report = { ...fitted.description, calibration, sets, notes };
   const runtimes = await writeGuard(run, plan, calibrated, report, trial, options);
@@ -205,33 +191,6 @@ async function calibrateGuard(
   );
   checkSpread(calibrated.known.ood, files.heldOut);
   return calibrated;
-}
-
-async function tryOnSets(
-  { components }: FittedGuard,
-  { known, scoresOf }: CalibratedGuard,
-  calibration: Calibration,
-  { files, hashes }: GuardPlan,
-  { rate, device, memory, onProgress }: Settings,
-): Promise<FoundSet[]> {
-  const answered = answeredBy(known).map((question) => ({
-    question,
-    calibration: calibrate(known[question]!, rate),
-  }));
-  const sets: FoundSet[] = [];
-  for (const file of files.oods) {
-    const running = { backbone: hashes.backbone, device, memory, onProgress };
-    const own = scoresOf(await outputsOnFeatures(components, file, running));
-    const found = (by: keyof GuardedScores, calibrated: Calibration): Found => ({
-      auroc: auroc(known[by]!, own[by]!),
-      found: flaggedShare(calibrated, own[by]!),
-    });
-    const byQuestion = Object.fromEntries(
-      answered.map((each) => [each.question, found(each.question, each.calibration)]),
-    );
-    sets.push({ name: setName(file), ...found('ood', calibration), byQuestion });
-  }
-  return sets;
 }
 
 /** What is known of a guard before it is written. */

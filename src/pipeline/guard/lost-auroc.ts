@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { RunError } from '../../common/errors.ts';
 import { type RunFolder, readManifest } from '../run-folder.ts';
-import type { FoundSet } from './guard.ts';
+import type { FoundSet } from './found-sets.ts';
 
 /** How well two guards find an OOD set. */
 export interface LostAuroc {
