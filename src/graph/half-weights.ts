@@ -2,7 +2,7 @@ import { elementCount, type Tensor, toFloat16, toFloat32 } from '../common/tenso
 import { makeNode } from './make.ts';
 import { freshNames } from './names.ts';
 import { ElementType, type ModelProto, type TensorProto } from './onnx.ts';
-import { tensorFromProto, tensorToProto } from './tensor.ts';
+import { tensorFromProto, tensorToProto } from './tensor-proto.ts';
 
 /**
  * The same model with weights as half floats, which it makes float32 of before it uses them: half as large, and computed as before by

@@ -1,4 +1,4 @@
-import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { sha256 } from '../../common/files.ts';
 import { featureLayers } from './feature-files.ts';
 import { blocksOf } from './feature-rows.ts';

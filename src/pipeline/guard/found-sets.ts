@@ -7,7 +7,7 @@ import type { DeviceName } from '../../runtime/device.ts';
 import { setName } from '../features/feature-files.ts';
 import { outputsOnFeatures } from '../features/feature-rows.ts';
 import type { CalibratedGuard, FittedGuard } from './fitted-guard.ts';
-import type { GuardPlan } from './plan.ts';
+import type { GuardPlan } from './guard-plan.ts';
 
 /** How well something finds a set. */
 interface Found {
