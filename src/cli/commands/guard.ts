@@ -127,7 +127,7 @@ export const guardCommand = command({
       result: { run: path, ...report },
       text: [
         ...describe(report),
-        `Calibrated on ${plural(calibration.count, 'InD image')} that nothing was fitted on.`,
+        `Calibrated on ${plural(calibration.count, 'InD image')} of the test set.`,
         promise(calibration),
         ...(found ? ['', found] : []),
         ...(early ? describeEarlyExit(early) : []),
