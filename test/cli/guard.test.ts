@@ -113,13 +113,13 @@ describe('la-ood guard and score', () => {
   });
 
   it('scores folders and single images, in order, the same whatever the batch', async () => {
-    const image = join(at('test'), '0007.png');
+    const image = join(at('test'), '0007.bmp');
     const { images, ood, rows } = await json<Scores>('score', guarded(), at('noise'), image);
     expect(images).to.equal(41);
     expect(ood).to.equal(rows.filter(({ isOod }) => isOod).length);
     expect(rows.map(({ image }) => image).slice(0, 2)).to.deep.equal([
-      at('noise', '0000.png'),
-      at('noise', '0001.png'),
+      at('noise', '0000.bmp'),
+      at('noise', '0001.bmp'),
     ]);
     const { rows: again } = await json<Scores>('score', guarded(), at('noise'), image, '--batch', '7');
     rows.forEach((row, i) => {
@@ -128,15 +128,15 @@ describe('la-ood guard and score', () => {
   });
 
   it('scores what a pattern fits, and what standard input names', async () => {
-    const { rows } = await json<Scores>('score', guarded(), `${at()}/n*/000?.png`);
+    const { rows } = await json<Scores>('score', guarded(), `${at()}/n*/000?.bmp`);
     expect(rows.map(({ image }) => image)).to.deep.equal(
-      Array.from({ length: 10 }, (_, i) => at('noise', `000${i}.png`)),
+      Array.from({ length: 10 }, (_, i) => at('noise', `000${i}.bmp`)),
     );
-    const { rows: anywhere } = await json<Scores>('score', guarded(), `${at()}/**/0007.png`);
+    const { rows: anywhere } = await json<Scores>('score', guarded(), `${at()}/**/0007.bmp`);
     expect(anywhere.map(({ image }) => image)).to.deep.equal(
-      ['noise', 'test', 'train'].map((set) => at(set, '0007.png')),
+      ['noise', 'test', 'train'].map((set) => at(set, '0007.bmp')),
     );
-    const paths = [3, 1].map((i) => at('noise', `000${i}.png`));
+    const paths = [3, 1].map((i) => at('noise', `000${i}.bmp`));
     const piped = await start(['score', guarded(), '-', '--json'], {}, `${paths.join('\n')}\n`).finished;
     const named: Scores = JSON.parse(piped.stdout);
     expect(named.rows.map(({ image }) => image)).to.deep.equal(paths);
@@ -177,7 +177,7 @@ describe('la-ood guard and score', () => {
     const cell = (name: string) => Number(first[head.indexOf(name)]);
     expect(cell('logit_3')).to.equal(rows[0].logits![3]);
     expect(cell('probability_9')).to.equal(rows[0].probabilities![9]);
-    const { stdout } = await laOod('score', guarded(), join(at('noise'), '0000.png'), '--logits');
+    const { stdout } = await laOod('score', guarded(), join(at('noise'), '0000.bmp'), '--logits');
     const [titles, values] = stdout.split('\n').map((line) => line.split(/ {2,}/));
     expect(titles.slice(0, 4)).to.deep.equal(['image', 'label', 'probability', 'ood_score']);
     expect(Number(values[2])).to.be.closeTo(Math.max(...rows[0].probabilities!), 1e-3);
@@ -416,7 +416,7 @@ describe('la-ood guard and score', () => {
     expect(few.exitCode).to.equal(2);
     expect(few.stderr).to.match(/cannot be promised from 8 calibration images; take at least 9 images/);
     await mkdir(at('copies'));
-    for (let i = 0; i < 20; i++) await copyFile(join(at('test'), '0007.png'), at('copies', `${i}.png`));
+    for (let i = 0; i < 20; i++) await copyFile(join(at('test'), '0007.bmp'), at('copies', `${i}.bmp`));
     const copies = await calibrate(at('copies'));
     expect(copies.exitCode).to.equal(1);
     expect(copies.stderr).to.match(/all its images are alike; calibrate with at least 9 different images/);

@@ -1,11 +1,12 @@
+import { availableParallelism } from 'node:os';
 import type { Geometry } from '../../../data/image-set.ts';
 import { GraphError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { toFloat32 } from '../../common/tensor.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import type { Optimisation } from '../../runtime/device.ts';
+import type { Setting } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
-import { largestBatch } from '../../runtime/memory.ts';
+import { planMemory } from '../../runtime/memory.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 
 /** Images that a guard is tried on: count × height × width × 3. */
@@ -93,7 +94,7 @@ export async function floatErrors(
   );
 }
 
-/** The outputs of a graph of pixels in each way to run it. */
+/** The outputs of a graph of pixels in each way to run it, as many ways at a time as there are cores, or as the memory is for. */
 async function everyWay(
   model: ModelProto,
   images: TrialImages,
@@ -101,17 +102,26 @@ async function everyWay(
   task: string,
   { memory, onProgress }: TrialOptions,
 ): Promise<Record<string, Float32Array>[]> {
-  const batched = largestBatch(model, memory, BATCHED);
-  const batches = images.batch ? [images.batch] : [...new Set([1, batched])];
+  const { sessions, largestBatch } = planMemory(model, memory);
+  const batches = images.batch ? [images.batch] : [...new Set([1, Math.min(BATCHED, largestBatch)])];
   const ways = (['all', 'disabled'] as const).flatMap((optimisation) =>
     batches.map((batch) => ({ optimisation, batch })),
   );
+  const atOnce = Math.min(sessions, ways.length);
+  const threads = Math.ceil(availableParallelism() / atOnce);
+  let done = 0;
+  const tell = (count: number) => {
+    done += count;
+    onProgress?.({ task, done, total: ways.length * images.count, unit: 'images' });
+  };
+  tell(0);
   const runs: Record<string, Float32Array>[] = [];
-  for (const [way, { optimisation, batch }] of ways.entries()) {
-    const [before, total] = [way * images.count, ways.length * images.count];
-    const tell = (done: number) => onProgress?.({ task, done: before + done, total, unit: 'images' });
-    runs.push(await runAll(model, images, outputs, optimisation, batch, tell));
-  }
+  const waiting = ways.entries();
+  const runWaiting = async () => {
+    for (const [way, { batch, optimisation }] of waiting)
+      runs[way] = await runAll(model, images, outputs, batch, { optimisation, threads }, tell);
+  };
+  await Promise.all(Array.from({ length: atOnce }, runWaiting));
   return runs;
 }
 
@@ -119,14 +129,13 @@ async function runAll(
   model: ModelProto,
   { pixels, count, size: { height, width } }: TrialImages,
   outputs: readonly string[],
-  optimisation: Optimisation,
   batch: number,
-  tell: (done: number) => void,
+  setting: Setting,
+  tell: (count: number) => void,
 ): Promise<Record<string, Float32Array>> {
   const stride = height * width * 3;
   const parts = new Map(outputs.map((name) => [name, [] as Float32Array[]]));
-  tell(0);
-  const session = await GraphSession.open(model, { device: 'cpu', optimisation });
+  const session = await GraphSession.open(model, { device: 'cpu', ...setting });
   try {
     for (let start = 0; start < count; start += batch) {
       const end = Math.min(count, start + batch);
@@ -136,7 +145,7 @@ async function runAll(
         outputs,
       );
       for (const [name, own] of parts) own.push(toFloat32(results[name]));
-      tell(end);
+      tell(end - start);
     }
   } finally {
     await session.close();
