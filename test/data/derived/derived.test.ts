@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { derivations } from '../../data/derived/derived-set.ts';
-import type { ImageSet } from '../../data/image-set.ts';
-import { openImageSet } from '../../data/open.ts';
-import { DataError } from '../../src/common/errors.ts';
-import { rejection } from './rejection.ts';
+import { derivations } from '../../../data/derived/derived-set.ts';
+import type { ImageSet } from '../../../data/image-set.ts';
+import { openImageSet } from '../../../data/open.ts';
+import { DataError } from '../../../src/common/errors.ts';
+import { rejection } from '../rejection.ts';
 
 const size = { height: 32, width: 32 };
 const stride = 3 * size.height * size.width;
