@@ -24,7 +24,7 @@ export interface TrialOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** What a guard says of images at no and at full optimisation, single and batched. */
+/** What a guard says of images at no and at full optimization, single and batched. */
 export interface RuntimeComparison {
   readonly images: number;
   /** The largest difference of a p-value. */
@@ -40,7 +40,7 @@ const BATCHED = 8;
 const NEAR = 0.005;
 
 /**
- * Runs a guard on images at ORT_DISABLE_ALL and at full optimisation, one image at a time and eight.
+ * Runs a guard on images at ORT_DISABLE_ALL and at full optimization, one image at a time and eight.
  *
  * @param file the name that its file is to have, for errors
  * @throws GraphError where a decision differs on an image whose p-value is not next to the rate
@@ -65,7 +65,7 @@ export async function compareRuntimes(
     if (away > Math.max(NEAR, (1 + 1e-6) / (count + 1)))
       throw new GraphError(
         file,
-        `decides otherwise at another optimisation level or batch size, on image ${i} of ${images.count}, by a p-value of ${first.p_value[i].toPrecision(2)}`,
+        `decides otherwise at another optimization level or batch size, on image ${i} of ${images.count}, by a p-value of ${first.p_value[i].toPrecision(2)}`,
         'do not use it, and report this',
       );
   }
@@ -104,8 +104,8 @@ async function everyWay(
 ): Promise<Record<string, Float32Array>[]> {
   const { sessions, largestBatch } = planMemory(model, memory);
   const batches = images.batch ? [images.batch] : [...new Set([1, Math.min(BATCHED, largestBatch)])];
-  const ways = (['all', 'disabled'] as const).flatMap((optimisation) =>
-    batches.map((batch) => ({ optimisation, batch })),
+  const ways = (['all', 'disabled'] as const).flatMap((optimization) =>
+    batches.map((batch) => ({ optimization, batch })),
   );
   const atOnce = Math.min(sessions, ways.length);
   const threads = Math.ceil(availableParallelism() / atOnce);
@@ -118,8 +118,8 @@ async function everyWay(
   const runs: Record<string, Float32Array>[] = [];
   const waiting = ways.entries();
   const runWaiting = async () => {
-    for (const [way, { batch, optimisation }] of waiting)
-      runs[way] = await runAll(model, images, outputs, batch, { optimisation, threads }, tell);
+    for (const [way, { batch, optimization }] of waiting)
+      runs[way] = await runAll(model, images, outputs, batch, { optimization, threads }, tell);
   };
   await Promise.all(Array.from({ length: atOnce }, runWaiting));
   return runs;
