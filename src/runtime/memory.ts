@@ -43,6 +43,16 @@ export function planMemory(
   return { sessions, largestBatch: Math.max(1, Math.min(LARGEST_BATCH, batchOf(sessions))) };
 }
 
+/**
+ * Samples that a run of a graph in a single session may have.
+ *
+ * @param memory bytes beyond the weights, 2 GiB where absent
+ * @param most no more than these
+ */
+export function largestBatch(model: ModelProto, memory = DEFAULT_MEMORY, most = LARGEST_BATCH): number {
+  return Math.max(1, Math.min(most, fittingBatch(model, memory)(1)));
+}
+
 /** The images that a run of each of so many sessions may have, which may be none. */
 function fittingBatch(model: ModelProto, memory: number): (sessions: number) => number {
   const weights = model.graph.initializer.reduce((sum, { rawData }) => sum + (rawData?.byteLength ?? 0), 0);
