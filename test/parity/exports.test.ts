@@ -59,7 +59,7 @@ describe('exports of torchvision and timm', () => {
       const start = pixels.length - (theirs.length - i) * bytes;
       return Uint8Array.from(pixels.subarray(start, start + bytes));
     });
-    const outputs = await runOnPixels(graph.model, target, graph.size, runs, { optimisation: 'disabled' });
+    const outputs = await runOnPixels(graph.model, target, graph.size, runs, { optimization: 'disabled' });
     const largest = Math.max(...theirs.flat().map(Math.abs));
     const difference = Math.max(
       ...outputs.flatMap((output, i) => {

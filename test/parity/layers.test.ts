@@ -3,13 +3,13 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { openFeatures } from '../../converters/hdf5/features.ts';
-import { defaultFitOptions, LayerFitter } from '../../src/detectors/fit-layer.ts';
+import { openFeatures } from '../../converters/hdf5/open-features.ts';
+import { defaultFitOptions, LayerFitter } from '../../src/detectors/layer-svm.ts';
 import { decisionFunction, fitOneClassSvm } from '../../src/detectors/ocsvm/one-class-svm.ts';
 import { RbfKernel } from '../../src/detectors/ocsvm/rbf-kernel.ts';
-import { standardise } from '../../src/detectors/standard-scaler.ts';
+import { standardize } from '../../src/detectors/standard-scaler.ts';
 import { importCheckpoint } from '../../src/pipeline/classifier/import-checkpoint.ts';
-import { extractFeatures } from '../../src/pipeline/features/features.ts';
+import { extractFeatures } from '../../src/pipeline/features/extract-features.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
 import { reference, unpackedReference } from '../reference.ts';
 import { python } from './python.ts';
@@ -44,8 +44,8 @@ describe('detectors of real layers beside scikit-learn', () => {
       for (const file of readdirSync(join(images, name)).sort().slice(0, IMAGES_PER_CLASS))
         cpSync(join(images, name, file), join(folder, 'images', name, file));
     }
-    const normalisation = { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] };
-    await importCheckpoint(checkpoint, join(folder, 'backbone.onnx'), { normalisation });
+    const normalization = { mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] };
+    await importCheckpoint(checkpoint, join(folder, 'backbone.onnx'), { normalization });
     await RunFolder.use(folder, (run) =>
       extractFeatures(run, { train: { name: 'cifar10', source: join(folder, 'images') } }),
     );
@@ -76,7 +76,7 @@ describe('detectors of real layers beside scikit-learn', () => {
       if (ours.gamma !== theirs.gamma) continue;
       expect(ours.fit.error, name).closeTo(theirs.error, theirs.undecided + 1e-12);
 
-      const samples = kernel.points(standardise(ours.scaler, values), width);
+      const samples = kernel.points(standardize(ours.scaler, values), width);
       const { nu, gamma } = ours;
       const svm = await fitOneClassSvm(kernel, samples, { nu, gamma, tolerance: 1e-3 });
       const decisions = await decisionFunction(kernel, svm, samples);

@@ -11,7 +11,7 @@ import {
 import { command } from '../command.ts';
 import { withKind } from '../named-set.ts';
 import { atLeastOne, compat, device, given, runOptions, runPath, seed } from '../options.ts';
-import { bold, noteLines } from '../text.ts';
+import { bold, noteLines } from '../terminal-text.ts';
 
 export const evaluateCommand = command({
   name: 'evaluate',

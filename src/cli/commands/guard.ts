@@ -22,7 +22,7 @@ import {
   runOptions,
   runPath,
 } from '../options.ts';
-import { columns, duration, noteLines, plural } from '../text.ts';
+import { columns, duration, noteLines, plural } from '../terminal-text.ts';
 
 export const guardCommand = command({
   name: 'guard',

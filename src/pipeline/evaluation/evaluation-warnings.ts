@@ -1,4 +1,4 @@
-import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import type { Evaluation } from '../../evaluation/evaluate.ts';
 import { featureLayers, setName } from '../features/feature-files.ts';
 

@@ -1,6 +1,6 @@
 import type { OnProgress } from '../../common/progress.ts';
 import type { MethodOptions } from '../../detectors/methods/method.ts';
-import { methods as allMethods } from '../../detectors/methods/table.ts';
+import { methods as allMethods } from '../../detectors/methods/method-registry.ts';
 import type { MethodScores } from '../../evaluation/method-table.ts';
 import { readModel } from '../../graph/read.ts';
 import type { DeviceName } from '../../runtime/device.ts';

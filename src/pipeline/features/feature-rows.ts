@@ -1,4 +1,4 @@
-import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { type FeatureFile, openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { RunError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { type Tensor, toFloat32 } from '../../common/tensor.ts';

@@ -1,4 +1,4 @@
-import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { RunError } from '../../common/errors.ts';
 import { alarmsOf, fewestImages, supportsRate } from '../../evaluation/conformal.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';

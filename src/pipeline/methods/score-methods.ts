@@ -1,4 +1,4 @@
-import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import type { DeviceName } from '../../runtime/device.ts';
