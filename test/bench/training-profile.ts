@@ -7,7 +7,7 @@ import { RandomState } from '../../src/common/random.ts';
 import { elementCount } from '../../src/common/tensor.ts';
 import type { ModelProto } from '../../src/graph/onnx.ts';
 import { pruneUnused } from '../../src/graph/rewrite.ts';
-import { tensorFromProto } from '../../src/graph/tensor.ts';
+import { tensorFromProto } from '../../src/graph/tensor-proto.ts';
 import { encodeModel } from '../../src/graph/write.ts';
 import * as ort from '../../src/runtime/onnxruntime.ts';
 import { DECAY, MOMENTUM, RATE, SHARE } from '../../src/training/onnx/sgd-graph.ts';
