@@ -30,7 +30,7 @@ export const imageOptions = {
   },
 } as const satisfies Record<string, Option>;
 
-/** How much memory running a network may take. */
+/** How much memory running graphs may take. */
 export const memory = {
   type: 'number',
   default: 2,

@@ -50,6 +50,8 @@ export {
 } from '../pipeline/features/extract-features.ts';
 export type { EarlyExitReport } from '../pipeline/guard/early-exit.ts';
 export { type GuardOptions, type GuardReport, guardRun } from '../pipeline/guard/guard-run.ts';
+export type { HalfReport } from '../pipeline/guard/half-guard.ts';
+export type { LostAuroc } from '../pipeline/guard/lost-auroc.ts';
 export {
   type MonitoredDrift,
   type MonitoredImage,

@@ -29,7 +29,7 @@ export async function laOod(...args: string[]): Promise<Finished> {
     new URL('run-command-line.js', built).href
   );
   const { progressDisplay }: typeof import('../../src/cli/progress-display.ts') = await import(
-    new URL('progress.js', built).href
+    new URL('progress-display.js', built).href
   );
   const [out, err] = [collector(), collector()];
   const progress = progressDisplay(err.stream);

@@ -37,7 +37,7 @@ export class ScatterSum {
     this.#session = session;
   }
 
-  /** @param centres any number × width */
+  /** @param centers any number × width */
   static async open(width: number, centers: Float64Array, options: ScatterOptions): Promise<ScatterSum> {
     const model = productsOfPanels(width, centers, options);
     return new ScatterSum(width, await ort.InferenceSession.create(encodeModel(model)));
@@ -47,7 +47,7 @@ export class ScatterSum {
    * Adds a block of rows.
    *
    * @param rows count × width, row-major
-   * @param centreOf the centre of each
+   * @param centerOf the centre of each
    */
   async add(rows: Float32Array, centerOf: Uint32Array): Promise<void> {
     const width = this.#width;
@@ -106,7 +106,7 @@ function productsOfPanels(width: number, centers: Float64Array, { precision, pre
   const nodes = new NodeScope(graph, 'scatter');
   const type = precision === 'float32' ? ElementType.float : ElementType.double;
   const rows = graph.input('rows', ElementType.float, ['n', width]);
-  const centerOf = graph.input('centre_of', ElementType.int32, ['n']);
+  const centerOf = graph.input('center_of', ElementType.int32, ['n']);
   const prepared = prepare ? prepare(nodes, rows) : rows;
   const shape = [centers.length / width, width];
   const [cast, table] =

@@ -182,7 +182,7 @@ async function runCheckpoint(
   // Changed images are a guard's.
   const features = await extractFeatures(run, { train, test, ood: others, corrupted: 0, ...reading });
   const file = (name: string) => run.file('features', `${name}_test.hdf5`);
-  const fitting = { methods, device, onProgress, ...(bank && { bank }) };
+  const fitting = { methods, device, memory, onProgress, ...(bank && { bank }) };
   const scored = await scoreRunMethods(
     run,
     file(test.name),

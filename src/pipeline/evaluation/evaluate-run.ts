@@ -15,7 +15,7 @@ import { getMetadata } from '../../graph/rewrite.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
 import { type FeatureLayer, featureFile, oodFiles, setKind, setName } from '../features/feature-files.ts';
-import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
+import { layersOf, type RowRuns, rowsAtOnce, runOnFeatures } from '../features/feature-rows.ts';
 import { baselines, openBaselines } from '../methods/baselines.ts';
 import type { MethodScorer } from '../methods/score-methods.ts';
 import { leftOutOf, type OnLeftOut, tellLeftOut } from '../open-images.ts';
@@ -38,6 +38,8 @@ export interface EvaluateRunOptions extends Omit<EvaluateOptions, 'guard' | 'met
   /** Training images that methods by neighbours keep; all where absent. */
   readonly bank?: number;
   readonly device?: DeviceName;
+  /** Bytes that scoring may take beyond what detectors and methods hold; 2 GiB where absent. */
+  readonly memory?: number;
   readonly onProgress?: OnProgress;
   readonly onLeftOut?: OnLeftOut;
 }
@@ -69,7 +71,7 @@ export async function evaluateRun(
   run: RunFolder,
   options: EvaluateRunOptions = {},
 ): Promise<EvaluateRunReport> {
-  const { ind: indName, ood: oodNames, kinds, methods, bank, device, ...rest } = options;
+  const { ind: indName, ood: oodNames, kinds, methods, bank, device, memory, ...rest } = options;
   const { onProgress, onLeftOut, ...evaluation } = rest;
   const path = run.file('detectors.onnx');
   if (!(await stat(path).catch(() => undefined)))
@@ -89,7 +91,7 @@ export async function evaluateRun(
 
   const scoredMethods =
     methods &&
-    (await scoreRunMethods(run, ind, oods, { methods, device, onProgress, ...(bank && { bank }) }));
+    (await scoreRunMethods(run, ind, oods, { methods, device, memory, onProgress, ...(bank && { bank }) }));
 
   let result: Evaluation | undefined;
   let warnings: readonly string[] = [];
@@ -102,9 +104,13 @@ export async function evaluateRun(
       const session = await GraphSession.open(model, { device });
       const baselineScorer = await openBaselines(ind);
       try {
+        const atOnce = rowsAtOnce(model, memory);
         const widths = new Map(detectors.map(({ tap, width }) => [tap, width]));
         const score = async (file: string) => {
-          const { scores, layers } = await scoreFile(session, widths, file, backbone, onProgress);
+          const { scores, layers } = await scoreFile(session, widths, file, backbone, {
+            atOnce,
+            tell: onProgress,
+          });
           return { layers, scores: { ...scores, ...(await scoreBaselines(baselineScorer, file)) } };
         };
         const isWrong = await wrongImages(ind);
@@ -116,7 +122,7 @@ export async function evaluateRun(
           oodScores.push({ ...(await score(file)).scores, ...(kind && { kind }) });
         }
         const named = scored.layers.map(({ tap, index }) => ({ name: tap, index }));
-        const guard = await guardScores(run, ind, oods, inputs, onProgress);
+        const guard = await guardScores(run, ind, oods, inputs, { memory, onProgress });
         const beside = { guard, methods: scoredMethods?.methods };
         result = evaluate(named, indScores, oodScores, { ...evaluation, ...beside, onProgress });
         warnings = [...(await warningsOf(result, ind, oods)), ...(scoredMethods?.notes ?? [])];
@@ -157,7 +163,7 @@ async function scoreFile(
   widths: ReadonlyMap<string, number>,
   path: string,
   backbone: string | undefined,
-  onProgress?: OnProgress,
+  running: Omit<RowRuns, 'task'>,
 ): Promise<{ scores: ScoredSet; layers: FeatureLayer[] }> {
   const name = setName(path);
   const features = await openFeatures(path);
@@ -166,14 +172,10 @@ async function scoreFile(
     const layers = layersOf(features, taps, path, backbone, widths);
     const { count } = features;
     const scores = taps.map(() => new Float32Array(count));
-    const progress = { task: `score ${name}`, tell: onProgress };
-    for await (const { start, rows, outputs } of runOnFeatures(
-      session,
-      features,
-      layers,
-      ['layer_scores'],
-      progress,
-    )) {
+    for await (const { start, rows, outputs } of runOnFeatures(session, features, layers, ['layer_scores'], {
+      ...running,
+      task: `score ${name}`,
+    })) {
       const values = outputs.layer_scores.data as Float32Array;
       for (let i = 0; i < rows; i++)
         for (let l = 0; l < taps.length; l++) scores[l][start + i] = values[i * taps.length + l];

@@ -27,7 +27,7 @@ export async function guardScores(
   ind: string,
   oods: readonly string[],
   hashes: Readonly<Record<string, string>>,
-  onProgress?: OnProgress,
+  { memory, onProgress }: { readonly memory?: number; readonly onProgress?: OnProgress } = {},
 ): Promise<GuardScores | undefined> {
   const record = run.record('guard');
   const path = run.file(GUARD_FILE);
@@ -43,7 +43,7 @@ export async function guardScores(
   const wanted = ['ood_score', ...answered.map((question) => `${question}_score`)];
   const sets = new Map<string, GuardedScores>();
   for (const file of oods) {
-    const own = await guardOnFeatures(model, wanted, path, file, onProgress);
+    const own = await guardOnFeatures(model, wanted, path, file, { memory, onProgress });
     const answers = answered.map((question) => [question, own[`${question}_score`]]);
     sets.set(setName(file), { ood: own.ood_score, ...Object.fromEntries(answers) });
   }
@@ -61,10 +61,10 @@ export async function guardOnFeatures<Output extends string>(
   outputs: readonly Output[],
   where: string,
   file: string,
-  onProgress?: OnProgress,
+  running: { readonly memory?: number; readonly onProgress?: OnProgress } = {},
 ): Promise<Record<Output, Float64Array>> {
   const scorer = partBehind(guarded, await typesOf(file), outputs, where);
-  const scores = await outputsOnFeatures(scorer, file, { outputs, device: 'cpu', onProgress });
+  const scores = await outputsOnFeatures(scorer, file, { outputs, device: 'cpu', ...running });
   const named = outputs.map((name) => [name, Float64Array.from(scores.get(name)!)]);
   return Object.fromEntries(named) as Record<Output, Float64Array>;
 }

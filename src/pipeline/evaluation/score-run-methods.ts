@@ -14,6 +14,8 @@ export interface ScoreRunMethodsOptions extends MethodOptions {
   /** Names of methods, or `all`. */
   readonly methods: readonly string[];
   readonly device?: DeviceName;
+  /** Bytes that scoring may take beyond what the methods hold; 2 GiB where absent. */
+  readonly memory?: number;
   readonly onProgress?: OnProgress;
 }
 
@@ -35,11 +37,11 @@ export async function scoreRunMethods(
   run: RunFolder,
   ind: string,
   sets: readonly string[],
-  { device, ...fitting }: ScoreRunMethodsOptions,
+  { device, memory, ...fitting }: ScoreRunMethodsOptions,
 ): Promise<ScoredRunMethods> {
   const { onProgress } = fitting;
   const { methods: fitted, refused } = await fitRunMethods(run, { ...fitting, ind: setName(ind) });
-  const scorer = await MethodScorer.open(await readModel(run.file(METHODS_FILE)), device);
+  const scorer = await MethodScorer.open(await readModel(run.file(METHODS_FILE)), device, memory);
   try {
     const isWrong = await wrongImages(ind);
     const ofInd = await scorer.score(ind, undefined, onProgress);

@@ -1,26 +1,26 @@
 import type { OnProgress } from '../../common/progress.ts';
 import { decisionModel } from '../../detectors/decision-model.ts';
-import type { Question } from '../../detectors/guard/questions.ts';
 import type { Aggregation } from '../../detectors/layer-aggregation.ts';
 import { type Calibration, calibrate } from '../../evaluation/conformal.ts';
-import { answeredBy, flaggedShare, type GuardedScores } from '../../evaluation/guard-scores.ts';
-import { auroc } from '../../evaluation/metrics.ts';
+import { quantizationOf } from '../../graph/classifier/quantized.ts';
 import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import type { DeviceName } from '../../runtime/device.ts';
-import { setName } from '../features/feature-files.ts';
-import { withTaps } from '../features/feature-graph.ts';
+import { type FeatureGraph, withTaps } from '../features/feature-graph.ts';
 import { outputsOnFeatures } from '../features/feature-rows.ts';
 import { type OnLeftOut, tellLeftOut } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 import { checkCalibrationImages, checkSpread } from './calibration-images.ts';
 import { type EarlyExitReport, guardWithEarlyExit } from './early-exit.ts';
 import type { CalibratedGuard, FittedGuard, GuardDescription } from './fitted-guard.ts';
+import { type FoundSet, findSets } from './found-sets.ts';
 import { type DesignOptions, designOf, type GuardPlan, planGuard } from './guard-plan.ts';
 import { guardMetadata } from './guarded-file.ts';
 import { guardedModel, verifyGuarded } from './guarded-model.ts';
+import { type HalfReport, halveGuard } from './half-guard.ts';
 import { type FittedLayerGuard, fitLayerGuard } from './layer-guard.ts';
+import { type LostAuroc, lostAuroc } from './lost-auroc.ts';
 import { fitMethodGuard } from './method-guard.ts';
 import { fitQuestionGuard } from './question-guard.ts';
 import { compareRuntimes, floatErrors, type RuntimeComparison, type TrialImages } from './runtimes.ts';
@@ -31,6 +31,10 @@ export interface GuardOptions extends DesignOptions {
   readonly rate?: number;
   /** Confidence of the stated bounds of the rate, (0, 1); 95 % where absent. */
   readonly confidence?: number;
+  /** Whether `guarded-half.onnx` is written too: weights in half floats, calibrated by itself. */
+  readonly half?: boolean;
+  /** Another run folder, whose guard this one is compared with: that of the classifier before it was quantised, say. */
+  readonly beside?: string;
   /** Name of the InD set; the one that the run folder has features of, where absent. */
   readonly ind?: string;
   readonly device?: DeviceName;
@@ -50,22 +54,13 @@ export type GuardReport = GuardDescription & {
   /** What the written file says at other optimisation levels and batch sizes. */
   readonly runtimes: RuntimeComparison;
   readonly earlyExit?: EarlyExitReport;
+  readonly half?: HalfReport;
+  readonly beside?: readonly LostAuroc[];
   /** Of the file, relative to the run folder. */
   readonly file: string;
   readonly seconds: number;
   readonly done: 'now' | 'before';
 };
-
-/** How well something finds a set. */
-interface Found {
-  readonly auroc: number;
-  readonly found: number;
-}
-
-export interface FoundSet extends Found {
-  readonly name: string;
-  readonly byQuestion: Readonly<Partial<Record<Question, Found>>>;
-}
 
 /** The guard, in the run folder. */
 export const GUARD_FILE = 'guarded.onnx';
@@ -96,20 +91,47 @@ export async function guardRun(run: RunFolder, options: GuardOptions = {}): Prom
     run: () => makeGuard(run, plan, { ...options, rate, confidence }),
   });
   const results = record.results as unknown as Omit<GuardReport, 'file' | 'seconds' | 'done'>;
-  return { ...results, file: GUARD_FILE, seconds: record.seconds, done } as GuardReport;
+  const report = { ...results, file: GUARD_FILE, seconds: record.seconds, done } as GuardReport;
+  const { half, beside } = options;
+  return {
+    ...report,
+    ...(half && { half: await halfOf(run, plan, report, options) }),
+    ...(beside !== undefined && { beside: await lostAuroc(run, report.sets, beside) }),
+  };
+}
+
+async function halfOf(
+  run: RunFolder,
+  { graph, files, hashes }: GuardPlan,
+  { sets }: GuardReport,
+  { device, memory, onProgress }: GuardOptions,
+): Promise<HalfReport> {
+  const { record } = await run.do({
+    name: 'guard in half floats',
+    settings: {},
+    inputs: { ...hashes, guard: run.record('guard')!.outputs[GUARD_FILE] },
+    run: async () => {
+      const before = new Map(sets.map(({ name, auroc }) => [name, auroc]));
+      const running = { device, memory, onProgress };
+      const results = await halveGuard(run, GUARD_FILE, graph, files, before, running);
+      return { outputs: [results.file], results: { ...results } };
+    },
+  });
+  return record.results as unknown as HalfReport;
 }
 
 type Settings = GuardOptions & Required<Pick<GuardOptions, 'rate' | 'confidence'>>;
 
 async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
   const { graph, files } = plan;
-  const calibrationNotes = await checkCalibrationImages(files, graph, options.rate);
+  const calibrationNotes = await checkCalibrationImages(files, options.rate);
   const trial = await trialImages(run, files.heldOut, graph);
   const fitted = await fitGuard(plan, trial, options);
   const calibrated = await calibrateGuard(fitted, plan, options);
   const calibration = calibrate(calibrated.known.ood, options.rate, options.confidence);
-  const sets = await tryOnSets(fitted, calibrated, calibration, plan, options);
-  const report = { ...fitted.description, calibration, sets, notes: [...calibrationNotes, ...fitted.notes] };
+  const sets = await findSets(fitted, calibrated, calibration, plan, options);
+  const notes = [...calibrationNotes, ...fitted.notes, ...quantisationNotes(graph)];
+  const report = { ...fitted.description, calibration, sets, notes };
   const runtimes = await writeGuard(run, plan, calibrated, report, trial, options);
   const { design } = plan;
   if (design.kind !== 'layers' || !design.earlyExit)
@@ -120,6 +142,14 @@ async function makeGuard(run: RunFolder, plan: GuardPlan, options: Settings) {
     aggregation,
   });
   return { outputs: [GUARD_FILE, EARLY_EXIT_FILE], results: { ...report, runtimes, earlyExit } };
+}
+
+function quantisationNotes({ model }: FeatureGraph): string[] {
+  const quantization = quantizationOf(model);
+  if (!quantization) return [];
+  return [
+    `the classifier is quantised (${quantization}), and its guard calibrated by itself; --beside RUN says what that costs in AUROC, RUN being a run of the original with the same OOD sets`,
+  ];
 }
 
 async function fitGuard(
@@ -152,42 +182,15 @@ async function fitGuard(
 async function calibrateGuard(
   fitted: FittedGuard,
   { files, hashes }: GuardPlan,
-  { rate, device, onProgress }: Settings,
+  { rate, device, memory, onProgress }: Settings,
 ): Promise<CalibratedGuard> {
-  const running = { backbone: hashes.backbone, device, onProgress };
+  const running = { backbone: hashes.backbone, device, memory, onProgress };
   const calibrated = fitted.calibrate(
     await outputsOnFeatures(fitted.components, files.heldOut, running),
     rate,
   );
   checkSpread(calibrated.known.ood, files.heldOut);
   return calibrated;
-}
-
-async function tryOnSets(
-  { components }: FittedGuard,
-  { known, scoresOf }: CalibratedGuard,
-  calibration: Calibration,
-  { files, hashes }: GuardPlan,
-  { rate, device, onProgress }: Settings,
-): Promise<FoundSet[]> {
-  const answered = answeredBy(known).map((question) => ({
-    question,
-    calibration: calibrate(known[question]!, rate),
-  }));
-  const sets: FoundSet[] = [];
-  for (const file of files.oods) {
-    const running = { backbone: hashes.backbone, device, onProgress };
-    const own = scoresOf(await outputsOnFeatures(components, file, running));
-    const found = (by: keyof GuardedScores, calibrated: Calibration): Found => ({
-      auroc: auroc(known[by]!, own[by]!),
-      found: flaggedShare(calibrated, own[by]!),
-    });
-    const byQuestion = Object.fromEntries(
-      answered.map((each) => [each.question, found(each.question, each.calibration)]),
-    );
-    sets.push({ name: setName(file), ...found('ood', calibration), byQuestion });
-  }
-  return sets;
 }
 
 /** What is known of a guard before it is written. */
@@ -227,9 +230,16 @@ async function writeEarlyExit(
   { graph, where, files, classNames, hashes }: GuardPlan,
   { detectors, widths }: FittedLayerGuard,
   report: Unwritten,
-  { aggregation, rate, confidence, device, onProgress }: Settings & { readonly aggregation: Aggregation },
+  {
+    aggregation,
+    rate,
+    confidence,
+    device,
+    memory,
+    onProgress,
+  }: Settings & { readonly aggregation: Aggregation },
 ): Promise<EarlyExitReport> {
-  const running = { backbone: hashes.backbone, device, onProgress };
+  const running = { backbone: hashes.backbone, device, memory, onProgress };
   const early = await guardWithEarlyExit(withTaps(graph, widths.keys()), detectors, {
     ...{ aggregation, rate, confidence, where, oods: files.oods },
     ...{ heldOut: files.heldOut, widths, running },
