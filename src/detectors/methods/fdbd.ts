@@ -1,4 +1,4 @@
-import { headTotals } from './head-totals.ts';
+import { headMean } from './head-totals.ts';
 import type { Method } from './method.ts';
 import { matrices } from './moments.ts';
 
@@ -20,7 +20,7 @@ export const fdbd: Method = {
   settings: {},
   async fit(training) {
     const { classes, width, head } = training;
-    const { mean } = await headTotals(training);
+    const mean = await headMean(training);
     const weight = Float64Array.from(head.weight);
     const products = await matrices(training).timesTransposed(weight, weight, width);
     const inverses = new Float32Array(classes * classes);
