@@ -20,7 +20,7 @@ export interface BatchOptions {
 }
 
 /** Images that are being read while the caller works: enough to keep the threads that decode them busy. */
-const ahead = 64;
+const AHEAD = 64;
 
 /**
  * Reads a set batch by batch. While the caller works on one batch the next ones are being decoded, at least one and
@@ -35,7 +35,7 @@ export async function* batches(set: ImageSet, options: BatchOptions): AsyncGener
   const reading: Promise<Uint8Array>[] = [];
   let next = start;
   const readMore = () => {
-    for (; next < end && reading.length * batch <= ahead; next += batch) {
+    for (; next < end && reading.length * batch <= AHEAD; next += batch) {
       const pixels = set.read(next, Math.min(batch, end - next), size);
       // The caller sees a failure when it asks for this batch; until then nobody listens, which Node takes for a crash.
       pixels.catch(() => {});

@@ -5,9 +5,9 @@ import type { Image, ImageSize } from './image-set.ts';
  * begins with its own size, colour masks or a palette, and the rows, mostly the lowest first, each padded to four bytes.
  */
 
-const fileHeader = 14;
+const FILE_HEADER = 14;
 /** The oldest information header, whose numbers are shorter. */
-const coreHeader = 12;
+const CORE_HEADER = 12;
 const [plain, rle8, rle4, masked] = [0, 1, 2, 3];
 
 /** Where the colours of a 32-, 24- or 16-bit pixel are: the position of each, and its number of bits. */
@@ -56,15 +56,15 @@ export function bmpSize(bytes: Uint8Array): ImageSize {
 
 function readHeader(bytes: Uint8Array): Header {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const size = bytes.length < 26 ? 0 : view.getUint32(fileHeader, true);
-  const isCore = size === coreHeader;
-  if (!(isCore || size >= 40) || fileHeader + size > bytes.length) throw new Error('BMP is cut short');
-  const at = fileHeader + 4;
+  const size = bytes.length < 26 ? 0 : view.getUint32(FILE_HEADER, true);
+  const isCore = size === CORE_HEADER;
+  if (!(isCore || size >= 40) || FILE_HEADER + size > bytes.length) throw new Error('BMP is cut short');
+  const at = FILE_HEADER + 4;
   const rows = isCore ? view.getUint16(at + 2, true) : view.getInt32(at + 4, true);
   const width = isCore ? view.getUint16(at, true) : view.getUint32(at, true);
   const bits = view.getUint16(at + (isCore ? 6 : 10), true);
   const compression = isCore ? plain : view.getUint32(at + 12, true);
-  let end = fileHeader + size;
+  let end = FILE_HEADER + size;
   if (![plain, rle8, rle4, masked].includes(compression))
     throw new Error(`BMP of compression ${compression}`);
   if (![1, 4, 8, 16, 24, 32].includes(bits)) throw new Error(`BMP of ${bits} bits a pixel`);
@@ -75,7 +75,7 @@ function readHeader(bytes: Uint8Array): Header {
   if (compression === masked) {
     // Behind the shortest header, else in it, which is the same place.
     if (size === 40) end += 12;
-    fields = fieldsOf([0, 4, 8].map((offset) => maskAt(view, fileHeader + 40 + offset)));
+    fields = fieldsOf([0, 4, 8].map((offset) => maskAt(view, FILE_HEADER + 40 + offset)));
   }
   const entry = isCore ? 3 : 4;
   const colors = (isCore ? 0 : view.getUint32(at + 28, true)) || 1 << bits;
@@ -83,7 +83,7 @@ function readHeader(bytes: Uint8Array): Header {
   // Where it is not said, or cannot be, the rows follow.
   const said = view.getUint32(10, true);
   const behind = end + (isIndexed ? entry * colors : 0);
-  const start = said === 0 || said === fileHeader + size ? behind : said;
+  const start = said === 0 || said === FILE_HEADER + size ? behind : said;
   return { height: Math.abs(rows), width, bits, compression, topDown: rows < 0, start, palette, fields };
 }
 
@@ -110,9 +110,9 @@ function paletteOf(bytes: Uint8Array, colors: number, entry: number): Uint8Array
   const palette = new Uint8Array(3 * 256);
   for (let i = 0; i < colors && entry * i + 3 <= bytes.length; i++)
     for (let c = 0; c < 3; c++) palette[3 * i + c] = bytes[entry * i + 2 - c];
-  const grey = (i: number) => (colors === 2 ? 255 * i : i);
-  const isGrey = palette.subarray(0, 3 * colors).every((value, i) => value === grey(Math.floor(i / 3)));
-  if (isGrey && colors > 2) for (let i = colors; i < 256; i++) palette.fill(i, 3 * i, 3 * i + 3);
+  const gray = (i: number) => (colors === 2 ? 255 * i : i);
+  const isGray = palette.subarray(0, 3 * colors).every((value, i) => value === gray(Math.floor(i / 3)));
+  if (isGray && colors > 2) for (let i = colors; i < 256; i++) palette.fill(i, 3 * i, 3 * i + 3);
   return palette;
 }
 

@@ -15,8 +15,8 @@ export interface EncodedImage {
 }
 
 /** Images that a worker is given at a time: enough to make a message cheap, few enough for all to have some. */
-const fewest = 8;
-const most = 32;
+const FEWEST = 8;
+const MOST = 32;
 
 /**
  * Decodes image files and brings them to a geometry, in worker threads, one for each core.
@@ -32,7 +32,7 @@ export async function decodeEach(
   const stride = 3 * geometry.height * geometry.width;
   const pixels = new Uint8Array(images.length * stride);
   const share = Math.ceil(images.length / (2 * availableParallelism()));
-  const some = Math.min(most, Math.max(fewest, share));
+  const some = Math.min(MOST, Math.max(FEWEST, share));
   const decoding: Promise<void>[] = [];
   for (let start = 0; start < images.length; start += some)
     decoding.push(

@@ -6,7 +6,7 @@ import type { Color, Image, ImageSize } from './image-set.ts';
 import { decodeJpeg } from './jpeg/decode-jpeg.ts';
 import { adobeTransform, jpegFrame } from './jpeg/headers.ts';
 import { orientationOf, turned } from './orientation.ts';
-import { maxPixels, pickColors } from './pixels.ts';
+import { MAX_PIXELS, pickColors } from './pixels.ts';
 import { type Samples, tiffOrientation, tiffSamples } from './tiff-samples.ts';
 
 /**
@@ -83,7 +83,7 @@ async function storedSize(bytes: Uint8Array, kind: ImageKind | undefined): Promi
   const frame = jpegFrame(bytes);
   if (frame) return frame;
   const { default: sharp } = await import('sharp');
-  return sharp(bytes, { limitInputPixels: maxPixels }).metadata();
+  return sharp(bytes, { limitInputPixels: MAX_PIXELS }).metadata();
 }
 
 async function decodeKind(
@@ -97,18 +97,18 @@ async function decodeKind(
   }
   const { height, width } = await storedSize(bytes, kind);
   const pixels = height * width;
-  if (pixels > maxPixels) throw new Error(`${kind} of ${width} × ${height} pixels`);
+  if (pixels > MAX_PIXELS) throw new Error(`${kind} of ${width} × ${height} pixels`);
   if (pixels > cheapPixels && pixels > pixelsPerByte * bytes.length)
     throw new Error(`${width} × ${height} pixels in ${bytes.length} bytes are a decompression bomb`);
-  if (kind === 'GIF') return decodeGif(bytes, maxPixels);
-  if (kind === 'BMP') return decodeBmp(bytes, maxPixels);
+  if (kind === 'GIF') return decodeGif(bytes, MAX_PIXELS);
+  if (kind === 'BMP') return decodeBmp(bytes, MAX_PIXELS);
   return decodeByLibvips(bytes, kind!, background);
 }
 
 async function decodeByLibvips(bytes: Uint8Array, kind: ImageKind, background?: Color): Promise<Image> {
   const samples = kind === 'TIFF' ? tiffSamples(bytes) : samplesOf(bytes, kind);
   const { default: sharp } = await import('sharp');
-  const decoder = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: maxPixels });
+  const decoder = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: MAX_PIXELS });
   if (samples === 'CMYK') decoder.pipelineColourspace('cmyk').toColourspace('cmyk');
   const is16Bit = samples === '16-bit grey' || samples === '16-bit colour';
   if (is16Bit) decoder.toColourspace('rgb16');

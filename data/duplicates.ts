@@ -5,14 +5,14 @@ import type { ImageSet } from './image-set.ts';
 import { resize } from './resample.ts';
 
 /** Images are compared as the original's networks see them. */
-const side = 32;
-const batch = 256;
+const SIDE = 32;
+const BATCH = 256;
 /** Bits of two difference hashes that may differ in near duplicates. */
-const maxDistance = 12;
+const MAX_DISTANCE = 12;
 /** Mean difference of two thumbnails, of 255, that near duplicates may have. */
-const maxDifference = 5;
-const thumbnailSide = 8;
-const thumbnailBytes = 3 * thumbnailSide * thumbnailSide;
+const MAX_DIFFERENCE = 5;
+const THUMBNAIL_SIDE = 8;
+const THUMBNAIL_BYTES = 3 * THUMBNAIL_SIDE * THUMBNAIL_SIDE;
 
 /** What images are compared by; two elements an image, or `thumbnailBytes`. */
 export interface Prints {
@@ -47,16 +47,16 @@ export async function imagePrints(set: ImageSet, onProgress?: OnProgress): Promi
   const { name, length: total } = set;
   const digests = new Uint32Array(2 * total);
   const hashes = new Uint32Array(2 * total);
-  const thumbnails = new Uint8Array(thumbnailBytes * total);
-  const size = { height: side, width: side };
-  for await (const { start, count, pixels } of batches(set, { batch, size })) {
+  const thumbnails = new Uint8Array(THUMBNAIL_BYTES * total);
+  const size = { height: SIDE, width: SIDE };
+  for await (const { start, count, pixels } of batches(set, { batch: BATCH, size })) {
     for (let i = 0; i < count; i++) {
-      const image = { ...size, pixels: pixels.subarray(3 * side * side * i, 3 * side * side * (i + 1)) };
+      const image = { ...size, pixels: pixels.subarray(3 * SIDE * SIDE * i, 3 * SIDE * SIDE * (i + 1)) };
       const digest = createHash('sha256').update(image.pixels).digest();
       digests.set([digest.readUInt32LE(0), digest.readUInt32LE(4)], 2 * (start + i));
       hashes.set(differenceHash(resize(image, { height: 8, width: 9, filter: 'box' })), 2 * (start + i));
-      const small = resize(image, { height: thumbnailSide, width: thumbnailSide, filter: 'box' });
-      thumbnails.set(small, thumbnailBytes * (start + i));
+      const small = resize(image, { height: THUMBNAIL_SIDE, width: THUMBNAIL_SIDE, filter: 'box' });
+      thumbnails.set(small, THUMBNAIL_BYTES * (start + i));
     }
     onProgress?.({ task: `reading ${name}`, done: start + count, total, unit: 'images' });
   }
@@ -83,7 +83,7 @@ export function duplicates(
     const same = exact.get(digestKey(images, image));
     const of = same ?? nearest(images, image, other);
     if (of !== undefined) found.push({ image, of, exact: same !== undefined });
-    if ((image + 1) % batch === 0) onCompared?.(image + 1);
+    if ((image + 1) % BATCH === 0) onCompared?.(image + 1);
   }
   onCompared?.(images.count);
   return found;
@@ -97,10 +97,10 @@ function digestKey({ digests }: Prints, image: number): number {
 function differenceHash(rgb: Uint8Array): [number, number] {
   const words: [number, number] = [0, 0];
   // Rec. 601, as Pillow makes grey.
-  const grey = (pixel: number) => 299 * rgb[3 * pixel] + 587 * rgb[3 * pixel + 1] + 114 * rgb[3 * pixel + 2];
+  const gray = (pixel: number) => 299 * rgb[3 * pixel] + 587 * rgb[3 * pixel + 1] + 114 * rgb[3 * pixel + 2];
   for (let bit = 0; bit < 64; bit++) {
     const pixel = 9 * (bit >> 3) + (bit & 7);
-    if (grey(pixel) < grey(pixel + 1)) words[bit >> 5] |= 1 << (bit & 31);
+    if (gray(pixel) < gray(pixel + 1)) words[bit >> 5] |= 1 << (bit & 31);
   }
   return words;
 }
@@ -109,13 +109,13 @@ function differenceHash(rgb: Uint8Array): [number, number] {
 function nearest(images: Prints, image: number, { count, hashes, thumbnails }: Prints): number | undefined {
   const low = images.hashes[2 * image];
   const high = images.hashes[2 * image + 1];
-  const own = images.thumbnails.subarray(thumbnailBytes * image, thumbnailBytes * (image + 1));
+  const own = images.thumbnails.subarray(THUMBNAIL_BYTES * image, THUMBNAIL_BYTES * (image + 1));
   let best: number | undefined;
-  let limit = maxDifference * thumbnailBytes + 1;
+  let limit = MAX_DIFFERENCE * THUMBNAIL_BYTES + 1;
   for (let i = 0; i < count; i++) {
     const first = bitCount(hashes[2 * i] ^ low);
-    if (first > maxDistance || first + bitCount(hashes[2 * i + 1] ^ high) > maxDistance) continue;
-    const difference = differenceBelow(limit, own, thumbnails, thumbnailBytes * i);
+    if (first > MAX_DISTANCE || first + bitCount(hashes[2 * i + 1] ^ high) > MAX_DISTANCE) continue;
+    const difference = differenceBelow(limit, own, thumbnails, THUMBNAIL_BYTES * i);
     if (difference >= limit) continue;
     best = i;
     limit = difference;

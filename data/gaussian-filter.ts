@@ -1,5 +1,5 @@
 /** The kernel ends after so many standard deviations. */
-const truncate = 4;
+const TRUNCATE = 4;
 
 /**
  * Blurs an array in place by a Gaussian along some of its axes, as `scipy.ndimage.gaussian_filter` does with
@@ -29,7 +29,7 @@ export function gaussianFilter(
 
 /** Weights of the middle and of the samples to one side of it. */
 function kernel(sigma: number): Float64Array {
-  const radius = Math.trunc(truncate * sigma + 0.5);
+  const radius = Math.trunc(TRUNCATE * sigma + 0.5);
   const weights = Float64Array.from({ length: radius + 1 }, (_, x) =>
     Math.exp((-0.5 * x * x) / (sigma * sigma)),
   );

@@ -2,7 +2,7 @@ import type { Image, ImageSize } from './image-set.ts';
 
 /** Codes of LZW have at most this many bits (GIF89a, appendix F). */
 const maxCodes = 1 << 12;
-const noTransparency = -1;
+const NO_TRANSPARENCY = -1;
 
 /**
  * The first frame of a GIF as Pillow's `convert('RGB')` gives it: a transparent pixel has the colour that its index has
@@ -46,14 +46,14 @@ function readHead(reader: Reader): Head {
   // Background colour and aspect ratio, which Pillow does not look at either.
   reader.skip(2);
   const globalPalette = reader.bytes(3 * globalColors);
-  let transparent = noTransparency;
+  let transparent = NO_TRANSPARENCY;
   for (;;) {
     const block = reader.byte();
     if (block === 0x2c) break;
     if (block !== 0x21) throw new Error('GIF without an image');
     const isControl = reader.byte() === 0xf9;
     const data = reader.subBlocks();
-    if (isControl) transparent = data[0] & 1 ? data[3] : noTransparency;
+    if (isControl) transparent = data[0] & 1 ? data[3] : NO_TRANSPARENCY;
   }
   const [left, top, width, height] = [reader.uint16(), reader.uint16(), reader.uint16(), reader.uint16()];
   const flags = reader.byte();
@@ -76,9 +76,9 @@ function paletteSize(flags: number): number {
  * beyond any other palette is black.
  */
 function colors(indices: Uint8Array, palette: Uint8Array): Uint8Array {
-  const isGrey = palette.every((value, i) => value === Math.floor(i / 3));
+  const isGray = palette.every((value, i) => value === Math.floor(i / 3));
   const table = new Uint8Array(768);
-  if (isGrey) for (let i = 0; i < table.length; i++) table[i] = Math.floor(i / 3);
+  if (isGray) for (let i = 0; i < table.length; i++) table[i] = Math.floor(i / 3);
   else table.set(palette);
   const rgb = new Uint8Array(3 * indices.length);
   for (let i = 0, to = 0; i < indices.length; i++, to += 3) {

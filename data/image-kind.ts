@@ -9,7 +9,7 @@ export const imageExtensions: readonly string[] = [
 ];
 
 /** Bytes of a file that tell its kind. */
-export const kindBytes = 64;
+export const KIND_BYTES = 64;
 
 /** Whether a file of this name is taken for an image, whatever is in it. */
 export function isImageName(name: string): boolean {
@@ -69,5 +69,5 @@ function heifBrands(text: string): string[] | undefined {
 }
 
 function latin1(head: Uint8Array): string {
-  return Buffer.from(head.subarray(0, kindBytes)).toString('latin1');
+  return Buffer.from(head.subarray(0, KIND_BYTES)).toString('latin1');
 }

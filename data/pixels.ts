@@ -1,7 +1,7 @@
 import type { Color } from './image-set.ts';
 
 /** Pillow's own limit against decompression bombs. */
-export const maxPixels = 178_956_970;
+export const MAX_PIXELS = 178_956_970;
 
 /** As Pillow's `background.paste(image, mask=alpha)`, rounded as there (`BLEND` in `src/libImaging/ImagingUtils.h`). */
 function onBackground(

@@ -114,7 +114,7 @@ export function interleaved({ width }: ImageSize): PixelLayout {
 }
 
 /** Samples of a grey image, row by row. */
-export function greyRows({ width }: ImageSize): PixelLayout {
+export function grayRows({ width }: ImageSize): PixelLayout {
   return { row: width, column: 1, color: 0 };
 }
 

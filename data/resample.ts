@@ -2,7 +2,7 @@ import { roundHalfEven } from '../src/common/rounding.ts';
 import type { Framing, Geometry, Image, ImageSize } from './image-set.ts';
 import { coefficients } from './resampling/coefficients.ts';
 import type { FilterName } from './resampling/filters.ts';
-import { resample } from './resampling/kernels.ts';
+import { resample } from './resampling/resampling-kernels.ts';
 
 /**
  * Brings an image to a geometry: stretched to exactly its size, or resized in another way and cut or bordered.

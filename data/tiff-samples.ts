@@ -5,10 +5,10 @@ export type Samples = '8-bit' | '16-bit grey' | '16-bit colour' | 'CMYK';
 
 /** Values of the photometric interpretation: white is zero, black is zero, RGB, palette, CMYK, YCbCr. */
 const [whiteIsZero, blackIsZero, rgb, palette, separated, ycbcr] = [0, 1, 2, 3, 5, 6];
-const jpegCompression = 7;
-const unsigned = 1;
+const JPEG_COMPRESSION = 7;
+const UNSIGNED = 1;
 /** Of an extra sample: alpha that the colours are multiplied by. */
-const associatedAlpha = 1;
+const ASSOCIATED_ALPHA = 1;
 
 /**
  * What the samples of a TIFF's first page are.
@@ -21,7 +21,7 @@ export function tiffSamples(bytes: Uint8Array): Samples {
   const one = (tag: number, otherwise: number) => tags.get(tag)?.[0] ?? otherwise;
   const photometric = one(tiffTag.photometric, whiteIsZero);
   const bits = one(tiffTag.bits, 1);
-  const format = one(tiffTag.sampleFormat, unsigned);
+  const format = one(tiffTag.sampleFormat, UNSIGNED);
   const count = one(tiffTag.samples, 1);
   const extra = tags.get(tiffTag.extraSamples) ?? [];
   const refuse = () => {
@@ -30,17 +30,17 @@ export function tiffSamples(bytes: Uint8Array): Samples {
       `TIFF of ${kind}, compression ${one(tiffTag.compression, 1)}, is not read: save it as 8-bit RGB`,
     );
   };
-  if (format !== unsigned || tags.get(tiffTag.bits)?.some((each) => each !== bits)) return refuse();
-  const isGrey = photometric === whiteIsZero || photometric === blackIsZero;
-  if (isGrey && count === 1 && bits === 16) return '16-bit grey';
-  if ((isGrey || photometric === palette) && count - extra.length === 1 && bits <= 8)
+  if (format !== UNSIGNED || tags.get(tiffTag.bits)?.some((each) => each !== bits)) return refuse();
+  const isGray = photometric === whiteIsZero || photometric === blackIsZero;
+  if (isGray && count === 1 && bits === 16) return '16-bit grey';
+  if ((isGray || photometric === palette) && count - extra.length === 1 && bits <= 8)
     return bits === 8 || extra.length === 0 ? '8-bit' : refuse();
   if (photometric === rgb && bits === 8 && (count === 3 || count === 4)) return '8-bit';
-  const isMultiplied = extra[0] === associatedAlpha;
+  const isMultiplied = extra[0] === ASSOCIATED_ALPHA;
   if (photometric === rgb && bits === 16 && (count === 3 || count === 4) && !isMultiplied)
     return '16-bit colour';
   if (photometric === separated && bits === 8 && count === 4) return 'CMYK';
-  if (photometric === ycbcr && bits === 8 && one(tiffTag.compression, 1) === jpegCompression) return '8-bit';
+  if (photometric === ycbcr && bits === 8 && one(tiffTag.compression, 1) === JPEG_COMPRESSION) return '8-bit';
   return refuse();
 }
 

@@ -6,7 +6,7 @@
 /** Bytes of a value, by its type: BYTE, ASCII, SHORT, LONG, …; only whole numbers are read. */
 const numberSizes: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4, 6: 1, 8: 2, 9: 4, 13: 4, 16: 8 };
 /** No tag that is looked at has more values. */
-const mostValues = 4096;
+const MOST_VALUES = 4096;
 
 /** The whole numbers of the first directory's tags; undefined where the bytes are no TIFF, or cut short in it. */
 export function readTiffTags(bytes: Uint8Array): Map<number, number[]> | undefined {
@@ -30,7 +30,7 @@ export function readTiffTags(bytes: Uint8Array): Map<number, number[]> | undefin
     const entry = entries + i * entrySize;
     const size = numberSizes[number(entry + 2, 2)];
     const values = number(entry + 4, word);
-    if (size === undefined || values > mostValues) continue;
+    if (size === undefined || values > MOST_VALUES) continue;
     const inline = entry + 4 + word;
     const at = size * values <= word ? inline : number(inline, word);
     if (at + size * values > bytes.length) continue;

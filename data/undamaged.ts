@@ -4,7 +4,7 @@ import type { ImageSet, LeftOut } from './image-set.ts';
 import { subset } from './subset.ts';
 
 /** Images that are tried at a time. */
-const step = 64;
+const STEP = 64;
 
 /** A set, and what was left out of it. */
 export interface Undamaged {
@@ -22,8 +22,8 @@ export interface Undamaged {
 export async function undamaged(set: ImageSet, onProgress?: OnProgress): Promise<Undamaged> {
   const kept: number[] = [];
   const skipped: LeftOut[] = [];
-  for (let start = 0; start < set.length; start += step) {
-    const count = Math.min(step, set.length - start);
+  for (let start = 0; start < set.length; start += STEP) {
+    const count = Math.min(STEP, set.length - start);
     const isWhole = (await problemOf(set, start, count)) === undefined;
     for (let i = start; i < start + count; i++) {
       const problem = isWhole ? undefined : await problemOf(set, i, 1);

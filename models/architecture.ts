@@ -1,9 +1,9 @@
-import type { Normalisation } from '../src/graph/preprocessing.ts';
-import type { Initialisation } from './initial.ts';
+import type { Normalization } from '../src/graph/preprocessing.ts';
+import type { Initialization } from './initial.ts';
 import { Network, type Value } from './network.ts';
 
 /** What the original and `pytorch_resnet_cifar10` train with: ImageNet's. */
-export const imagenetNormalisation: Normalisation = {
+export const imagenetNormalization: Normalization = {
   mean: [0.485, 0.456, 0.406],
   std: [0.229, 0.224, 0.225],
 };
@@ -12,11 +12,11 @@ export const imagenetNormalisation: Normalisation = {
 export interface Description {
   readonly name: string;
   /** The normalisation its weights are trained with, where nobody says another. */
-  readonly defaultNormalisation: Normalisation;
+  readonly defaultNormalization: Normalization;
   /** Whether the logits, too, get a detector. */
   readonly detectorOnLogits: boolean;
   /** How its weights are drawn before training. */
-  readonly initialisation: Initialisation;
+  readonly initialization: Initialization;
   /** Runs the layers from the image to the logits. */
   forward(network: Network, image: Value, classes: number): void;
 }
@@ -24,8 +24,8 @@ export interface Description {
 /** A backbone for N × 3 × 32 × 32 float32 images and any number of classes. */
 export class Architecture {
   readonly name: string;
-  readonly defaultNormalisation: Normalisation;
-  readonly initialisation: Initialisation;
+  readonly defaultNormalization: Normalization;
+  readonly initialization: Initialization;
   /** Names of the values that are exposed, in execution order; the last is `logits`. */
   readonly taps: readonly string[];
   /** The taps that get a detector. */
@@ -37,8 +37,8 @@ export class Architecture {
   constructor(description: Description) {
     this.#description = description;
     this.name = description.name;
-    this.defaultNormalisation = description.defaultNormalisation;
-    this.initialisation = description.initialisation;
+    this.defaultNormalization = description.defaultNormalization;
+    this.initialization = description.initialization;
     const { taps, parameters } = this.network(1);
     this.taps = taps;
     this.detectorTaps = description.detectorOnLogits ? taps : taps.slice(0, -1);
@@ -70,5 +70,5 @@ export interface Family {
   /** The architecture of this name, where it is one of this family. */
   named(name: string): Architecture | undefined;
   /** The name of the member that a state dict's shapes point to, for the caller to check key by key. */
-  recognise(shapes: ReadonlyMap<string, readonly number[]>): string | undefined;
+  recognize(shapes: ReadonlyMap<string, readonly number[]>): string | undefined;
 }

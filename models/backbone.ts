@@ -1,8 +1,8 @@
 import { GraphError } from '../src/common/errors.ts';
 import { type StateDict, type Tensor, toFloat32 } from '../src/common/tensor.ts';
 import type { ModelProto } from '../src/graph/onnx.ts';
-import type { Normalisation } from '../src/graph/preprocessing.ts';
-import { tensorFromProto } from '../src/graph/tensor.ts';
+import type { Normalization } from '../src/graph/preprocessing.ts';
+import { tensorFromProto } from '../src/graph/tensor-proto.ts';
 import type { Architecture } from './architecture.ts';
 import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from './metadata.ts';
 import type { Network } from './network.ts';
@@ -12,7 +12,7 @@ import { type CheckOptions, checkWeights, isCounter } from './weights.ts';
 
 export interface BackboneOptions extends CheckOptions {
   /** What the weights were trained with, where it is not the architecture's default. */
-  normalisation?: Normalisation;
+  normalization?: Normalization;
 }
 
 /**
@@ -28,7 +28,7 @@ export function buildBackbone(
   weights: StateDict,
   options: BackboneOptions = {},
 ): ModelProto {
-  const { mean, std } = options.normalisation ?? architecture.defaultNormalisation;
+  const { mean, std } = options.normalization ?? architecture.defaultNormalization;
   const classCount = checkWeights(architecture, weights, options);
   return assemble(architecture.network(classCount), weights, {
     architecture: architecture.name,

@@ -1,7 +1,7 @@
-import { Architecture, type Family, imagenetNormalisation } from './architecture.ts';
+import { Architecture, type Family, imagenetNormalization } from './architecture.ts';
 import { kaimingNormal, pytorchDefault } from './initial.ts';
 import { originalNames, residualSize } from './resnet.ts';
-import { buildResidual, readResidual } from './structures/residual.ts';
+import { buildResidual, readResidual } from './structures/residual-structure.ts';
 
 const depths = [20, 32, 44, 56, 110];
 
@@ -17,9 +17,9 @@ export const cifarResnet: Family = {
     if (!depth) return undefined;
     return new Architecture({
       name,
-      defaultNormalisation: imagenetNormalisation,
+      defaultNormalization: imagenetNormalization,
       detectorOnLogits: true,
-      initialisation: {
+      initialization: {
         convolution: kaimingNormal('in'),
         linear: kaimingNormal('in'),
         bias: pytorchDefault,
@@ -35,7 +35,7 @@ export const cifarResnet: Family = {
     });
   },
 
-  recognise(shapes) {
+  recognize(shapes) {
     const stages = readResidual(shapes, originalNames)?.stages ?? [];
     const depth = 6 * (stages[0]?.length ?? 0) + 2;
     return stages.length === 3 && depths.includes(depth) ? `resnet${depth}` : undefined;

@@ -1,11 +1,11 @@
-import { Architecture, type Family, imagenetNormalisation } from './architecture.ts';
+import { Architecture, type Family, imagenetNormalization } from './architecture.ts';
 import { kaimingNormal, pytorchDefault, zero } from './initial.ts';
 import {
   buildDenseNet,
   type DenseNetNames,
   type DenseNetRules,
   type DenseNetSize,
-} from './structures/densenet.ts';
+} from './structures/densenet-structure.ts';
 import type { ConvolutionSize } from './structures/layers.ts';
 
 /** Three blocks of (depth − 4) / 3 convolutions each, or of half as many bottlenecks. */
@@ -33,22 +33,22 @@ export const densenet: Family = {
     if (!size || !isBuildable(size)) return undefined;
     return new Architecture({
       name: nameOf(size),
-      defaultNormalisation: imagenetNormalisation,
+      defaultNormalization: imagenetNormalization,
       detectorOnLogits: true,
-      initialisation: { convolution: kaimingNormal('out'), linear: pytorchDefault, bias: zero },
+      initialization: { convolution: kaimingNormal('out'), linear: pytorchDefault, bias: zero },
       forward: (network, image, classes) =>
         buildDenseNet(network, image, sizeOf(size, classes), originalNames, originalRules),
     });
   },
 
-  recognise(shapes) {
+  recognize(shapes) {
     let layers = 0;
     while (shapes.has(`block1.layer.${layers}.conv1.weight`)) layers++;
     const bottleneck = shapes.has('block1.layer.0.conv2.weight');
     const growth = shapes.get(`block1.layer.0.conv${bottleneck ? 2 : 1}.weight`)?.[0];
     if (!growth) return undefined;
     const depth = 3 * layers * (bottleneck ? 2 : 1) + 4;
-    const size = { depth, bottleneck, growth, reduction: recogniseReduction(shapes) };
+    const size = { depth, bottleneck, growth, reduction: recognizeReduction(shapes) };
     return isBuildable(size) ? nameOf(size) : undefined;
   },
 };
@@ -134,7 +134,7 @@ function parseName(name: string): Size | undefined {
 }
 
 /** The roundest reduction that explains the transitions' shapes, which show it only after rounding down. */
-function recogniseReduction(shapes: ReadonlyMap<string, readonly number[]>): number {
+function recognizeReduction(shapes: ReadonlyMap<string, readonly number[]>): number {
   const transitions = [1, 2]
     .map((i) => shapes.get(`trans${i}.conv1.weight`))
     .filter((shape) => shape?.length === 4);

@@ -6,7 +6,7 @@ import type { Architecture } from './architecture.ts';
 export type Sampler = (weightShape: readonly number[], random: RandomState) => () => number;
 
 /** How the layers of a backbone are drawn. BatchNorm is the same everywhere: weight and variance 1, the rest 0. */
-export interface Initialisation {
+export interface Initialization {
   readonly convolution: Sampler;
   readonly linear: Sampler;
   readonly bias: Sampler;
@@ -21,7 +21,7 @@ export function initialWeights(architecture: Architecture, classes: number, rand
   return new Map(
     Array.from(shapes, ([key, shape]) => [
       key,
-      initialTensor(key, shape, shapes, architecture.initialisation, random),
+      initialTensor(key, shape, shapes, architecture.initialization, random),
     ]),
   );
 }
@@ -30,7 +30,7 @@ function initialTensor(
   key: string,
   shape: readonly number[],
   shapes: ReadonlyMap<string, readonly number[]>,
-  initialisation: Initialisation,
+  initialization: Initialization,
   random: RandomState,
 ): Tensor {
   if (key.endsWith('.num_batches_tracked')) return { dtype: 'int64', shape, data: new BigInt64Array(1) };
@@ -40,7 +40,7 @@ function initialTensor(
   if (isBatchNorm) data.fill(field === 'weight' || field === 'running_var' ? 1 : 0);
   else {
     const weightShape = shapes.get(`${path}.weight`)!;
-    const { convolution, linear, bias } = initialisation;
+    const { convolution, linear, bias } = initialization;
     const sampler = field === 'bias' ? bias : weightShape.length === 4 ? convolution : linear;
     const draw = sampler(weightShape, random);
     for (let i = 0; i < data.length; i++) data[i] = draw();

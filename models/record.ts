@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type DType, elementCount, type StateDict, type Tensor, toFloat32 } from '../src/common/tensor.ts';
+import { type DType, type StateDict, type Tensor, toFloat16, toFloat32 } from '../src/common/tensor.ts';
 
 /**
  * How the weights lay in the checkpoint that a backbone was imported from: enough to write them again, key by key and
@@ -67,20 +67,8 @@ export function recordedStateDict(
 function toHalf(tensor: Tensor, dtype: 'float16' | 'bfloat16'): Tensor {
   if (tensor.dtype !== 'float32') return tensor;
   const values = tensor.data as Float32Array;
-  const bits = new Uint32Array(values.buffer, values.byteOffset, elementCount(tensor.shape));
-  const data = Uint16Array.from(bits, dtype === 'bfloat16' ? (word) => word >>> 16 : float16Bits);
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const data = dtype === 'bfloat16' ? Uint16Array.from(bits, (word) => word >>> 16) : toFloat16(values);
   const half: Tensor = { dtype, shape: tensor.shape, data };
   return toFloat32(half).every((value, i) => Object.is(value, values[i])) ? half : tensor;
-}
-
-/** The binary16 of a float32 that it holds exactly. */
-function float16Bits(word: number): number {
-  const sign = (word >>> 16) & 0x8000;
-  const exponent = ((word >>> 23) & 0xff) - 127;
-  const fraction = word & 0x7fffff;
-  if (exponent === 128) return sign | 0x7c00 | (fraction ? 0x200 : 0);
-  if (exponent > 15) return sign | 0x7c00;
-  if (exponent >= -14) return sign | ((exponent + 15) << 10) | (fraction >>> 13);
-  // Subnormal: the leading one is written out.
-  return exponent < -25 ? sign : sign | ((0x800000 | fraction) >>> (-exponent - 1));
 }

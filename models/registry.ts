@@ -27,12 +27,12 @@ export function architectureNamed(name: string): Architecture {
  * @param where how the error names the weights: the checkpoint's path
  * @throws CheckpointError naming the architectures that come nearest, and what does not fit them
  */
-export function recogniseArchitecture(
+export function recognizeArchitecture(
   weights: StateDict,
   where = 'weights',
 ): { architecture: Architecture; classes: number } {
   const shapes = shapesOf(weights);
-  const pointedTo = originals.flatMap((family) => family.recognise(shapes) ?? []);
+  const pointedTo = originals.flatMap((family) => family.recognize(shapes) ?? []);
   const expectedOf = (architecture: Architecture) =>
     architecture.parameters(classCount(architecture, weights) ?? 1);
 

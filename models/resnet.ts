@@ -1,6 +1,11 @@
-import { Architecture, type Family, imagenetNormalisation } from './architecture.ts';
+import { Architecture, type Family, imagenetNormalization } from './architecture.ts';
 import { pytorchDefault } from './initial.ts';
-import { buildResidual, type ResidualNames, type ResidualSize, readResidual } from './structures/residual.ts';
+import {
+  buildResidual,
+  type ResidualNames,
+  type ResidualSize,
+  readResidual,
+} from './structures/residual-structure.ts';
 
 /** Blocks in each of the four layers, and whether they are bottlenecks. */
 const sizes: Record<string, { blocks: readonly number[]; bottleneck: boolean }> = {
@@ -18,9 +23,9 @@ export const resnet: Family = {
     const { blocks, bottleneck } = sizes[name];
     return new Architecture({
       name,
-      defaultNormalisation: imagenetNormalisation,
+      defaultNormalization: imagenetNormalization,
       detectorOnLogits: true,
-      initialisation: { convolution: pytorchDefault, linear: pytorchDefault, bias: pytorchDefault },
+      initialization: { convolution: pytorchDefault, linear: pytorchDefault, bias: pytorchDefault },
       forward(network, image, classes) {
         const size = residualSize(
           { widths: [64, 128, 256, 512], blocks, bottleneck, shortcuts: true },
@@ -31,7 +36,7 @@ export const resnet: Family = {
     });
   },
 
-  recognise(shapes) {
+  recognize(shapes) {
     const stages = readResidual(shapes, originalNames)?.stages ?? [];
     const bottleneck = stages[0]?.[0].convolutions.length === 3;
     const counts = stages.map(({ length }) => length);

@@ -1,6 +1,6 @@
-import { Architecture, type Family, imagenetNormalisation } from './architecture.ts';
+import { Architecture, type Family, imagenetNormalization } from './architecture.ts';
 import { kaimingNormal, normal, zero } from './initial.ts';
-import { buildVgg, readVgg, type VggSize } from './structures/vgg.ts';
+import { buildVgg, readVgg, type VggSize } from './structures/vgg-structure.ts';
 
 /** Channels of the convolutions between two poolings. */
 const stages: Record<string, readonly (readonly number[])[]> = {
@@ -40,15 +40,15 @@ export const vgg: Family = {
     if (!Object.hasOwn(stages, name)) return undefined;
     return new Architecture({
       name,
-      defaultNormalisation: imagenetNormalisation,
+      defaultNormalization: imagenetNormalization,
       detectorOnLogits: false,
-      initialisation: { convolution: kaimingNormal('out'), linear: normal(0.01), bias: zero },
+      initialization: { convolution: kaimingNormal('out'), linear: normal(0.01), bias: zero },
       forward: (network, image, classes) =>
         buildVgg(network, image, sizeOf(stages[name], classes), names, rules),
     });
   },
 
-  recognise(shapes) {
+  recognize(shapes) {
     const read = readVgg(shapes, names);
     return Object.keys(stages).find((name) => read && `${stages[name].flat()}` === `${widths(read)}`);
   },

@@ -10,6 +10,6 @@ export * from './entries/methods.ts';
 export * from './entries/onnx.ts';
 export * from './entries/training.ts';
 export { misclassifiedPanels, panelsText, panelWords, setPanels } from './evaluation/method-panels.ts';
-export { openOodText } from './evaluation/openood/tables.ts';
+export { openOodText } from './evaluation/openood/openood-tables.ts';
 export { summaryTable } from './evaluation/tables.ts';
-export { demoDescriptions } from './pipeline/demo.ts';
+export { demoDescriptions } from './pipeline/run-demo.ts';

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path/posix';
+import { basename, dirname, join, relative } from 'node:path/posix';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 
@@ -38,6 +38,15 @@ describe('the layers', () => {
         importsOf(file).filter((imported) => !['src/cli', 'src/index.ts'].includes(layerOf(imported)!)),
       );
     expect(past).to.deep.equal([]);
+  });
+});
+
+describe('the files', () => {
+  it('have names of their own, but for commands and entries', () => {
+    const named = sources
+      .filter((file) => !/^src\/(cli\/commands|entries)\//.test(file))
+      .map((file) => basename(file));
+    expect(named.filter((name, f) => named.indexOf(name) < f)).to.deep.equal([]);
   });
 });
 

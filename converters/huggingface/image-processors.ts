@@ -4,7 +4,7 @@ import type { FilterName } from '../../data/resampling/filters.ts';
 import { DataError } from '../../src/common/errors.ts';
 import { nearestName } from '../../src/common/suggest.ts';
 import type { Preprocessing } from '../../src/graph/preprocessing.ts';
-import { byHand, parsed, side } from './json-file.ts';
+import { BY_HAND, parsed, side } from './json-file.ts';
 import { type ProcessorClass, processorClass, processorOfModel } from './processor-classes.ts';
 
 const threeOf = (each: z.ZodType<number>) =>
@@ -72,17 +72,17 @@ export function transformersPreprocessing(
   const config = parsed(schema, json, path);
   const name = config.image_processor_type ?? config.feature_extractor_type ?? processorOfModel(modelType);
   if (!name)
-    throw new DataError(path, 'does not say which image processor it is of (image_processor_type)', byHand);
+    throw new DataError(path, 'does not say which image processor it is of (image_processor_type)', BY_HAND);
   const own = processorClass(name);
   if (!own)
-    throw new DataError(path, `is of the image processor ${name}, which is not followed here`, byHand);
+    throw new DataError(path, `is of the image processor ${name}, which is not followed here`, BY_HAND);
   refuseOthers(config, own, path);
 
   const filter = filters[config.resample ?? own.resample];
   const geometry = geometryOf(config, own, path);
   const rescale = config.do_rescale ?? true;
   return {
-    ...normalisationOf(config, own),
+    ...normalizationOf(config, own),
     scale: rescale ? (config.rescale_factor ?? 1 / 255) : 1,
     ...(geometry && { geometry: { ...geometry, filter } }),
   };
@@ -98,7 +98,7 @@ function refuseOthers(config: Config, { keys }: ProcessorClass, path: string): v
       throw new DataError(
         path,
         `has the key ${key}, which is not followed here`,
-        near ? `did you mean ${near}?` : byHand,
+        near ? `did you mean ${near}?` : BY_HAND,
       );
     }
   }
@@ -110,19 +110,19 @@ const ownKeys = new Set([
   ...['use_square_size', 'do_pad'],
 ]);
 
-function normalisationOf(config: Config, own: ProcessorClass): Preprocessing {
-  const normalises = own.normalises && (config.do_normalize ?? true);
+function normalizationOf(config: Config, own: ProcessorClass): Preprocessing {
+  const normalizes = own.normalizes && (config.do_normalize ?? true);
   const mean = config.image_mean ?? own.mean;
   const std = config.image_std ?? own.std;
   const offset = config.rescale_offset ? 1 : 0;
   // EfficientNet's processor divides by the deviation again.
   const again = own.kind === 'efficientnet' && (config.include_top ?? true);
   const bgr = own.kind === 'pplcnet' || (own.kind === 'mobilevit' && (config.do_flip_channel_order ?? true));
-  const centre = mean.map((value) => (normalises ? value : 0) + offset);
-  const spread = std.map((value) => (normalises ? value : 1) * (again ? value : 1));
-  if (!bgr) return { mean: centre, std: spread };
+  const center = mean.map((value) => (normalizes ? value : 0) + offset);
+  const spread = std.map((value) => (normalizes ? value : 1) * (again ? value : 1));
+  if (!bgr) return { mean: center, std: spread };
   // There channels are reversed after they are normalised; here they are normalised in the network's order.
-  return { mean: centre.toReversed(), std: spread.toReversed(), channelOrder: 'BGR' };
+  return { mean: center.toReversed(), std: spread.toReversed(), channelOrder: 'BGR' };
 }
 
 type Size = ImageSize | { readonly shortest: number };
@@ -131,7 +131,7 @@ function geometryOf(config: Config, own: ProcessorClass, path: string): Geometry
   const crops = config.do_center_crop ?? own.crops;
   if (config.do_resize === false) {
     if (!crops) return undefined;
-    throw new DataError(path, 'cuts images without resizing them, which is not followed here', byHand);
+    throw new DataError(path, 'cuts images without resizing them, which is not followed here', BY_HAND);
   }
   const size = config.use_square_size
     ? sizeOf(own.size, true)
@@ -139,20 +139,20 @@ function geometryOf(config: Config, own: ProcessorClass, path: string): Geometry
       ? sizeOf(config.size, config.default_to_square ?? own.square)
       : sizeOf(own.size, own.square);
   if (own.kind === 'convnext' && !('shortest' in size))
-    throw new DataError(path, 'size has no shortest_edge, and transformers refuses that', byHand);
+    throw new DataError(path, 'size has no shortest_edge, and transformers refuses that', BY_HAND);
   const { to, crop } = resizing(size, config, own);
   const cropped = crops ? sizeOf(config.crop_size ?? own.crop ?? size, true) : undefined;
   if (cropped && 'shortest' in cropped)
-    throw new DataError(path, 'crop_size has no height and width, and transformers refuses that', byHand);
+    throw new DataError(path, 'crop_size has no height and width, and transformers refuses that', BY_HAND);
   if (crop && cropped && (crop.height !== cropped.height || crop.width !== cropped.width))
-    throw new DataError(path, 'cuts the middle out twice, which is not followed here', byHand);
+    throw new DataError(path, 'cuts the middle out twice, which is not followed here', BY_HAND);
   const result = crop ?? cropped;
   if ('shortest' in to) {
     if (!result)
       throw new DataError(
         path,
         `resizes the shorter side to ${to.shortest} and cuts nothing out, so sizes vary`,
-        byHand,
+        BY_HAND,
       );
     const square = { height: to.shortest, width: to.shortest };
     const rounding = own.kind === 'pplcnet' ? 'round' : 'truncate';

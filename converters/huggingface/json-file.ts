@@ -8,7 +8,7 @@ import { printable } from '../../src/common/printable.ts';
 const LARGEST = 1e6;
 
 /** What a person does where a configuration cannot be followed. */
-export const byHand = 'say it yourself: --mean, --std, --scale, --bgr, --resize, --filter';
+export const BY_HAND = 'say it yourself: --mean, --std, --scale, --bgr, --resize, --filter';
 
 /** The folders in which a model's configurations may lie: its own, and the one above where that is called `onnx`. */
 export function configurationFolders(model: string): string[] {
@@ -24,7 +24,7 @@ export async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch (error) {
-    throw new DataError(path, `is no JSON: ${(error as Error).message}`, byHand, error);
+    throw new DataError(path, `is no JSON: ${(error as Error).message}`, BY_HAND, error);
   }
 }
 
@@ -33,7 +33,7 @@ export function parsed<T>(schema: z.ZodType<T>, json: unknown, path: string): T 
   const result = schema.safeParse(json);
   if (result.success) return result.data;
   const [{ path: place, message }] = result.error.issues;
-  throw new DataError(path, printable(`${place.join('.') || 'contents'}: ${message}`), byHand);
+  throw new DataError(path, printable(`${place.join('.') || 'contents'}: ${message}`), BY_HAND);
 }
 
 export const side = z.int().positive().max(65_536);

@@ -9,7 +9,7 @@ export interface ProcessorClass {
   readonly square: boolean;
   readonly crop?: number;
   readonly crops: boolean;
-  readonly normalises: boolean;
+  readonly normalizes: boolean;
   /** Which one it is, where it does something of its own. */
   readonly kind?: 'convnext' | 'levit' | 'poolformer' | 'efficientnet' | 'mobilevit' | 'pplcnet';
   /** Keys that only it has. */
@@ -21,8 +21,8 @@ const standard = { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 const clip = { mean: [0.48145466, 0.4578275, 0.40821073], std: [0.26862954, 0.26130258, 0.27577711] };
 const [BILINEAR, BICUBIC] = [2, 3];
 
-const stretched = { resample: BICUBIC, size: 224, square: true, crops: false, normalises: true };
-const middle = { resample: BICUBIC, size: 224, square: false, crop: 224, crops: true, normalises: true };
+const stretched = { resample: BICUBIC, size: 224, square: true, crops: false, normalizes: true };
+const middle = { resample: BICUBIC, size: 224, square: false, crop: 224, crops: true, normalizes: true };
 
 /** transformers 5, `image_processing_pil_*.py` of its models; the classes that its image classifiers use. */
 const classes: Readonly<Record<string, ProcessorClass>> = {
@@ -40,7 +40,7 @@ const classes: Readonly<Record<string, ProcessorClass>> = {
   MobileNetV2: { ...middle, ...standard, size: 256, resample: BILINEAR },
   // Whatever its configuration says of a normalisation, it has none.
   MobileViT: {
-    ...{ ...middle, ...standard, crop: 256, normalises: false, kind: 'mobilevit' },
+    ...{ ...middle, ...standard, crop: 256, normalizes: false, kind: 'mobilevit' },
     keys: ['do_flip_channel_order'],
   },
   PoolFormer: { ...middle, ...imagenet, kind: 'poolformer', keys: ['crop_pct'] },

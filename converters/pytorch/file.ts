@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { CheckpointError } from '../../src/common/errors.ts';
 
 /** What most damaged files need. */
-export const fetchAgain = 'download or copy it again';
+export const FETCH_AGAIN = 'download or copy it again';
 
 /** A file open for random access, which says its name in every error. */
 export class CheckpointFile {
@@ -36,7 +36,7 @@ export class CheckpointFile {
     if (position + length > this.size)
       this.fail(
         `is cut short: bytes up to ${position + length} were expected and it has ${this.size}`,
-        fetchAgain,
+        FETCH_AGAIN,
       );
     const bytes = new Uint8Array(length);
     for (let done = 0; done < length; ) {

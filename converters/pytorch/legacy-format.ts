@@ -2,7 +2,7 @@ import { unpickle } from '../../src/common/pickle/machine.ts';
 import type { PickleValue } from '../../src/common/pickle/values.ts';
 import { printable } from '../../src/common/printable.ts';
 import type { CheckpointContents } from './contents.ts';
-import { type CheckpointFile, fetchAgain } from './file.ts';
+import { type CheckpointFile, FETCH_AGAIN } from './file.ts';
 import { type StorageReference, torchDialect } from './torch-pickle.ts';
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;
@@ -34,7 +34,7 @@ export async function readLegacyFormat(file: CheckpointFile): Promise<Checkpoint
 }
 
 function checkSystem(file: CheckpointFile, system: PickleValue): void {
-  if (!(system instanceof Map)) file.fail('has no description of the system that saved it', fetchAgain);
+  if (!(system instanceof Map)) file.fail('has no description of the system that saved it', FETCH_AGAIN);
   if (system.get('little_endian') === false)
     file.fail(
       'was saved on a big-endian machine, whose byte order is not read',
@@ -47,7 +47,7 @@ function storageKeys(
   keys: PickleValue,
   referred: ReadonlyMap<string, StorageReference>,
 ): StorageReference[] {
-  if (!Array.isArray(keys)) file.fail('has no list of its storages', fetchAgain);
+  if (!Array.isArray(keys)) file.fail('has no list of its storages', FETCH_AGAIN);
   if (new Set(keys).size !== keys.length) file.fail('lists a storage twice');
   return keys.map(
     (key) =>
@@ -75,7 +75,7 @@ function locateStorages(
     if (end > bytes.length)
       file.fail(
         `is cut short: storage ${printable(storage.key)} ends at byte ${end} of ${bytes.length}`,
-        fetchAgain,
+        FETCH_AGAIN,
       );
     const elements = view.getBigInt64(position, true);
     if (elements !== BigInt(storage.elements))
@@ -88,10 +88,10 @@ function locateStorages(
     position = end;
   }
   if (position !== bytes.length)
-    file.fail(`has ${bytes.length - position} bytes hidden behind its last storage`, fetchAgain);
+    file.fail(`has ${bytes.length - position} bytes hidden behind its last storage`, FETCH_AGAIN);
   return located;
 }
 
 function missing(file: CheckpointFile, key: string): never {
-  return file.fail(`has no storage ${printable(key)}`, fetchAgain);
+  return file.fail(`has no storage ${printable(key)}`, FETCH_AGAIN);
 }

@@ -5,7 +5,7 @@ import { readSafetensors } from '../safetensors/read-safetensors.ts';
 import type { CheckpointContents } from './contents.ts';
 import { CheckpointFile } from './file.ts';
 import { readLegacyFormat } from './legacy-format.ts';
-import { recogniseFormat } from './recognise.ts';
+import { recognizeFormat } from './recognize-format.ts';
 import { type FoundStateDict, findStateDict, partOf, stripPrefixes, type TensorTable } from './state-dict.ts';
 import { TensorReader } from './tensors.ts';
 import { UnreadableTensor } from './torch-pickle.ts';
@@ -45,7 +45,7 @@ export interface ReadCheckpointOptions {
 export async function readCheckpoint(path: string, options: ReadCheckpointOptions = {}): Promise<Checkpoint> {
   const file = await CheckpointFile.open(path);
   try {
-    const format = await recogniseFormat(file);
+    const format = await recognizeFormat(file);
     if (format === 'safetensors') {
       const notes: string[] = [];
       const read = await readSafetensors(file);

@@ -8,7 +8,7 @@ import {
   viewAs,
 } from '../../src/common/tensor.ts';
 import type { ReadStorage } from './contents.ts';
-import { isDType } from './dtypes.ts';
+import { isDType } from './torch-dtypes.ts';
 import type { StorageReference, TensorReference } from './torch-pickle.ts';
 
 /** PyTorch allows no more either. */

@@ -11,7 +11,7 @@ import {
   type PickleValue,
 } from '../../src/common/pickle/values.ts';
 import { printable } from '../../src/common/printable.ts';
-import { dtypeNames, type StorageType, storageTypes } from './dtypes.ts';
+import { dtypeNames, type StorageType, storageTypes } from './torch-dtypes.ts';
 
 /** Where the bytes of tensors are: a record of the archive by its key. */
 export class StorageReference extends PickleObject {
@@ -65,8 +65,8 @@ export function torchDialect(storages = new Map<string, StorageReference>()): Pi
 }
 
 const unreadable = (kind: string, remedy: string) => () => new UnreadableTensor(`is ${kind}`, remedy);
-const densify = 'convert it with to_dense() and save the state dict again';
-const dequantize = 'convert it with dequantize() and save the state dict again';
+const DENSIFY = 'convert it with to_dense() and save the state dict again';
+const DEQUANTIZE = 'convert it with dequantize() and save the state dict again';
 
 /** As `_get_allowed_globals` of torch/_weights_only_unpickler.py, less what weights have no use for. */
 const globals: PickleDialect['globals'] = {
@@ -96,9 +96,9 @@ const globals: PickleDialect['globals'] = {
       withoutBits(metadata) ?? rebuildTensor(storage, [offset, size, stride], dtype, machine),
     _rebuild_parameter: ([data]) => data ?? null,
     _rebuild_parameter_with_state: ([data]) => data ?? null,
-    _rebuild_qtensor: unreadable('quantised', dequantize),
-    _rebuild_sparse_tensor: unreadable('sparse', densify),
-    _rebuild_nested_tensor: unreadable('nested', densify),
+    _rebuild_qtensor: unreadable('quantised', DEQUANTIZE),
+    _rebuild_sparse_tensor: unreadable('sparse', DENSIFY),
+    _rebuild_nested_tensor: unreadable('nested', DENSIFY),
     _rebuild_meta_tensor_no_storage: unreadable(
       'on the meta device: it has no values',
       'save it from a real one',

@@ -2,7 +2,7 @@ import { CheckpointError } from '../../src/common/errors.ts';
 import { writeAtomically } from '../../src/common/files.ts';
 import { PickleAssembler } from '../../src/common/pickle/assembler.ts';
 import type { StateDict, Tensor, TensorData } from '../../src/common/tensor.ts';
-import { storageName } from './dtypes.ts';
+import { storageName } from './torch-dtypes.ts';
 import { writeZip, type ZipRecord } from './zip-writer.ts';
 
 /** As `torch.save` aligns storages since PyTorch 2.1. */

@@ -2,7 +2,7 @@ import { crc32, inflateRawSync } from 'node:zlib';
 import yauzl from 'yauzl';
 import { printable } from '../../src/common/printable.ts';
 import { ZipReader } from '../../src/common/zip-reader.ts';
-import { type CheckpointFile, fetchAgain } from './file.ts';
+import { type CheckpointFile, FETCH_AGAIN } from './file.ts';
 
 const STORED = 0;
 const DEFLATED = 8;
@@ -45,7 +45,7 @@ export class ZipArchive {
     } catch (error) {
       // yauzl throws plain errors.
       if (error instanceof Error && error.constructor === Error)
-        file.fail(`is a damaged zip archive (${printable(error.message)})`, fetchAgain);
+        file.fail(`is a damaged zip archive (${printable(error.message)})`, FETCH_AGAIN);
       throw error;
     }
   }
@@ -62,11 +62,11 @@ export class ZipArchive {
   /** A record's bytes, checked against their CRC-32, in memory of their own. */
   async read(name: string): Promise<Uint8Array<ArrayBuffer>> {
     const entry = this.#entries.get(name);
-    if (!entry) this.#file.fail(`has no record ${printable(name)}`, fetchAgain);
+    if (!entry) this.#file.fail(`has no record ${printable(name)}`, FETCH_AGAIN);
     const stored = await this.#file.read(entry.dataStart, entry.compressedSize);
     const bytes = entry.method === STORED ? stored : this.#inflate(entry, stored);
     if (crc32(bytes) !== entry.crc32)
-      this.#file.fail(`is damaged: the CRC-32 of ${printable(name)} is wrong`, fetchAgain);
+      this.#file.fail(`is damaged: the CRC-32 of ${printable(name)} is wrong`, FETCH_AGAIN);
     return bytes;
   }
 
@@ -79,7 +79,7 @@ export class ZipArchive {
     }
     return this.#file.fail(
       `is damaged: ${printable(entry.name)} does not unpack to its ${entry.size} bytes`,
-      fetchAgain,
+      FETCH_AGAIN,
     );
   }
 }
@@ -89,7 +89,7 @@ async function readDirectory(file: CheckpointFile): Promise<Map<string, Entry>> 
     autoClose: false,
     strictFileNames: true,
   });
-  if (zip.comment) file.fail('carries a comment behind its zip archive', fetchAgain);
+  if (zip.comment) file.fail('carries a comment behind its zip archive', FETCH_AGAIN);
   if (zip.entryCount > MAX_ENTRIES) file.fail(`has ${zip.entryCount} zip entries, more than ${MAX_ENTRIES}`);
   // yauzl's cursor stands at the central directory before the first entry is read, and at its end after the last.
   const directoryStart = Number(zip.readEntryCursor);
@@ -113,7 +113,7 @@ function checkReadable(file: CheckpointFile, central: yauzl.Entry): void {
   const name = printable(central.fileName);
   for (const value of [central.compressedSize, central.uncompressedSize, central.relativeOffsetOfLocalHeader])
     if (!Number.isSafeInteger(value))
-      file.fail(`zip entry ${name} claims a size or offset beyond 2^53`, fetchAgain);
+      file.fail(`zip entry ${name} claims a size or offset beyond 2^53`, FETCH_AGAIN);
   if (central.generalPurposeBitFlag & ENCRYPTED)
     file.fail(`zip entry ${name} is encrypted`, 'unpack it with its password and save the checkpoint again');
   const { compressionMethod } = central;
@@ -137,7 +137,7 @@ function describeEntry(file: CheckpointFile, central: yauzl.Entry, local: yauzl.
   if (!agrees)
     file.fail(
       `zip entry ${printable(name)} differs between its local header and the central directory`,
-      fetchAgain,
+      FETCH_AGAIN,
     );
   return {
     name,
@@ -203,7 +203,7 @@ async function descriptorSize(file: CheckpointFile, entry: Entry): Promise<numbe
     }
   return file.fail(
     `zip entry ${printable(entry.name)} differs between its data descriptor and the central directory`,
-    fetchAgain,
+    FETCH_AGAIN,
   );
 }
 

@@ -8,8 +8,8 @@ import {
   viewAs,
 } from '../../src/common/tensor.ts';
 import type { CheckpointFile } from '../pytorch/file.ts';
-import { fetchAgain } from '../pytorch/file.ts';
-import { dtypes } from './dtypes.ts';
+import { FETCH_AGAIN } from '../pytorch/file.ts';
+import { dtypes } from './safetensors-dtypes.ts';
 
 /** The format's own limit on its header. */
 const LARGEST_HEADER = 100_000_000;
@@ -62,13 +62,13 @@ function parseHeader(file: CheckpointFile, bytes: Uint8Array): Record<string, un
   } catch {
     // Said below.
   }
-  return file.fail('has a safetensors header that is no JSON', fetchAgain);
+  return file.fail('has a safetensors header that is no JSON', FETCH_AGAIN);
 }
 
 function checkEntry(file: CheckpointFile, key: string, value: unknown) {
   const place = `tensor ${printable(key)}`;
   const { data } = entry.safeParse(value);
-  if (!data) file.fail(`${place} has no dtype, shape and data_offsets`, fetchAgain);
+  if (!data) file.fail(`${place} has no dtype, shape and data_offsets`, FETCH_AGAIN);
   const { shape } = data;
   const [start, end] = data.data_offsets;
   if (!Object.hasOwn(dtypes, data.dtype))
@@ -81,7 +81,7 @@ function checkEntry(file: CheckpointFile, key: string, value: unknown) {
   if (!Number.isSafeInteger(needed) || needed !== end - start)
     file.fail(
       `${place} of ${data.dtype} ${shape.join('×')} needs ${needed} bytes and has ${end - start}`,
-      fetchAgain,
+      FETCH_AGAIN,
     );
   return { dtype, shape, start, end };
 }
@@ -97,10 +97,10 @@ function checkCover(
     if (start !== position)
       file.fail(
         `tensor ${printable(key)} begins at byte ${start} of the data, and the one before ends at ${position}`,
-        fetchAgain,
+        FETCH_AGAIN,
       );
     position = end;
   }
   if (position !== size)
-    file.fail(`has ${size} bytes of data where its tensors need ${position}`, fetchAgain);
+    file.fail(`has ${size} bytes of data where its tensors need ${position}`, FETCH_AGAIN);
 }

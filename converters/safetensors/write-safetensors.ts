@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { writeAtomically } from '../../src/common/files.ts';
 import type { StateDict } from '../../src/common/tensor.ts';
-import { dtypes } from './dtypes.ts';
+import { dtypes } from './safetensors-dtypes.ts';
 
 /**
  * Writes a state dict as a safetensors file that `safetensors.torch.load_file` takes: its tensors in their order, each

@@ -1,7 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip, inflate } from 'node:zlib';
 import { DetectorError } from '../../src/common/errors.ts';
-import { fetchAgain } from '../pytorch/file.ts';
+import { FETCH_AGAIN } from '../pytorch/file.ts';
 
 /** Support vectors hardly compress; what unpacks to more than this many times its size is a bomb. */
 const MAX_EXPANSION = 100;
@@ -55,7 +55,7 @@ export async function decompress(bytes: Uint8Array, where: string): Promise<Uint
     throw new DetectorError(
       where,
       `is damaged: its ${name} data cannot be unpacked (${message})`,
-      fetchAgain,
+      FETCH_AGAIN,
     );
   }
 }

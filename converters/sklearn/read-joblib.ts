@@ -2,7 +2,7 @@ import { DetectorError, LaOodError } from '../../src/common/errors.ts';
 import { unpickle } from '../../src/common/pickle/machine.ts';
 import { type PickleValue, typeName } from '../../src/common/pickle/values.ts';
 import { printable } from '../../src/common/printable.ts';
-import { CheckpointFile, fetchAgain } from '../pytorch/file.ts';
+import { CheckpointFile, FETCH_AGAIN } from '../pytorch/file.ts';
 import { decompress } from './decompress.ts';
 import { joblibDialect, SklearnEstimator } from './joblib-pickle.ts';
 
@@ -52,7 +52,7 @@ async function asDetectorErrors<T>(read: () => Promise<T>): Promise<T> {
 /** Objects begin with PROTO, or in protocols 0 and 1 with GLOBAL; other pickles with a container or a constant. */
 function checkBeginning(bytes: Uint8Array, path: string): void {
   const head = Buffer.from(bytes.subarray(0, 512)).toString('latin1');
-  if (!head) throw new DetectorError(path, 'is empty', fetchAgain);
+  if (!head) throw new DetectorError(path, 'is empty', FETCH_AGAIN);
   if (head.startsWith('version https://git-lfs'))
     throw new DetectorError(path, 'is a Git LFS pointer, not the file itself', 'fetch it with git lfs pull');
   if (/^\W*<(!doctype|html|head|\?xml)/i.test(head))

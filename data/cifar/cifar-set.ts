@@ -3,8 +3,8 @@ import type { ByteSource } from '../files/byte-source.ts';
 import type { ImageSet } from '../image-set.ts';
 import type { Layout } from '../layouts/layout.ts';
 import { type RawImages, rawImageSet } from '../raw-images.ts';
-import { openBinaryBatch, readBinaryNames } from './binary.ts';
-import { openPythonBatch, readPythonNames } from './python.ts';
+import { openBinaryBatch, readBinaryNames } from './cifar-binary.ts';
+import { openPythonBatch, readPythonNames } from './cifar-python.ts';
 
 /** A published form of CIFAR-10 or CIFAR-100 (https://www.cs.toronto.edu/~kriz/cifar.html). */
 interface Form {

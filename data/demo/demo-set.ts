@@ -5,12 +5,12 @@ import { nearestName } from '../../src/common/suggest.ts';
 import { imageRandom } from '../image-random.ts';
 import type { ImageSet, ImageSize } from '../image-set.ts';
 import { resizeEach } from '../resample.ts';
-import { drawScene, drawTexture, side } from './draw.ts';
-import { knownShapes, type Shape, unknownShapes } from './shapes.ts';
+import { knownShapes, type Shape, unknownShapes } from './demo-shapes.ts';
+import { drawScene, drawTexture, SIDE } from './draw.ts';
 import { texture } from './textures.ts';
 
 /** The drawn images are 32 × 32; other sizes are resampled from that. */
-export const demoSize: ImageSize = { height: side, width: side };
+export const demoSize: ImageSize = { height: SIDE, width: SIDE };
 
 /** How a demo set is drawn. */
 export interface DemoOptions {
@@ -47,8 +47,8 @@ export function demoSet(which: string, options: DemoOptions = {}): ImageSet {
       return hash.digest('hex');
     },
     async read(start, count, size) {
-      const pixels = new Uint8Array(3 * count * side * side);
-      for (let i = 0; i < count; i++) pixels.set(draw(start + i), 3 * i * side * side);
+      const pixels = new Uint8Array(3 * count * SIDE * SIDE);
+      for (let i = 0; i < count; i++) pixels.set(draw(start + i), 3 * i * SIDE * SIDE);
       return resizeEach(pixels, count, demoSize, size);
     },
   };
@@ -90,7 +90,7 @@ const recipes = {
   /** Every byte uniformly random. */
   noise: {
     stream: 3,
-    draw: (random) => Uint8Array.from({ length: 3 * side * side }, () => random.integer(255)),
+    draw: (random) => Uint8Array.from({ length: 3 * SIDE * SIDE }, () => random.integer(255)),
   },
   /** Patterns over the whole image. */
   textures: { stream: 4, draw: (random) => drawTexture(texture(random), random) },

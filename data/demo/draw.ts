@@ -1,8 +1,8 @@
 import type { RandomState } from '../../src/common/random.ts';
-import type { Shape } from './shapes.ts';
+import type { Shape } from './demo-shapes.ts';
 
 /** Height and width of every demo image. */
-export const side = 32;
+export const SIDE = 32;
 
 /** A colour at each point of an image, coordinates in pixels; writes red, green, blue at `at`. */
 export type Paint = (x: number, y: number, pixels: Float32Array, at: number) => void;
@@ -22,7 +22,7 @@ export interface Style {
  * @returns 32 × 32 × 3 bytes
  */
 export function drawScene(shape: Shape, random: RandomState, style: Style = {}): Uint8Array {
-  const pixels = new Float32Array(side * side * 3);
+  const pixels = new Float32Array(SIDE * SIDE * 3);
   const ground = randomColor(random);
   const paintGround = gradient(ground, random, 40);
   const paintShape = style.fill ? style.fill(random) : gradient(contrasting(ground, random), random, 25);
@@ -35,7 +35,7 @@ export function drawScene(shape: Shape, random: RandomState, style: Style = {}):
 
 /** Paints a whole image, with the same noise on top as a scene has. */
 export function drawTexture(paint: Paint, random: RandomState): Uint8Array {
-  const pixels = new Float32Array(side * side * 3);
+  const pixels = new Float32Array(SIDE * SIDE * 3);
   cover(pixels, () => 1, paint);
   return finish(pixels, random);
 }
@@ -53,12 +53,12 @@ export function between(random: RandomState, low: number, high: number): number 
 /** Blends `paint` into the image by how much of each pixel is covered, 0 … 1. */
 function cover(pixels: Float32Array, covered: (x: number, y: number) => number, paint: Paint): void {
   const color = new Float32Array(3);
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
+  for (let y = 0; y < SIDE; y++) {
+    for (let x = 0; x < SIDE; x++) {
       const share = covered(x, y);
       if (share === 0) continue;
       paint(x, y, color, 0);
-      const at = 3 * (y * side + x);
+      const at = 3 * (y * SIDE + x);
       for (let c = 0; c < 3; c++) pixels[at + c] += share * (color[c] - pixels[at + c]);
     }
   }
@@ -69,8 +69,8 @@ function coverage(shape: Shape, random: RandomState): (x: number, y: number) => 
   const radius = between(random, 4.5, 12);
   const stretch = between(random, 0.85, 1.18);
   const margin = 0.8 * radius;
-  const centerX = between(random, margin, side - margin);
-  const centerY = between(random, margin, side - margin);
+  const centerX = between(random, margin, SIDE - margin);
+  const centerY = between(random, margin, SIDE - margin);
   const angle = between(random, -Math.PI, Math.PI);
   const cos = Math.cos(angle) / radius;
   const sin = Math.sin(angle) / radius;
@@ -95,10 +95,10 @@ function contrasting(ground: readonly number[], random: RandomState): number[] {
 /** `color`, shaded along a random direction by up to `strength` either way, a little differently in each channel. */
 function gradient(color: readonly number[], random: RandomState, strength: number): Paint {
   const angle = between(random, -Math.PI, Math.PI);
-  const slopes = color.map(() => (between(random, 0, strength) * 2) / side);
+  const slopes = color.map(() => (between(random, 0, strength) * 2) / SIDE);
   const cos = Math.cos(angle);
   const sin = Math.sin(angle);
-  const middle = (side - 1) / 2;
+  const middle = (SIDE - 1) / 2;
   return (x, y, pixels, at) => {
     const along = cos * (x - middle) + sin * (y - middle);
     for (let c = 0; c < 3; c++) pixels[at + c] = color[c] + slopes[c] * along;
@@ -113,7 +113,7 @@ function scratch(pixels: Float32Array, random: RandomState): void {
   const sin = Math.sin(angle);
   const offset = between(random, -12, 12);
   const halfWidth = between(random, 0.3, 0.9);
-  const middle = (side - 1) / 2;
+  const middle = (SIDE - 1) / 2;
   const covered = (x: number, y: number) =>
     Math.min(1, Math.max(0, halfWidth + 0.5 - Math.abs(cos * (x - middle) + sin * (y - middle) - offset)));
   cover(pixels, covered, (_x, _y, to, at) => to.set(color, at));

@@ -60,7 +60,7 @@ export const changes: Readonly<Record<string, StrengthChange>> = {
   /** Colours turned about the axis of greys, by a share of the circle. */
   hue: { from: -1, to: 1, apply: withHue },
   /** By the bits of each sample that stay. */
-  posterise: {
+  posterize: {
     from: 1,
     to: 8,
     apply: ({ pixels }, bits) => pixels.map((sample) => sample & (256 - 2 ** (8 - Math.round(bits)))),
@@ -79,10 +79,10 @@ function withHue({ pixels }: Image, share: number): Uint8Array {
   const [cos, sin] = [Math.cos(2 * Math.PI * share), Math.sin(2 * Math.PI * share)];
   return clamped(pixels, (sample, i) => {
     const red = i - (i % 3);
-    const grey = (pixels[red] + pixels[red + 1] + pixels[red + 2]) / 3;
+    const gray = (pixels[red] + pixels[red + 1] + pixels[red + 2]) / 3;
     // Rodrigues' rotation about (1, 1, 1) / √3.
     const [next, last] = [pixels[red + ((i + 1) % 3)], pixels[red + ((i + 2) % 3)]];
-    return grey + cos * (sample - grey) + (sin * (last - next)) / Math.sqrt(3);
+    return gray + cos * (sample - gray) + (sin * (last - next)) / Math.sqrt(3);
   });
 }
 

@@ -103,8 +103,8 @@ export function withBrightness({ pixels }: Image, more: number): Uint8Array {
 export function withSaturation({ pixels }: Image, share: number): Uint8Array {
   const luma = (red: number) => 0.299 * pixels[red] + 0.587 * pixels[red + 1] + 0.114 * pixels[red + 2];
   return clamped(pixels, (sample, i) => {
-    const grey = luma(i - (i % 3));
-    return grey + share * (sample - grey);
+    const gray = luma(i - (i % 3));
+    return gray + share * (sample - gray);
   });
 }
 
@@ -128,7 +128,7 @@ export async function savedAsJpeg(image: Image, quality: number): Promise<Uint8A
   return (await decodeImage(file, 'a corrupted image')).pixels;
 }
 
-const largestSmall = 64;
+const LARGEST_SMALL = 64;
 
 /** What is a half but for its last bits is rounded as one. */
 const LAST_BITS = 1e-9;
@@ -139,7 +139,7 @@ function byStrength<T>(
   corrupt: (image: Image, strength: T, random: RandomState) => Uint8Array | Promise<Uint8Array>,
 ): Corruption {
   return (image, severity, random) => {
-    const strengths = Math.min(image.height, image.width) <= largestSmall ? small : large;
+    const strengths = Math.min(image.height, image.width) <= LARGEST_SMALL ? small : large;
     return corrupt(image, strengths[severity - 1], random);
   };
 }

@@ -80,7 +80,7 @@ export function derivedSet(
   options: { readonly name?: string; readonly seed?: number } = {},
 ): ImageSet {
   const { name = `${by}_${source.name}`, seed = 0 } = options;
-  const changed = (image: Image, index: number) => change(image, imageRandom(seed, stream, index));
+  const changed = (image: Image, index: number) => change(image, imageRandom(seed, STREAM, index));
   return {
     name,
     length: source.length,
@@ -110,7 +110,7 @@ export function derivedSet(
 }
 
 /** Sets the random numbers apart from those of the sets that are drawn. */
-const stream = 32;
+const STREAM = 32;
 
 /** An image in which much happens. */
 function ramp(): Image {

@@ -1,5 +1,5 @@
 /** Beyond so many standard deviations nothing is drawn: 1e-20 of the cases. */
-const reach = 10;
+const REACH = 10;
 
 const known = new Map<number, (sample: number, share: number) => number>();
 
@@ -20,7 +20,7 @@ export function poissonQuantiles(white: number): (sample: number, share: number)
 
 /** The probability of at most 0, 1, 2, … */
 function distribution(expected: number): Float64Array {
-  const length = Math.ceil(expected + reach * Math.sqrt(expected) + reach);
+  const length = Math.ceil(expected + REACH * Math.sqrt(expected) + REACH);
   let probability = Math.exp(-expected);
   let sum = 0;
   return Float64Array.from({ length }, (_, count) => {

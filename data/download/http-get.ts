@@ -2,7 +2,7 @@ import { type IncomingMessage, get as insecure, type RequestOptions } from 'node
 import { get as secure } from 'node:https';
 import { DataError } from '../../src/common/errors.ts';
 
-const maxRedirects = 5;
+const MAX_REDIRECTS = 5;
 
 /**
  * Asks for a document, and follows redirections. Its bytes come as they are sent: `fetch` would unpack files that a
@@ -16,7 +16,7 @@ export async function httpGet(
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
   let address = url;
-  for (let redirects = 0; redirects <= maxRedirects; redirects++) {
+  for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {
     const response = await request(address, {
       headers: { ...headers, 'Accept-Encoding': 'identity' },
       signal,
@@ -27,7 +27,7 @@ export async function httpGet(
     response.resume();
     address = new URL(location, address).href;
   }
-  throw new DataError(url, `redirects more than ${maxRedirects} times`, 'give a --mirror');
+  throw new DataError(url, `redirects more than ${MAX_REDIRECTS} times`, 'give a --mirror');
 }
 
 function request(url: string, options: RequestOptions): Promise<IncomingMessage> {

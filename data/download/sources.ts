@@ -4,7 +4,7 @@ import type { RemoteFile } from './download-file.ts';
 export interface Source {
   readonly about: string;
   /** What its publishers ask of those who use it. */
-  readonly licence: string;
+  readonly license: string;
   /** Its files, with the checksums that their publishers or torchvision give. */
   readonly files: readonly RemoteFile[];
   /** What to type for its parts: paths below the folder that it is downloaded into. */
@@ -19,10 +19,10 @@ export interface ManualSource {
   readonly path: string;
 }
 
-const kriz = 'https://www.cs.toronto.edu/~kriz';
-const stanford = 'http://ufldl.stanford.edu/housenumbers';
-const noLicence = 'none is stated; cite Krizhevsky 2009';
-const svhnLicence = 'non-commercial use only; cite Netzer et al. 2011';
+const KRIZ = 'https://www.cs.toronto.edu/~kriz';
+const STANFORD = 'http://ufldl.stanford.edu/housenumbers';
+const NO_LICENSE = 'none is stated; cite Krizhevsky 2009';
+const SVHN_LICENSE = 'non-commercial use only; cite Netzer et al. 2011';
 
 /** The sets that are downloaded, by the names that the original gives them. */
 export const sources: Readonly<Record<string, Source>> = {
@@ -30,11 +30,11 @@ export const sources: Readonly<Record<string, Source>> = {
   cifar100: cifar('CIFAR-100', 'cifar-100-python.tar.gz', 169_001_437, 'eb9058c3a382ffc7106e4002c42a8d85'),
   svhn: {
     about: "SVHN's cropped digits, 26,032 to test on",
-    licence: svhnLicence,
+    license: SVHN_LICENSE,
     files: [
       {
         name: 'test_32x32.mat',
-        url: `${stanford}/test_32x32.mat`,
+        url: `${STANFORD}/test_32x32.mat`,
         size: 64_275_384,
         md5: 'eb5a983be6a315427106f1b164d9cef3',
       },
@@ -43,11 +43,11 @@ export const sources: Readonly<Record<string, Source>> = {
   },
   svhn_train: {
     about: "SVHN's cropped digits, 73,257 to train on",
-    licence: svhnLicence,
+    license: SVHN_LICENSE,
     files: [
       {
         name: 'train_32x32.mat',
-        url: `${stanford}/train_32x32.mat`,
+        url: `${STANFORD}/train_32x32.mat`,
         size: 182_040_794,
         md5: 'e26dedcc434d2e4c54c9b2d4a06d8373',
       },
@@ -56,7 +56,7 @@ export const sources: Readonly<Record<string, Source>> = {
   },
   tiny: {
     about: 'tiny-imagenet-200, 10,000 images to test on',
-    licence: "ImageNet's terms: non-commercial research and education",
+    license: "ImageNet's terms: non-commercial research and education",
     files: [
       {
         name: 'tiny-imagenet-200.zip',
@@ -69,7 +69,7 @@ export const sources: Readonly<Record<string, Source>> = {
   },
   dtd: {
     about: 'Describable Textures, 5,640 images',
-    licence: 'for research; cite Cimpoi et al. 2014',
+    license: 'for research; cite Cimpoi et al. 2014',
     files: [
       {
         name: 'dtd-r1.0.1.tar.gz',
@@ -82,7 +82,7 @@ export const sources: Readonly<Record<string, Source>> = {
   },
   places365: {
     about: 'Places365, 36,500 images to validate on, 256 × 256',
-    licence: 'non-commercial research and education; cite Zhou et al. 2017',
+    license: 'non-commercial research and education; cite Zhou et al. 2017',
     files: [
       {
         name: 'val_256.tar',
@@ -132,8 +132,8 @@ function byHand(about: string, file: string, path: string): ManualSource {
 function cifar(about: string, name: string, size: number, md5: string): Source {
   return {
     about: `${about}, 50,000 images to train on and 10,000 to test on`,
-    licence: noLicence,
-    files: [{ name, url: `${kriz}/${name}`, size, md5 }],
+    license: NO_LICENSE,
+    files: [{ name, url: `${KRIZ}/${name}`, size, md5 }],
     sets: { train: `${name}:train`, test: `${name}:test` },
   };
 }
@@ -143,13 +143,13 @@ function idx(
   about: string,
   folder: string,
   url: string,
-  licence: string,
+  license: string,
   facts: readonly (readonly [size: number | undefined, md5: string])[],
 ): Source {
   const names = ['train-images-idx3', 'train-labels-idx1', 't10k-images-idx3', 't10k-labels-idx1'];
   return {
     about: `${about}, 60,000 grey images to train on and 10,000 to test on`,
-    licence,
+    license,
     files: names.map((name, i) => ({
       name: `${folder}/${name}-ubyte.gz`,
       url: `${url}/${name}-ubyte.gz`,

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { posix } from 'node:path';
 import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
-import { kindBytes } from '../image-kind.ts';
+import { KIND_BYTES } from '../image-kind.ts';
 import { type ByteSource, sha256Of } from './byte-source.ts';
-import { Names } from './names.ts';
+import { Names } from './packed-names.ts';
 
 /** Files by number, each with a path below one root, whatever holds them: a folder, an archive, a database. */
 export interface FileTree {
@@ -42,7 +42,7 @@ export function archiveTree(
     },
     async head(index) {
       const file = await open(index);
-      return file.read(0, Math.min(kindBytes, file.size));
+      return file.read(0, Math.min(KIND_BYTES, file.size));
     },
     open,
     fingerprint: async (files) =>

@@ -3,10 +3,10 @@ import type { Dirent } from 'node:fs';
 import { opendir, readFile, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { DataError } from '../../src/common/errors.ts';
-import { kindBytes } from '../image-kind.ts';
+import { KIND_BYTES } from '../image-kind.ts';
 import { fileSource } from './byte-source.ts';
 import { type FileTree, isHidden } from './file-tree.ts';
-import { Names } from './names.ts';
+import { Names } from './packed-names.ts';
 
 /**
  * The files in a folder and below it, hidden ones left out. Links to files are followed, and links to folders where
@@ -55,7 +55,7 @@ export function filesIn(folder: string, names: Names, where = folder): FileTree 
     open: (index) => refusing(index, fileSource(path(index), describe(index))),
     async head(index) {
       const file = await refusing(index, fileSource(path(index), describe(index)));
-      return file.read(0, Math.min(kindBytes, file.size));
+      return file.read(0, Math.min(KIND_BYTES, file.size));
     },
     async fingerprint(files) {
       const hash = createHash('sha256');

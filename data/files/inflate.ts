@@ -8,7 +8,7 @@ import { type ByteSource, blocksOf, memorySource } from './byte-source.ts';
 const maxUnpacked = 1 << 30;
 
 /** Deflate packs at most about 1,032 bytes into one. */
-export const maxDeflateRatio = 1032;
+export const MAX_DEFLATE_RATIO = 1032;
 
 /** The bytes in a source, unpacked where they are gzipped. */
 export async function ungzipped(source: ByteSource): Promise<ByteSource> {

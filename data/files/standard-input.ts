@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import { DataError } from '../../src/common/errors.ts';
 import { allFiles, type ImageFiles } from '../image-files.ts';
 import { filesIn } from './folder-tree.ts';
-import { Names } from './names.ts';
+import { Names } from './packed-names.ts';
 
 /** What standard input is called in errors. */
 const WHERE = 'standard input';

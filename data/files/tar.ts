@@ -3,9 +3,9 @@ import { printable } from '../../src/common/printable.ts';
 import { isImageName } from '../image-kind.ts';
 import { type ByteSource, partOf, readingAhead } from './byte-source.ts';
 import { archiveTree, type FileTree, isHidden, memberName } from './file-tree.ts';
-import { Names, nameText } from './names.ts';
+import { Names, nameText } from './packed-names.ts';
 
-const block = 512;
+const BLOCK = 512;
 /** A name longer than this is not read. */
 const maxNameBytes = 1 << 16;
 
@@ -43,7 +43,7 @@ export async function openTar(archive: ByteSource): Promise<FileTree> {
 
 /** Whether these bytes begin a tar archive: a header whose checksum is right. */
 export function beginsTar(head: Uint8Array): boolean {
-  return head.length >= block && head[0] !== 0 && hasChecksum(head.subarray(0, block));
+  return head.length >= BLOCK && head[0] !== 0 && hasChecksum(head.subarray(0, BLOCK));
 }
 
 interface Member {
@@ -66,12 +66,12 @@ async function* members(archive: ByteSource): AsyncGenerator<Member> {
   const ahead = readingAhead(archive);
   let next: Ahead = {};
   for (let position = 0; position < archive.size; ) {
-    const header = await ahead.read(position, block);
+    const header = await ahead.read(position, BLOCK);
     if (header.every((byte) => byte === 0)) return;
     if (!hasChecksum(header)) fail(archive, position, 'there is no tar header');
     const type = String.fromCharCode(header[156] || 0x30);
     const size = next.size ?? number(archive, position, header.subarray(124, 136));
-    const start = position + block;
+    const start = position + BLOCK;
     if (start + size > archive.size)
       fail(
         archive,
@@ -95,15 +95,15 @@ async function* members(archive: ByteSource): AsyncGenerator<Member> {
       next = {};
     }
     position = start + (type === 'S' ? await moreOfMap(ahead, start, header) : 0);
-    position += Math.ceil(size / block) * block;
+    position += Math.ceil(size / BLOCK) * BLOCK;
   }
 }
 
 /** Bytes of the blocks that go on with the map of a sparse file (GNU): a byte in each says whether another follows. */
 async function moreOfMap(archive: ByteSource, start: number, header: Uint8Array): Promise<number> {
   let bytes = 0;
-  for (let more = header[482] !== 0; more; bytes += block)
-    more = (await archive.read(start + bytes, block))[504] !== 0;
+  for (let more = header[482] !== 0; more; bytes += BLOCK)
+    more = (await archive.read(start + bytes, BLOCK))[504] !== 0;
   return bytes;
 }
 
@@ -111,7 +111,7 @@ async function moreOfMap(archive: ByteSource, start: number, header: Uint8Array)
 function hasChecksum(header: Uint8Array): boolean {
   let unsigned = 8 * 0x20;
   let signed = unsigned;
-  for (let i = 0; i < block; i++)
+  for (let i = 0; i < BLOCK; i++)
     if (i < 148 || i >= 156) {
       unsigned += header[i];
       signed += (header[i] << 24) >> 24;

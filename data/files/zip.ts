@@ -4,22 +4,22 @@ import yauzl from 'yauzl';
 import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import { ZipReader } from '../../src/common/zip-reader.ts';
-import { isImageName, kindBytes } from '../image-kind.ts';
+import { isImageName, KIND_BYTES } from '../image-kind.ts';
 import { type ByteSource, memorySource, partOf, readingAhead } from './byte-source.ts';
 import { archiveTree, type FileTree, isHidden, memberName } from './file-tree.ts';
-import { maxDeflateRatio } from './inflate.ts';
-import { Names } from './names.ts';
+import { MAX_DEFLATE_RATIO } from './inflate.ts';
+import { Names } from './packed-names.ts';
 
 const inflate = promisify(inflateRaw);
 
-const stored = 0;
-const deflated = 8;
+const STORED = 0;
+const DEFLATED = 8;
 /** General purpose flags: encryption of three kinds. */
 const encrypted = 0x0001 | 0x0040 | 0x2000;
-const localHeaderBytes = 30;
+const LOCAL_HEADER_BYTES = 30;
 /** The end of the central directory: how it begins, and its size without its comment. */
 const endRecord = Buffer.from('PK\x05\x06', 'latin1');
-const endRecordBytes = 22;
+const END_RECORD_BYTES = 22;
 /** A file in an archive is unpacked whole into memory. */
 const maxFileBytes = 1 << 30;
 
@@ -64,7 +64,7 @@ export async function openZip(archive: ByteSource): Promise<FileTree> {
     check(index);
     const where = describe(index);
     const content = await packedBytes(archive, where, headers[index], packed[index]);
-    const bytes = methods[index] === stored ? content : await unpack(where, content, sizes[index]);
+    const bytes = methods[index] === STORED ? content : await unpack(where, content, sizes[index]);
     if (bytes.length !== sizes[index] || crc32(bytes) !== sums[index])
       throw new DataError(where, 'is damaged: its CRC-32 is wrong', 'download the archive again');
     return memorySource(where, [bytes]);
@@ -73,8 +73,8 @@ export async function openZip(archive: ByteSource): Promise<FileTree> {
   const head = async (index: number) => {
     check(index);
     const content = await packedBytes(archive, describe(index), headers[index], Math.min(packed[index], 512));
-    return methods[index] === stored
-      ? content.subarray(0, kindBytes)
+    return methods[index] === STORED
+      ? content.subarray(0, KIND_BYTES)
       : inflate(content, { finishFlush: constants.Z_SYNC_FLUSH }).catch(() => new Uint8Array([0]));
   };
   return { ...archiveTree(archive, names, open), head };
@@ -109,10 +109,10 @@ async function* entries(file: ByteSource): AsyncGenerator<yauzl.Entry> {
  * that says how long its comment is counts where this does not go beyond the end.
  */
 async function withoutTrailer(file: ByteSource): Promise<ByteSource> {
-  const length = Math.min(file.size, endRecordBytes + 0xffff);
+  const length = Math.min(file.size, END_RECORD_BYTES + 0xffff);
   const tail = Buffer.from(await file.read(file.size - length, length));
   for (let at = tail.lastIndexOf(endRecord); at >= 0; at = tail.lastIndexOf(endRecord, at - 1)) {
-    const end = at + endRecordBytes;
+    const end = at + END_RECORD_BYTES;
     const whole = end <= tail.length ? end + tail.readUInt16LE(end - 2) : Number.POSITIVE_INFINITY;
     if (whole <= tail.length) return partOf(file, 0, file.size - length + whole);
     if (at === 0) break;
@@ -127,14 +127,14 @@ function problemOf(archive: ByteSource, entry: yauzl.Entry): Problem | undefined
   const { compressedSize, uncompressedSize, relativeOffsetOfLocalHeader, compressionMethod } = entry;
   if (entry.generalPurposeBitFlag & encrypted)
     return ['is encrypted', 'unpack the archive with its password'];
-  if (compressionMethod !== stored && compressionMethod !== deflated)
+  if (compressionMethod !== STORED && compressionMethod !== DEFLATED)
     return [`is compressed by method ${compressionMethod}`, 'unpack the archive'];
   // The upper half holds the Unix mode.
   if (((entry.externalFileAttributes >>> 16) & 0xf000) === 0xa000 && isImageName(entry.fileName))
     return ['is a link, which is not followed', 'unpack the archive'];
-  if (relativeOffsetOfLocalHeader + localHeaderBytes + compressedSize > archive.size)
+  if (relativeOffsetOfLocalHeader + LOCAL_HEADER_BYTES + compressedSize > archive.size)
     return ['lies beyond the end of the archive', 'download it again'];
-  if (uncompressedSize > maxFileBytes || uncompressedSize > maxDeflateRatio * (compressedSize + 1))
+  if (uncompressedSize > maxFileBytes || uncompressedSize > MAX_DEFLATE_RATIO * (compressedSize + 1))
     return [
       `claims to unpack from ${compressedSize} to ${uncompressedSize} bytes, which is a zip bomb`,
       'do not trust this archive',
@@ -150,11 +150,11 @@ async function packedBytes(
   length: number,
 ): Promise<Uint8Array> {
   // Names and extra fields are mostly short: one read is enough then.
-  const guess = Math.min(localHeaderBytes + 256 + length, archive.size - position);
+  const guess = Math.min(LOCAL_HEADER_BYTES + 256 + length, archive.size - position);
   const bytes = Buffer.from(await archive.read(position, guess));
   if (bytes.readUInt32LE() !== 0x04034b50)
     throw new DataError(where, 'has no local header in the archive', 'download the archive again');
-  const start = localHeaderBytes + bytes.readUInt16LE(26) + bytes.readUInt16LE(28);
+  const start = LOCAL_HEADER_BYTES + bytes.readUInt16LE(26) + bytes.readUInt16LE(28);
   return start + length <= bytes.length
     ? bytes.subarray(start, start + length)
     : archive.read(position + start, length);

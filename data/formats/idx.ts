@@ -2,8 +2,8 @@ import { DataError } from '../../src/common/errors.ts';
 import type { ByteSource } from '../files/byte-source.ts';
 import { ungzipped } from '../files/inflate.ts';
 import type { ImageSet } from '../image-set.ts';
-import { greyRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
-import { checkImages } from './shape.ts';
+import { grayRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
+import { checkImageArray } from './image-array.ts';
 
 /**
  * Opens images of the IDX format, in which MNIST is published: N × H × W grey or N × H × W × 3 colours, gzipped or not.
@@ -27,14 +27,14 @@ export async function openIdx(
     );
   const stride = height * width * (colors ?? 1);
   const { size, offset } = images;
-  checkImages(source.where, { count, height, width });
+  checkImageArray(source.where, { count, height, width });
   if (count * stride !== size)
     throw new DataError(
       source.where,
       `is cut short or damaged: ${images.shape.join(' × ')} bytes are announced, ${size} are there`,
       'download it again',
     );
-  const layout = colors ? interleaved({ height, width }) : greyRows({ height, width });
+  const layout = colors ? interleaved({ height, width }) : grayRows({ height, width });
   const labels = labelsSource && (await readLabels(labelsSource, count));
   const classes =
     labels && Array.from({ length: 1 + labels.reduce((a, b) => Math.max(a, b)) }, (_, i) => String(i));

@@ -5,14 +5,14 @@ import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import { type ByteSource, blocksOf } from '../files/byte-source.ts';
 import { filesIn, pathIn } from '../files/folder-tree.ts';
-import { Names } from '../files/names.ts';
+import { Names } from '../files/packed-names.ts';
 import { allFiles, type ImageFiles } from '../image-files.ts';
 import { isListLine, listForm, type ReadLine } from './image-list-line.ts';
 
-const maxLine = 4096;
+const MAX_LINE = 4096;
 /** ImageNet-21k has 21,841 classes. */
-const maxLabel = 1_000_000;
-const levelsAbove = 4;
+const MAX_LABEL = 1_000_000;
+const LEVELS_ABOVE = 4;
 
 /**
  * Opens a list of image files, a line each, as OpenOOD's `imglist` files and tables with commas are (`listForm` says in
@@ -41,7 +41,7 @@ export async function openImageList(source: ByteSource): Promise<ImageFiles> {
       fail('leads out of the folder', 'write paths relative to the folder of the images');
     if (names.length > 0 && (label === undefined) !== (labels.length === 0))
       fail(label === undefined ? 'has no label' : 'has a label', 'give all lines a label, or none');
-    if (Number(label) > maxLabel) fail(`has the label ${label}`, `labels go up to ${maxLabel}`);
+    if (Number(label) > MAX_LABEL) fail(`has the label ${label}`, `labels go up to ${MAX_LABEL}`);
     // A path that is no UTF-8 is the bytes that it is.
     names.add(isUtf8 ? path : Buffer.from(path, 'latin1'));
     if (label !== undefined) labels.push(label);
@@ -83,7 +83,7 @@ interface ListLine {
 
 async function findRoot(list: string, names: Names): Promise<string> {
   let folder = dirname(resolve(list));
-  for (let level = 0; level <= levelsAbove; level++, folder = dirname(folder)) {
+  for (let level = 0; level <= LEVELS_ABOVE; level++, folder = dirname(folder)) {
     const beside = await readdir(folder).catch(() => []);
     for (const inner of ['', ...beside.filter((name) => name.startsWith('images')).sort()]) {
       const root = join(folder, inner);
@@ -105,7 +105,7 @@ async function* lines(source: ByteSource): AsyncGenerator<ListLine> {
   let rest = '';
   const checked = (line: string) => {
     number++;
-    if (line.length > maxLine)
+    if (line.length > MAX_LINE)
       throw new DataError(source.where, `line ${number} is too long for a list of images`);
     const bytes = Buffer.from(line, 'latin1');
     if (!isUtf8(bytes)) return { line, isUtf8: false, number };
@@ -115,7 +115,7 @@ async function* lines(source: ByteSource): AsyncGenerator<ListLine> {
     const found = (rest + Buffer.from(block).toString('latin1')).split('\n');
     rest = found.pop()!;
     for (const line of found.map(checked)) if (line.line.trim()) yield line;
-    if (rest.length > maxLine) checked(rest);
+    if (rest.length > MAX_LINE) checked(rest);
   }
   const last = checked(rest);
   if (last.line.trim()) yield last;

@@ -1,7 +1,7 @@
 import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import { type ByteSource, memorySource, partOf } from '../files/byte-source.ts';
-import { maxDeflateRatio, ZlibReader } from '../files/inflate.ts';
+import { MAX_DEFLATE_RATIO, ZlibReader } from '../files/inflate.ts';
 
 /*
  * MAT-files of level 5 ("MAT-File Format", MathWorks): a header of 128 bytes, then elements, each a tag of its type and
@@ -9,14 +9,14 @@ import { maxDeflateRatio, ZlibReader } from '../files/inflate.ts';
  * lies in one that is a zlib stream.
  */
 
-const headerBytes = 128;
-const miMatrix = 14;
-const miCompressed = 15;
+const HEADER_BYTES = 128;
+const MI_MATRIX = 14;
+const MI_COMPRESSED = 15;
 /** A compressed array is unpacked whole into memory. SVHN's largest file has 1.6 GB of pixels. */
-const maxUnpacked = 2 ** 31;
+const MAX_UNPACKED = 2 ** 31;
 /** What an array's flags, dimensions and name may take. */
-const maxDescription = 4096;
-const remedy = 'download it again';
+const MAX_DESCRIPTION = 4096;
+const REMEDY = 'download it again';
 
 /** The types of elements that hold numbers, and of arrays of them. */
 const elementTypes: Readonly<Record<number, string>> = {
@@ -61,7 +61,9 @@ export interface MatlabArray {
 
 /** Whether these bytes begin a MAT-file of level 5 of a little-endian machine. */
 export function beginsMatlab(head: Uint8Array): boolean {
-  return head.length >= headerBytes && Buffer.from(head.subarray(124, 128)).toString('latin1') === '\0\x01IM';
+  return (
+    head.length >= HEADER_BYTES && Buffer.from(head.subarray(124, 128)).toString('latin1') === '\0\x01IM'
+  );
 }
 
 /**
@@ -74,7 +76,7 @@ export async function readMatlab(
   wanted: ReadonlySet<string>,
 ): Promise<Map<string, MatlabArray>> {
   const found = new Map<string, MatlabArray>();
-  for (let position = headerBytes; position < source.size; ) {
+  for (let position = HEADER_BYTES; position < source.size; ) {
     const tag = Buffer.from(await source.read(position, 8));
     const type = tag.readUInt32LE(0);
     const size = tag.readUInt32LE(4);
@@ -82,9 +84,9 @@ export async function readMatlab(
     if (start + size > source.size)
       fail(source, `an element of ${size} bytes at byte ${position} goes beyond its end`);
     const array =
-      type === miCompressed
+      type === MI_COMPRESSED
         ? await compressed(source, start, start + size, wanted)
-        : type === miMatrix
+        : type === MI_MATRIX
           ? await plain(source, start, size, wanted)
           : fail(source, `the element at byte ${position} is of type ${type}, no array`);
     if (array) found.set(array.name, array);
@@ -99,7 +101,7 @@ async function plain(
   size: number,
   wanted: ReadonlySet<string>,
 ): Promise<MatlabArray | undefined> {
-  const head = Buffer.from(await source.read(start, Math.min(size, maxDescription)));
+  const head = Buffer.from(await source.read(start, Math.min(size, MAX_DESCRIPTION)));
   const array = describe(source, head, size);
   if (!wanted.has(array.name)) return undefined;
   return { ...array, values: partOf(source, start + array.start, array.bytes) };
@@ -115,12 +117,12 @@ async function compressed(
   try {
     const tag = Buffer.from(await reader.take(8));
     const size = tag.readUInt32LE(4);
-    if (tag.readUInt32LE(0) !== miMatrix) fail(source, `what is compressed at byte ${start} is no array`);
-    if (size > maxDeflateRatio * (end - start)) fail(source, `an array claims ${size} bytes`);
-    const head = Buffer.from(await reader.take(Math.min(size, maxDescription)));
+    if (tag.readUInt32LE(0) !== MI_MATRIX) fail(source, `what is compressed at byte ${start} is no array`);
+    if (size > MAX_DEFLATE_RATIO * (end - start)) fail(source, `an array claims ${size} bytes`);
+    const head = Buffer.from(await reader.take(Math.min(size, MAX_DESCRIPTION)));
     const array = describe(source, head, size);
     if (!wanted.has(array.name)) return undefined;
-    if (array.bytes > maxUnpacked) fail(source, `array ${array.name} has ${array.bytes} bytes`);
+    if (array.bytes > MAX_UNPACKED) fail(source, `array ${array.name} has ${array.bytes} bytes`);
     const first = head.subarray(array.start, array.start + array.bytes);
     const bytes = new Uint8Array(array.bytes);
     bytes.set(first);
@@ -175,5 +177,5 @@ function describe(source: ByteSource, head: Buffer, size: number): Description {
 }
 
 function fail(source: ByteSource, problem: string): never {
-  throw new DataError(source.where, `is a damaged MAT-file: ${problem}`, remedy);
+  throw new DataError(source.where, `is a damaged MAT-file: ${problem}`, REMEDY);
 }

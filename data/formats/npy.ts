@@ -2,11 +2,11 @@ import { DataError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import type { ByteSource } from '../files/byte-source.ts';
 import type { ImageSet } from '../image-set.ts';
-import { greyRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
-import { checkImages } from './shape.ts';
+import { grayRows, imagesIn, interleaved, rawImageSet } from '../raw-images.ts';
+import { checkImageArray } from './image-array.ts';
 
 const magic = Buffer.from('\x93NUMPY', 'latin1');
-const remedy = 'save uint8 images: numpy.save(file, numpy.ascontiguousarray(images))';
+const REMEDY = 'save uint8 images: numpy.save(file, numpy.ascontiguousarray(images))';
 
 /**
  * Opens images that `numpy.save` wrote: uint8, N × H × W × 3 colours, N × H × W grey, or one of H × W × 3. They are read in place.
@@ -18,7 +18,7 @@ const remedy = 'save uint8 images: numpy.save(file, numpy.ascontiguousarray(imag
 export async function openNpy(source: ByteSource, name: string): Promise<ImageSet> {
   const { descr, fortran, shape, offset } = await readHeader(source);
   if (!/^[|<>=]?u1$/.test(descr))
-    throw new DataError(source.where, `holds values of type ${printable(descr)}, not uint8`, remedy);
+    throw new DataError(source.where, `holds values of type ${printable(descr)}, not uint8`, REMEDY);
   if (isColorsFirst(shape))
     throw new DataError(
       source.where,
@@ -32,11 +32,11 @@ export async function openNpy(source: ByteSource, name: string): Promise<ImageSe
     throw new DataError(
       source.where,
       `holds an array of ${shape.join(' × ') || 'one value'}, not N × H × W × 3, N × H × W or H × W × 3`,
-      remedy,
+      REMEDY,
     );
   const { count, height, width, colors } = images;
-  if (fortran) throw new DataError(source.where, 'is stored by columns', remedy);
-  checkImages(source.where, { count, height, width });
+  if (fortran) throw new DataError(source.where, 'is stored by columns', REMEDY);
+  checkImageArray(source.where, { count, height, width });
   const stride = height * width * colors;
   if (source.size - offset !== count * stride)
     throw new DataError(
@@ -44,7 +44,7 @@ export async function openNpy(source: ByteSource, name: string): Promise<ImageSe
       `is cut short or damaged: ${shape.join(' × ')} bytes are announced, ${source.size - offset} are there`,
       'copy it again',
     );
-  const layout = colors === 3 ? interleaved({ height, width }) : greyRows({ height, width });
+  const layout = colors === 3 ? interleaved({ height, width }) : grayRows({ height, width });
   return rawImageSet(name, [imagesIn(source, offset, { count, height, width, stride, layout })]);
 }
 
@@ -86,13 +86,13 @@ async function readHeader(source: ByteSource): Promise<Header> {
   const length = isLong ? start.readUInt32LE(8) : start.readUInt16LE(8);
   const offset = (isLong ? 12 : 10) + length;
   // NumPy's own limit too.
-  if (length > 10_000) throw new DataError(source.where, `has a header of ${length} bytes`, remedy);
+  if (length > 10_000) throw new DataError(source.where, `has a header of ${length} bytes`, REMEDY);
   const header = Buffer.from(await source.read(offset - length, length)).toString('latin1');
   const descr = /'descr'\s*:\s*('[^']*'|\[)/.exec(header)?.[1].replaceAll("'", '');
   const fortran = /'fortran_order'\s*:\s*(True|False)/.exec(header)?.[1];
   const sizes = /'shape'\s*:\s*\(([\d,\sL]*)\)/.exec(header)?.[1];
   if (descr === undefined || fortran === undefined || sizes === undefined)
-    throw new DataError(source.where, 'has a header that is not NumPy’s', remedy);
+    throw new DataError(source.where, 'has a header that is not NumPy’s', REMEDY);
   const shape = Array.from(sizes.matchAll(/\d+/g), ([digits]) => Number(digits));
   return { descr: descr === '[' ? 'record' : descr, fortran: fortran === 'True', shape, offset };
 }

@@ -8,7 +8,7 @@ import { readColumnChunk } from './parquet-pages.ts';
 
 /** Of images in a row group, which are unpacked together. */
 const maxGroupBytes = 1 << 29;
-const maxLabel = 1_000_000;
+const MAX_LABEL = 1_000_000;
 /** Read at once from a file's end, where its metadata are. */
 const tailBytes = 1 << 16;
 
@@ -79,7 +79,7 @@ export class ParquetFile {
    */
   async labels({ name }: LabelColumn, group: RowGroup): Promise<number[]> {
     const values = (await this.#values([name], group)).map((value) => Number(value ?? -1));
-    const wrong = values.find((label) => !Number.isInteger(label) || label < -1 || label > maxLabel);
+    const wrong = values.find((label) => !Number.isInteger(label) || label < -1 || label > MAX_LABEL);
     if (wrong !== undefined) this.#fail(`has the label ${wrong}`, 'is it damaged?');
     return values;
   }

@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import { DataError } from '../../src/common/errors.ts';
 import { type ByteSource, memorySource, sha256Of } from '../files/byte-source.ts';
 import type { FileTree } from '../files/file-tree.ts';
-import { Names } from '../files/names.ts';
+import { Names } from '../files/packed-names.ts';
 import { allFiles, type ImageFiles } from '../image-files.ts';
-import { kindBytes } from '../image-kind.ts';
+import { KIND_BYTES } from '../image-kind.ts';
 import { ParquetFile, type RowGroup } from './parquet-file.ts';
 
 /** A row group's images are unpacked together, and those of two groups are kept: that of the last and of the next images. */
-const keptGroups = 2;
+const KEPT_GROUPS = 2;
 
 /**
  * Opens Parquet files, each a part of one set: a column of image files, as binary values or as structs that hold them as
@@ -70,7 +70,7 @@ function rowTree(
     // The last asked for is the last to be forgotten.
     kept.delete(group);
     kept.set(group, images);
-    if (kept.size > keptGroups) kept.delete(kept.keys().next().value!);
+    if (kept.size > KEPT_GROUPS) kept.delete(kept.keys().next().value!);
     return images;
   };
   const groupOf = (index: number) => groups.find(({ start, rows }) => index < start + rows.count)!;
@@ -86,7 +86,7 @@ function rowTree(
     names,
     describe,
     read,
-    head: async (index) => (await read(index)).subarray(0, kindBytes),
+    head: async (index) => (await read(index)).subarray(0, KIND_BYTES),
     open: async (index) => memorySource(describe(index), [await read(index)]),
     async fingerprint(files) {
       const hash = createHash('sha256');

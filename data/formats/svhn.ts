@@ -2,8 +2,8 @@ import { DataError } from '../../src/common/errors.ts';
 import type { ByteSource } from '../files/byte-source.ts';
 import type { ImageSet } from '../image-set.ts';
 import { imagesIn, rawImageSet } from '../raw-images.ts';
+import { checkImageArray } from './image-array.ts';
 import { type MatlabArray, readMatlab } from './matlab.ts';
-import { checkImages } from './shape.ts';
 
 /**
  * Opens SVHN's cropped digits (http://ufldl.stanford.edu/housenumbers): a MAT-file with the images `X`, uint8,
@@ -21,7 +21,7 @@ export async function openSvhn(source: ByteSource, name: string): Promise<ImageS
       images ? `its X is ${images.type} of ${images.shape.join(' × ')}` : 'has no array X',
       'expected SVHN’s cropped digits: X, uint8, 32 × 32 × 3 × N',
     );
-  checkImages(source.where, { count, height, width });
+  checkImageArray(source.where, { count, height, width });
   const stride = 3 * height * width;
   if (images.values.size !== count * stride)
     throw new DataError(

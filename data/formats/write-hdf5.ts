@@ -8,7 +8,7 @@ import type { Geometry, ImageSet } from '../image-set.ts';
 /** Images are written in chunks of about this many samples, and as many are held in memory. */
 const chunkSamples = 1 << 20;
 /** No more than this, so that the threads which decode have a share each. */
-const chunkImages = 256;
+const CHUNK_IMAGES = 256;
 
 export interface Hdf5ImageOptions {
   readonly size: Geometry;
@@ -32,7 +32,7 @@ export async function writeHdf5Images(
   const { name, length: total } = images;
   const shape = [size.height, size.width, 3];
   const stride = 3 * size.height * size.width;
-  const batch = Math.min(total, chunkImages, Math.max(1, Math.floor(chunkSamples / stride)));
+  const batch = Math.min(total, CHUNK_IMAGES, Math.max(1, Math.floor(chunkSamples / stride)));
   const Values = precision === 'uint8' ? Uint8Array : Float64Array;
   const ranges = (start: number, end: number) => [[start, end], ...shape.map((length) => [0, length])];
   await writeHdf5(DataError, path, async (file, hdf5) => {

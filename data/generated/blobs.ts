@@ -4,12 +4,12 @@ import type { ImageSet } from '../image-set.ts';
 import { resize } from '../resample.ts';
 import { type DrawnOptions, drawnSet } from './drawn-set.ts';
 
-const side = 32;
+const SIDE = 32;
 /** Share of the samples that are white before they are blurred. */
-const white = 0.7;
-const sigma = 1.5;
+const WHITE = 0.7;
+const SIGMA = 1.5;
 /** What is darker becomes black. */
-const threshold = 0.75;
+const THRESHOLD = 0.75;
 
 /**
  * Shapes without meaning, with definite edges: black and white samples, seven of ten white, blurred by a Gaussian with
@@ -22,15 +22,15 @@ export function blobs(options: DrawnOptions): ImageSet {
     {
       name: 'blobs',
       stream: 18,
-      draw: (random, size) => resize({ height: side, width: side, pixels: drawBlobs(random) }, size),
+      draw: (random, size) => resize({ height: SIDE, width: SIDE, pixels: drawBlobs(random) }, size),
     },
     options,
   );
 }
 
 function drawBlobs(random: RandomState): Uint8Array {
-  const shape = [side, side, 3];
-  const values = Float64Array.from({ length: 3 * side * side }, () => (random.random() < white ? 1 : 0));
-  gaussianFilter(values, shape, sigma, [0, 1, 2]);
-  return Uint8Array.from(values, (value) => (value < threshold ? 0 : Math.round(255 * value)));
+  const shape = [SIDE, SIDE, 3];
+  const values = Float64Array.from({ length: 3 * SIDE * SIDE }, () => (random.random() < WHITE ? 1 : 0));
+  gaussianFilter(values, shape, SIGMA, [0, 1, 2]);
+  return Uint8Array.from(values, (value) => (value < THRESHOLD ? 0 : Math.round(255 * value)));
 }

@@ -3,9 +3,9 @@ import type { Image, ImageSize } from '../image-set.ts';
 import { pickColors } from '../pixels.ts';
 import { type JpegComponent, type JpegHeaders, jpegHeaders } from './headers.ts';
 import { huffmanTable, tableLength } from './huffman.ts';
-import { kernels } from './kernels.wasm.ts';
+import { kernels } from './jpeg-kernels.wasm.ts';
 
-/** What kernels.wat exports. */
+/** What jpeg-kernels.wat exports. */
 interface Exports {
   readonly memory: WebAssembly.Memory;
   unstuff(start: number, end: number, out: number): number;
@@ -18,18 +18,18 @@ const maxPixels = 1 << 22;
 const page = 1 << 16;
 
 /** Places in memory; those below are the kernels' own. */
-const zigzagAt = 256;
-const markerAt = 336;
-const tablesAt = 512;
-const stepsAt = tablesAt + 8 * 4 * tableLength;
-const blocksAt = stepsAt + 4 * 4 * 64;
+const ZIGZAG_AT = 256;
+const MARKER_AT = 336;
+const TABLES_AT = 512;
+const STEPS_AT = TABLES_AT + 8 * 4 * tableLength;
+const blocksAt = STEPS_AT + 4 * 4 * 64;
 const predictorsAt = blocksAt + 6 * 32;
 const inputAt = predictorsAt + 16;
 /** An MCU of a damaged file may be read that far beyond the end of its bytes. */
-const margin = 4096;
+const MARGIN = 4096;
 
-const endOfImage = 0xd9;
-const firstRestart = 0xd0;
+const END_OF_IMAGE = 0xd9;
+const FIRST_RESTART = 0xd0;
 
 const exports = new WebAssembly.Instance(assembled(kernels)).exports as unknown as Exports;
 let bytes = new Uint8Array(exports.memory.buffer);
@@ -59,13 +59,13 @@ export function decodeJpeg(file: Uint8Array): Image | undefined {
   const stride = 8 * across * columns;
   const colorStride = 8 * columns;
   const colorSize = components.length === 1 ? 0 : 8 * rows * colorStride;
-  const unstuffedEnd = align(inputAt + 2 * (file.length + margin));
+  const unstuffedEnd = align(inputAt + 2 * (file.length + MARGIN));
   const planes = [unstuffedEnd];
   planes.push(planes[0] + 8 * down * rows * stride);
   planes.push(planes[1] + colorSize);
   const rowsAt = planes[2] + colorSize;
-  const outAt = rowsAt + 4 * stride + margin;
-  reserve(outAt + 3 * width * height + margin);
+  const outAt = rowsAt + 4 * stride + MARGIN;
+  reserve(outAt + 3 * width * height + MARGIN);
   bytes.set(file, inputAt);
   // Of a damaged file something may be left.
   words.fill(0, 0, 32);
@@ -75,7 +75,7 @@ export function decodeJpeg(file: Uint8Array): Image | undefined {
     return {
       height,
       width,
-      pixels: pickColors(withoutPadding(planes[0], stride, headers), 1, (grey) => grey),
+      pixels: pickColors(withoutPadding(planes[0], stride, headers), 1, (gray) => gray),
     };
   const [y, cb, cr] = planes;
   const colorWidth = Math.ceil(width / across);
@@ -106,7 +106,7 @@ function samplingOf([first, ...colors]: readonly JpegComponent[], width: number)
 function placeZigzag(): void {
   let [row, column] = [0, 0];
   for (let k = 0; k < 80; k++) {
-    bytes[zigzagAt + k] = 2 * (8 * row + column);
+    bytes[ZIGZAG_AT + k] = 2 * (8 * row + column);
     if (k >= 63) continue;
     const isUp = (row + column) % 2 === 0;
     if (isUp && column === 7) row++;
@@ -121,14 +121,14 @@ function placeTables({ components, steps, codes }: JpegHeaders): boolean {
   for (const component of components) {
     const table = steps.get(component.steps);
     if (!table || component.steps > 3) return false;
-    words.set(table, stepsAt / 4 + 64 * component.steps);
+    words.set(table, STEPS_AT / 4 + 64 * component.steps);
     for (const number of [component.dc, component.ac]) {
       const definition = codes.get(number);
       const place = placeOf(number);
       const huffman = place === undefined ? undefined : definition && huffmanTable(definition);
       // A difference of DC has at most 15 bits, as the standard's example tables have 11.
       if (!huffman || (number < 16 && definition!.subarray(16).some((symbol) => symbol > 15))) return false;
-      if (placed[place!] !== huffman) words.set(huffman, (tablesAt + 4 * tableLength * place!) / 4);
+      if (placed[place!] !== huffman) words.set(huffman, (TABLES_AT + 4 * tableLength * place!) / 4);
       placed[place!] = huffman;
     }
   }
@@ -154,9 +154,9 @@ function placeBlocks(
       for (let x = 0; x < across; x++, at += 8)
         words.set(
           [
-            tablesAt + 4 * tableLength * placeOf(dc)!,
-            tablesAt + 4 * tableLength * placeOf(ac)!,
-            stepsAt + 4 * 64 * steps,
+            TABLES_AT + 4 * tableLength * placeOf(dc)!,
+            TABLES_AT + 4 * tableLength * placeOf(ac)!,
+            STEPS_AT + 4 * 64 * steps,
             planes[c] + 8 * y * strides[c] + 8 * x,
             strides[c],
             8 * across,
@@ -186,8 +186,8 @@ function decodeScan(
     words.fill(0, predictorsAt / 4, predictorsAt / 4 + 3);
     column = exports.segment(unstuffedEnd - 8, end - 8, blocksAt, blocksEnd, some, column, columns);
     done += some;
-    const marker = words[markerAt / 4] - inputAt;
-    const expected = done < mcus ? firstRestart + (restarts & 7) : endOfImage;
+    const marker = words[MARKER_AT / 4] - inputAt;
+    const expected = done < mcus ? FIRST_RESTART + (restarts & 7) : END_OF_IMAGE;
     if (column < 0 || file[marker + 1] !== expected) return false;
     position = marker + 2;
   }

@@ -1,12 +1,12 @@
 /** Bits by which a code is looked up; longer ones are rare. */
-const lookupBits = 10;
-const longest = 16;
+const LOOKUP_BITS = 10;
+const LONGEST = 16;
 
-/** Int32 of a table as kernels.wat reads it. */
-export const tableLength = (1 << lookupBits) + 2 * (longest + 1) + 64;
+/** Int32 of a table as jpeg-kernels.wat reads it. */
+export const tableLength = (1 << LOOKUP_BITS) + 2 * (LONGEST + 1) + 64;
 
 /** Most files have the tables that the standard gives as examples; this many are remembered. */
-const remembered = 16;
+const REMEMBERED = 16;
 const known = new Map<string, Int32Array | undefined>();
 
 /**
@@ -22,27 +22,27 @@ export function huffmanTable(definition: Uint8Array): Int32Array | undefined {
   if (known.has(key)) return known.get(key);
   const table = compute(definition);
   known.set(key, table);
-  if (known.size > remembered) known.delete(known.keys().next().value!);
+  if (known.size > REMEMBERED) known.delete(known.keys().next().value!);
   return table;
 }
 
 function compute(definition: Uint8Array): Int32Array | undefined {
-  const symbols = definition.subarray(longest);
+  const symbols = definition.subarray(LONGEST);
   const table = new Int32Array(tableLength);
-  const limits = table.subarray(1 << lookupBits);
-  const offsets = limits.subarray(longest + 1);
-  new Uint8Array(offsets.buffer, offsets.byteOffset + 4 * (longest + 1)).set(symbols);
+  const limits = table.subarray(1 << LOOKUP_BITS);
+  const offsets = limits.subarray(LONGEST + 1);
+  new Uint8Array(offsets.buffer, offsets.byteOffset + 4 * (LONGEST + 1)).set(symbols);
   let code = 0;
   let place = 0;
-  for (let length = 1; length <= longest; length++, code <<= 1) {
+  for (let length = 1; length <= LONGEST; length++, code <<= 1) {
     offsets[length] = place - code;
     for (let i = 0; i < definition[length - 1]; i++, code++, place++)
-      if (length <= lookupBits) {
-        const spare = lookupBits - length;
+      if (length <= LOOKUP_BITS) {
+        const spare = LOOKUP_BITS - length;
         table.fill(entryOf(length, symbols[place]), code << spare, (code + 1) << spare);
       }
     if (code > 1 << length) return undefined;
-    limits[length] = code << (longest - length);
+    limits[length] = code << (LONGEST - length);
   }
   return table;
 }

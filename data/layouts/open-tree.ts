@@ -6,13 +6,13 @@ import { sortFiles } from '../files/sort-files.ts';
 import { imageFileSet } from '../image-files.ts';
 import { isImageName } from '../image-kind.ts';
 import type { ImageSet, LeftOut } from '../image-set.ts';
-import { classFolders } from './class-folders.ts';
+import { classFolders } from './class-folders-layout.ts';
 import { type Layout, otherFiles, type Request } from './layout.ts';
-import { lmdb } from './lmdb.ts';
-import { mnist } from './mnist.ts';
-import { parquet } from './parquet.ts';
-import { svhn } from './svhn.ts';
-import { tinyImageNetValidation } from './tiny-imagenet.ts';
+import { lmdb } from './lmdb-layout.ts';
+import { mnist } from './mnist-layout.ts';
+import { parquet } from './parquet-layout.ts';
+import { svhn } from './svhn-layout.ts';
+import { tinyImageNetValidation } from './tiny-imagenet-layout.ts';
 
 /** What a folder or an archive is looked at for, before it is one of image files. */
 const layouts: readonly Layout[] = [cifar, mnist, svhn, lmdb, parquet, tinyImageNetValidation];

@@ -1,6 +1,6 @@
 import { filters } from './filters.ts';
 
-/** What each output of one axis draws on, laid out as kernels.wat reads it. */
+/** What each output of one axis draws on, laid out as resampling-kernels.wat reads it. */
 export interface Coefficients {
   /** The first input of each output. */
   readonly first: Int32Array;
@@ -12,10 +12,10 @@ export interface Coefficients {
 }
 
 /** Bits after the point of a weight: 32 less 8 for the byte and 2 for sign and overshoot. */
-const precision = 22;
+const PRECISION = 22;
 
 /** Images of a set mostly have few sizes; this many axes are remembered. */
-const remembered = 64;
+const REMEMBERED = 64;
 const known = new Map<string, Coefficients>();
 
 /** The weights with which `filter` makes `outSize` pixels of `inSize`. */
@@ -25,7 +25,7 @@ export function coefficients(inSize: number, outSize: number, filter: keyof type
   // The last asked for is the last to be forgotten.
   known.delete(key);
   known.set(key, found);
-  if (known.size > remembered) known.delete(known.keys().next().value!);
+  if (known.size > REMEMBERED) known.delete(known.keys().next().value!);
   return found;
 }
 
@@ -53,7 +53,7 @@ function compute(inSize: number, outSize: number, name: keyof typeof filters): C
       sum += exact[k];
     }
     for (let k = 0; k < count; k++) {
-      const scaled = (sum === 0 ? exact[k] : exact[k] / sum) * (1 << precision);
+      const scaled = (sum === 0 ? exact[k] : exact[k] / sum) * (1 << PRECISION);
       const weight = Math.trunc(scaled < 0 ? scaled - 0.5 : scaled + 0.5);
       const at = (i * weightBytes) / 2 + 4 * (k >> 1) + (k & 1);
       weights[at] = weight >> 8;

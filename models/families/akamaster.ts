@@ -1,7 +1,7 @@
 import { originalNames } from '../resnet.ts';
-import { residualDepth } from '../structures/residual.ts';
+import { residualDepth } from '../structures/residual-structure.ts';
 import { residualFamily } from './family.ts';
-import { cifarWithImagenetNormalisation } from './inputs.ts';
+import { cifarWithImagenetNormalization } from './inputs.ts';
 
 /** https://github.com/akamaster/pytorch_resnet_cifar10: shortcuts without weights. */
 export const akamaster = [
@@ -13,6 +13,6 @@ export const akamaster = [
         ? { stemStride: 1, plainShortcut: 'zeros' }
         : undefined,
     architecture: (size) => `resnet${residualDepth(size)}`,
-    input: () => cifarWithImagenetNormalisation,
+    input: () => cifarWithImagenetNormalization,
   }),
 ];

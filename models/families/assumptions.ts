@@ -1,10 +1,10 @@
-import type { DenseNetRules, DenseNetSize } from '../structures/densenet.ts';
-import type { ResidualRules, ResidualSize } from '../structures/residual.ts';
-import type { VggRules, VggSize } from '../structures/vgg.ts';
+import type { DenseNetRules, DenseNetSize } from '../structures/densenet-structure.ts';
+import type { ResidualRules, ResidualSize } from '../structures/residual-structure.ts';
+import type { VggRules, VggSize } from '../structures/vgg-structure.ts';
 
 /** In words, what the structures take from a family's rules because keys and shapes do not show it. */
 
-const epsilon = 'batch normalisation with eps 1e-5';
+const EPSILON = 'batch normalisation with eps 1e-5';
 
 export function describeResidual(size: ResidualSize, rules: ResidualRules): string[] {
   const pools = {
@@ -35,7 +35,7 @@ export function describeResidual(size: ResidualSize, rules: ResidualRules): stri
       : []),
     ...(size.lastNorm && rules.lastActivation === false ? ['no activation before the average pool'] : []),
     ...(rules.innerActivation ? [`activation ${rules.innerActivation} within blocks`] : []),
-    epsilon,
+    EPSILON,
   ];
 }
 
@@ -46,7 +46,7 @@ export function describeDenseNet(size: DenseNetSize, rules: DenseNetRules): stri
     ...(size.transitions.length > 0
       ? [`${rules.transitionActivation ? 'an' : 'no'} activation in transitions`]
       : []),
-    epsilon,
+    EPSILON,
   ];
 }
 
@@ -56,6 +56,6 @@ export function describeVgg(size: VggSize, rules: VggRules): string[] {
     rules.pool === 'adaptive'
       ? 'an average pool to the size that the head takes'
       : 'no average pool before the head',
-    ...(size.norm ? [epsilon] : []),
+    ...(size.norm ? [EPSILON] : []),
   ];
 }

@@ -1,5 +1,5 @@
 import { originalRules } from '../densenet.ts';
-import { residualDepth } from '../structures/residual.ts';
+import { residualDepth } from '../structures/residual-structure.ts';
 import type { Evidence } from './evidence.ts';
 import { denseNetFamily, residualFamily } from './family.ts';
 import { cifar10OfImages } from './inputs.ts';

@@ -6,9 +6,9 @@ import { exportItself } from './advice.ts';
 import { contradiction } from './contradictions.ts';
 import type { Evidence } from './evidence.ts';
 import type { PublishedFamily, Reading } from './family.ts';
+import { families } from './family-table.ts';
 import type { FamilyInput, InputSize } from './inputs.ts';
 import { signature } from './signature.ts';
-import { families } from './table.ts';
 
 /** A network that weights fit, key by key and shape by shape. */
 export interface Candidate {

@@ -8,7 +8,7 @@ export interface Evidence {
   /** What every key began with: `module.`. */
   readonly prefix?: string;
   /** The keys of the mean and the standard deviation of images, where the file holds them. */
-  readonly normalisation?: readonly string[];
+  readonly normalization?: readonly string[];
   /** The `config.json` beside it. */
   readonly configuration?: Configuration;
   /** The modules by their paths, where the file holds the network itself and not its weights alone. */

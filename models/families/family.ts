@@ -5,7 +5,7 @@ import {
   type DenseNetRules,
   type DenseNetSize,
   readDenseNet,
-} from '../structures/densenet.ts';
+} from '../structures/densenet-structure.ts';
 import type { Shapes } from '../structures/layers.ts';
 import {
   buildResidual,
@@ -13,8 +13,14 @@ import {
   type ResidualRules,
   type ResidualSize,
   readResidual,
-} from '../structures/residual.ts';
-import { buildVgg, readVgg, type VggNames, type VggRules, type VggSize } from '../structures/vgg.ts';
+} from '../structures/residual-structure.ts';
+import {
+  buildVgg,
+  readVgg,
+  type VggNames,
+  type VggRules,
+  type VggSize,
+} from '../structures/vgg-structure.ts';
 import { describeDenseNet, describeResidual, describeVgg } from './assumptions.ts';
 import type { Evidence } from './evidence.ts';
 import type { FamilyInput } from './inputs.ts';

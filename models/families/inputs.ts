@@ -1,5 +1,5 @@
-import type { Normalisation } from '../../src/graph/preprocessing.ts';
-import { imagenetNormalisation } from '../architecture.ts';
+import type { Normalization } from '../../src/graph/preprocessing.ts';
+import { imagenetNormalization } from '../architecture.ts';
 
 /** Height and width of images in pixels. */
 export interface InputSize {
@@ -8,7 +8,7 @@ export interface InputSize {
 }
 
 /** The images that the networks of a family are published for, and how others are brought to their size. */
-export interface FamilyInput extends Normalisation {
+export interface FamilyInput extends Normalization {
   readonly geometry: InputSize & { readonly filter?: 'bilinear'; readonly shorterSide?: number };
 }
 
@@ -21,11 +21,11 @@ const cifar = (mean: readonly number[], std: readonly number[]): FamilyInput => 
 
 /** As torchvision evaluates its first weights: the shorter side to 256, bilinear, and the middle cut out. */
 export const imagenet224: FamilyInput = {
-  ...imagenetNormalisation,
+  ...imagenetNormalization,
   geometry: { ...square(224), filter: 'bilinear', shorterSide: 256 },
 };
 
-export const imagenet64: FamilyInput = { ...imagenetNormalisation, geometry: square(64) };
+export const imagenet64: FamilyInput = { ...imagenetNormalization, geometry: square(64) };
 
 const cifar10Mean = [0.4914, 0.4822, 0.4465];
 
@@ -33,7 +33,7 @@ const cifar10Mean = [0.4914, 0.4822, 0.4465];
 export const cifar10OfImages = cifar(cifar10Mean, [0.2023, 0.1994, 0.201]);
 export const cifar10 = cifar(cifar10Mean, [0.247, 0.2435, 0.2616]);
 export const cifar100 = cifar([0.5071, 0.4867, 0.4408], [0.2675, 0.2565, 0.2761]);
-export const cifarWithImagenetNormalisation: FamilyInput = { ...imagenetNormalisation, geometry: square(32) };
+export const cifarWithImagenetNormalization: FamilyInput = { ...imagenetNormalization, geometry: square(32) };
 
 const bytes = (values: readonly number[]) => values.map((value) => value / 255);
 

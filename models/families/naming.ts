@@ -1,6 +1,6 @@
-import { type DenseNetSize, denseNetDepth } from '../structures/densenet.ts';
-import { type ResidualSize, residualDepth } from '../structures/residual.ts';
-import type { VggSize } from '../structures/vgg.ts';
+import { type DenseNetSize, denseNetDepth } from '../structures/densenet-structure.ts';
+import { type ResidualSize, residualDepth } from '../structures/residual-structure.ts';
+import type { VggSize } from '../structures/vgg-structure.ts';
 
 /** Names of networks, by the sizes that their names are made of. */
 

@@ -17,7 +17,7 @@ export interface OriginalReading extends Reading {
 export const original: readonly PublishedFamily[] = originals.map((family) => ({
   name: '',
   read(shapes): OriginalReading | undefined {
-    const name = family.recognise(shapes);
+    const name = family.recognize(shapes);
     const architecture = name === undefined ? undefined : family.named(name);
     const classes = architecture && shapes.get(`${architecture.head}.weight`)?.[0];
     if (!architecture || !classes) return undefined;
@@ -31,7 +31,7 @@ export const original: readonly PublishedFamily[] = originals.map((family) => ({
     };
   },
   input: (reading) => ({
-    ...(reading as OriginalReading).original.defaultNormalisation,
+    ...(reading as OriginalReading).original.defaultNormalization,
     geometry: { height: 32, width: 32 },
   }),
 }));

@@ -1,4 +1,4 @@
-import { residualDepth } from '../structures/residual.ts';
+import { residualDepth } from '../structures/residual-structure.ts';
 import { residualFamily } from './family.ts';
 import { cifar10 } from './inputs.ts';
 import { preactivationNames } from './kuangliu.ts';
@@ -22,8 +22,8 @@ const preactivation = (version: '' | '_bn' | 'v2') =>
         : undefined,
     architecture: (size) => `PreActResNet${residualDepth(size)}${version}`,
     // Nothing tells the two versions with a last normalisation apart.
-    comesAs: ({ wrapper, normalisation = [] }) =>
-      version === '' && (wrapper === 'last' || normalisation.includes('mu')),
+    comesAs: ({ wrapper, normalization = [] }) =>
+      version === '' && (wrapper === 'last' || normalization.includes('mu')),
     input: () => ({ ...cifar10, std: [0.2471, 0.2435, 0.2616] }),
   });
 

@@ -1,9 +1,9 @@
-import type { DenseNetSize } from '../structures/densenet.ts';
-import type { ResidualRules, ResidualSize } from '../structures/residual.ts';
-import type { VggSize } from '../structures/vgg.ts';
+import type { DenseNetSize } from '../structures/densenet-structure.ts';
+import type { ResidualRules, ResidualSize } from '../structures/residual-structure.ts';
+import type { VggSize } from '../structures/vgg-structure.ts';
 import type { Evidence } from './evidence.ts';
 import { denseNetFamily, residualFamily, vggFamily } from './family.ts';
-import { cifar10, cifar10OfImages, cifar100, cifarWithImagenetNormalisation } from './inputs.ts';
+import { cifar10, cifar10OfImages, cifar100, cifarWithImagenetNormalization } from './inputs.ts';
 import { denseNetName, resNetName, vggDepth } from './naming.ts';
 import { denseNetNames, resNetNames } from './torchvision.ts';
 
@@ -95,7 +95,7 @@ export const chengyangfu = [
     rules: ({ stages, head: [first] }) =>
       first.inputs === stages[4].at(-1)!.channels ? { pool: 'none' } : undefined,
     architecture: (size) => `vgg${vggDepth(size)}${size.norm ? '_bn' : ''}`,
-    input: () => cifarWithImagenetNormalisation,
+    input: () => cifarWithImagenetNormalization,
   }),
 ];
 

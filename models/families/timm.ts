@@ -1,4 +1,4 @@
-import type { ResidualNames, ResidualRules } from '../structures/residual.ts';
+import type { ResidualNames, ResidualRules } from '../structures/residual-structure.ts';
 import { residualFamily, vggFamily } from './family.ts';
 import { imagenet224 } from './inputs.ts';
 import { resNetName, vggDepth } from './naming.ts';

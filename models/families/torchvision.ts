@@ -1,5 +1,5 @@
-import type { DenseNetNames } from '../structures/densenet.ts';
-import type { ResidualNames, ResidualSize } from '../structures/residual.ts';
+import type { DenseNetNames } from '../structures/densenet-structure.ts';
+import type { ResidualNames, ResidualSize } from '../structures/residual-structure.ts';
 import { denseNetFamily, residualFamily, vggFamily } from './family.ts';
 import { imagenet224 } from './inputs.ts';
 import { denseNetName, resNetName, vggDepth } from './naming.ts';

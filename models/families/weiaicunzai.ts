@@ -1,4 +1,4 @@
-import { residualDepth } from '../structures/residual.ts';
+import { residualDepth } from '../structures/residual-structure.ts';
 import { denseNetFamily, residualFamily, vggFamily } from './family.ts';
 import { cifar100 } from './inputs.ts';
 import { denseNetName, resNetName, vggDepth } from './naming.ts';

@@ -1,4 +1,4 @@
-import type { ResidualNames } from '../structures/residual.ts';
+import type { ResidualNames } from '../structures/residual-structure.ts';
 import type { Evidence } from './evidence.ts';
 import { type PublishedFamily, residualFamily } from './family.ts';
 import { cifar10, cifar10OfImages, cifar100, cifarInBytes, cifarPixels, type FamilyInput } from './inputs.ts';

@@ -1,5 +1,5 @@
 import type { Color, Image } from '../../data/image-set.ts';
-import { maxPixels, pickColors } from '../../data/pixels.ts';
+import { MAX_PIXELS, pickColors } from '../../data/pixels.ts';
 import { blankExif } from './blank-exif.ts';
 
 /**
@@ -21,7 +21,7 @@ export async function browserPixels(
   });
   try {
     const { height, width } = bitmap;
-    if (height * width > maxPixels) throw new Error('it has more than 179 million pixels');
+    if (height * width > MAX_PIXELS) throw new Error('it has more than 179 million pixels');
     const canvas = new OffscreenCanvas(width, height);
     const context = canvas.getContext('2d', { willReadFrequently: true })!;
     context.drawImage(bitmap, 0, 0);

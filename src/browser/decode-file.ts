@@ -1,7 +1,7 @@
 import { decodeGif } from '../../data/gif.ts';
 import type { Color, Image } from '../../data/image-set.ts';
 import { decodeJpeg } from '../../data/jpeg/decode-jpeg.ts';
-import { maxPixels } from '../../data/pixels.ts';
+import { MAX_PIXELS } from '../../data/pixels.ts';
 import { DataError } from '../common/errors.ts';
 import { browserPixels } from './browser-pixels.ts';
 
@@ -24,13 +24,13 @@ export async function decodeFile(file: Blob, name: string, background?: Color): 
   try {
     switch (kind) {
       case 'GIF':
-        return { image: decodeGif(bytes, maxPixels) };
+        return { image: decodeGif(bytes, MAX_PIXELS) };
       case 'JPEG':
         return usualJpeg(bytes) ?? { ...(await browserPixels(bytes)), note: OTHER_JPEG };
       case 'PNG':
       case 'WebP': {
         const { image, note } = await browserPixels(bytes, background);
-        return { image, note: isGrey16(bytes) ? GREY_16 : note };
+        return { image, note: isGray16(bytes) ? GREY_16 : note };
       }
     }
   } catch (error) {
@@ -68,6 +68,6 @@ const GREY_16 =
   'A PNG of 16-bit grey: la-ood score cuts its values off at 255, as Pillow does; here they are scaled.';
 
 /** The header of a PNG holds the bits a sample, then the colour type, of which grey alone is 0. */
-function isGrey16(bytes: Uint8Array): boolean {
+function isGray16(bytes: Uint8Array): boolean {
   return bytes[0] === 0x89 && bytes[24] === 16 && bytes[25] === 0;
 }

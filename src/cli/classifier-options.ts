@@ -5,8 +5,8 @@ import {
   filterNames,
   type Geometry,
   type ImportClassifierOptions,
-  imagenetNormalisation,
-  type Normalisation,
+  imagenetNormalization,
+  type Normalization,
   type OnProgress,
   type Preprocessing,
   type RunFolder,
@@ -21,13 +21,13 @@ const letterboxes = ['middle', 'top-left'] as const;
 
 /** Names of normalisations that most networks have one of. */
 const usualPreprocessings = {
-  imagenet: imagenetNormalisation,
+  imagenet: imagenetNormalization,
   clip: { mean: [0.48145466, 0.4578275, 0.40821073], std: [0.26862954, 0.26130258, 0.27577711] },
   inception: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
 } as const;
 const usualNames = Object.keys(usualPreprocessings) as (keyof typeof usualPreprocessings)[];
 
-export const normalisationOptions = {
+export const normalizationOptions = {
   mean: {
     type: 'number',
     array: true,
@@ -38,7 +38,7 @@ export const normalisationOptions = {
 } as const satisfies Record<string, Option>;
 
 export const classifierOptions = {
-  ...normalisationOptions,
+  ...normalizationOptions,
   preprocess: {
     describe: 'a usual --mean and --std; inception has mean and deviation .5',
     choices: usualNames,
@@ -116,11 +116,11 @@ export function givenOfClassifier(values: Values): ImportClassifierOptions {
   const { mean, std, scale, bgr, filter, size, output, taps, preprocess, classes } = values;
   if (preprocess && (mean || std))
     throw new UsageError('--preprocess', 'says --mean and --std already', 'leave one out');
-  const normalisation = preprocess ? usualPreprocessings[preprocess] : givenNormalisation(mean, std);
-  const isSaid = normalisation !== undefined || scale !== undefined || bgr !== undefined;
+  const normalization = preprocess ? usualPreprocessings[preprocess] : givenNormalization(mean, std);
+  const isSaid = normalization !== undefined || scale !== undefined || bgr !== undefined;
   const preprocessing = isSaid
     ? {
-        ...(normalisation ?? { mean: [0, 0, 0], std: [1, 1, 1] }),
+        ...(normalization ?? { mean: [0, 0, 0], std: [1, 1, 1] }),
         ...given({ scale, channelOrder: bgr ? ('BGR' as const) : undefined }),
       }
     : undefined;
@@ -203,10 +203,10 @@ export const classifierPositional = {
 } as const satisfies Option;
 
 /** `--mean` and `--std`, three numbers each. */
-export function givenNormalisation(
+export function givenNormalization(
   mean?: readonly number[],
   std?: readonly number[],
-): Normalisation | undefined {
+): Normalization | undefined {
   if (!mean && !std) return undefined;
   if (!mean || !std)
     throw new UsageError(mean ? '--std' : '--mean', 'is missing', '--mean and --std belong together');

@@ -1,5 +1,5 @@
 import { type FeatureReport, printable } from '../index.ts';
-import { columns, duration } from './text.ts';
+import { columns, duration } from './terminal-text.ts';
 
 /** What became of sets of images, for people: a line a set, and what was left out of them. */
 export function featureTable(reports: readonly FeatureReport[]): string {

@@ -1,5 +1,5 @@
 import { type LeftOut, type OnLeftOut, printable } from '../index.ts';
-import { plural } from './text.ts';
+import { plural } from './terminal-text.ts';
 
 /** Files that are named, of each set; `--json` has all. */
 const NAMED = 10;

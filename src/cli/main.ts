@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endWorkers } from '../index.ts';
-import { progressDisplay } from './progress.ts';
+import { progressDisplay } from './progress-display.ts';
 import { runCommandLine } from './run-command-line.ts';
 
 /** What a program exits with that was ended by a signal: 128 and the signal's number. */

@@ -1,5 +1,5 @@
 import { type NamedSet, openImageSet, type SetKind, setKinds, UsageError } from '../index.ts';
-import { setName } from './options.ts';
+import { properSetName } from './options.ts';
 
 /**
  * An OOD set as it is typed: `near:[NAME=]SET`, `far:`, `shifted:`, or `[NAME=]SET`.
@@ -29,7 +29,7 @@ export async function namedSet(option: string, typed: string, fallback?: string)
   const [, name, source] = /^([^=/\\]*)=(.*)$/s.exec(typed) ?? [undefined, undefined, typed];
   if (source === '') throw new UsageError(`${option} ${typed}`, 'names no set after the equals sign');
   if (name !== undefined) {
-    const problem = setName(name);
+    const problem = properSetName(name);
     if (problem) throw new UsageError(`${option} ${name}`, problem);
     return { name, source };
   }

@@ -30,7 +30,7 @@ export const imageOptions = {
   },
 } as const satisfies Record<string, Option>;
 
-/** How much memory running a network may take. */
+/** How much memory running graphs may take. */
 export const memory = {
   type: 'number',
   default: 2,
@@ -52,7 +52,7 @@ export const compat = {
 export const runOptions = {
   run: { type: 'string', describe: 'the run folder; runs/<model>-<ind> where it is not given' },
   model: { type: 'string', describe: 'name of the backbone, for the name of the run folder' },
-  ind: { type: 'string', describe: 'name of the InD set', check: setName },
+  ind: { type: 'string', describe: 'name of the InD set', check: properSetName },
 } as const satisfies Record<string, Option>;
 
 /** What names a run folder. */
@@ -84,7 +84,7 @@ export function given<T extends object>(options: T): Partial<T> {
 }
 
 /** A set's name becomes part of file names. */
-export function setName(name: string): string | undefined {
+export function properSetName(name: string): string | undefined {
   return /^\w[\w.+-]*$/.test(name)
     ? undefined
     : 'is no name for a set: letters, digits, and . + - _ between them';

@@ -1,7 +1,7 @@
 import { type Call, calledCommand, parseCommandLine } from './command-line.ts';
 import { describeFailure } from './failure.ts';
 import { LeftOutFiles } from './left-out.ts';
-import type { ProgressDisplay } from './progress.ts';
+import type { ProgressDisplay } from './progress-display.ts';
 
 /** What a command line writes to. */
 export interface Terminal {

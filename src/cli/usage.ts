@@ -14,7 +14,7 @@ const originalFlags: Readonly<Record<string, string>> = {
   momentum: 'is a flag of la-ood train and cotrain',
   resume: 'is not needed: work that was cut off goes on where it was',
   evaluate: 'is a command of its own: la-ood evaluate',
-  half: 'is not offered: graphs run in float32, as the numbers to compare with do',
+  half: 'is a flag of la-ood guard, for weights in half floats; graphs run in float32, as the numbers to compare with do',
 };
 
 /**

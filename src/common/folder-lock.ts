@@ -12,7 +12,7 @@ export interface FolderLock {
 }
 
 /** While another process removes what a dead one has left. */
-const waitMs = 5;
+const WAIT_MS = 5;
 
 /**
  * Takes a lock: a file that exists as long as a process uses the folder, and holds the process's mark. It comes to be
@@ -64,7 +64,7 @@ async function removeStale(path: string, own: string): Promise<void> {
   const remover = `${path}.${sha256(Buffer.from(mark)).slice(0, 16)}.stale`;
   if (!(await linked(own, remover))) {
     // Another process is at it; where it was killed over it, what it left is removed in the same way.
-    await removeStale(remover, own).catch(() => setTimeout(waitMs));
+    await removeStale(remover, own).catch(() => setTimeout(WAIT_MS));
     return;
   }
   try {

@@ -85,6 +85,27 @@ export function toFloat32(tensor: Tensor): Float32Array {
   }
 }
 
+/** Numbers as IEEE 754 binary16 bits, rounded to the nearest one and half to even; infinite beyond 65,504. */
+export function toFloat16(values: Float32Array): Uint16Array {
+  return Uint16Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length), float16Bits);
+}
+
+/** The binary16 bits of a number that is given by its binary32 bits. */
+function float16Bits(word: number): number {
+  const sign = (word >>> 16) & 0x8000;
+  const magnitude = word & 0x7fffffff;
+  const exponent = magnitude >>> 23;
+  if (magnitude > 0x7f800000) return sign | 0x7e00;
+  if (magnitude >= 0x477ff000) return sign | 0x7c00;
+  if (exponent > 112) return sign | ((magnitude + 0xfff + ((magnitude >>> 13) & 1) - 0x38000000) >>> 13);
+  // Subnormal: a multiple of 2^-24, and the leading one is written out.
+  const shift = 126 - exponent;
+  if (shift > 24) return sign;
+  const significand = 0x800000 | (magnitude & 0x7fffff);
+  const half = (1 << (shift - 1)) - 1 + ((significand >>> shift) & 1);
+  return sign | ((significand + half) >>> shift);
+}
+
 /** IEEE 754 binary16 bits to the number that they stand for. */
 function float16ToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;

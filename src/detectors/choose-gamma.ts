@@ -1,4 +1,4 @@
-import type { FitOptions } from './fit-layer.ts';
+import type { FitOptions } from './layer-svm.ts';
 import { certainlyOutside } from './ocsvm/error-bound.ts';
 import { decisionFunction, fitOneClassSvm } from './ocsvm/one-class-svm.ts';
 import type { Points, RbfKernel } from './ocsvm/rbf-kernel.ts';

@@ -6,7 +6,7 @@ import * as ort from '../runtime/onnxruntime.ts';
 import { inverseCholeskyOfLarge } from './algebra/inverse-cholesky.ts';
 import { Matrices } from './algebra/matrices.ts';
 import { groupLabel, type TapGroup } from './layer-detectors.ts';
-import { type StandardScaler, standardise } from './standard-scaler.ts';
+import { type StandardScaler, standardize } from './standard-scaler.ts';
 
 /** Added to every variance, of 1: directions in which the features do not vary at all would count without bound. */
 const RIDGE = 1e-3;
@@ -42,7 +42,7 @@ export class CovarianceFitter {
   async whitening({ features, width, taps }: TapGroup, scaler: StandardScaler): Promise<Float32Array> {
     const covariance = new Float64Array(width * width);
     for (let start = 0; start < features.length; start += BLOCK * width) {
-      const block = standardise(scaler, features.subarray(start, start + BLOCK * width));
+      const block = standardize(scaler, features.subarray(start, start + BLOCK * width));
       const rows = new ort.Tensor('float32', Float32Array.from(block), [block.length / width, width]);
       const { products } = await this.#products.run({ rows });
       const sums = products.data as Float32Array;

@@ -2,7 +2,7 @@ import type { Tensor } from '../common/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import { withConstants } from '../graph/rewrite.ts';
-import { tensorToProto } from '../graph/tensor.ts';
+import { tensorToProto } from '../graph/tensor-proto.ts';
 import { CALIBRATION } from './calibration-name.ts';
 
 /** Name of the optional input that scores are compared with. */

@@ -2,10 +2,10 @@ import { DetectorError } from '../common/errors.ts';
 import { type Tensor, toFloat32 } from '../common/tensor.ts';
 import { float, type GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
-import { tensorFromProto } from '../graph/tensor.ts';
-import type { LayerDetector } from './fit-layer.ts';
+import { tensorFromProto } from '../graph/tensor-proto.ts';
 import { layersModel, maximum } from './layer-aggregation.ts';
 import type { LayerDetectors } from './layer-detectors.ts';
+import type { LayerSvm } from './layer-svm.ts';
 
 /** Metadata key that marks a file of detectors, and says how each was fitted. */
 const DETECTORS_KEY = 'la_ood.detectors';
@@ -17,7 +17,7 @@ export const BACKBONE_KEY = 'la_ood.backbone_sha256';
 const FARTHEST = 1e6;
 
 /** What the metadata say of a layer; its arrays are initializers. */
-type DetectorRecord = Pick<LayerDetector, 'tap' | 'nu' | 'gamma' | 'fit'>;
+type DetectorRecord = Pick<LayerSvm, 'tap' | 'nu' | 'gamma' | 'fit'>;
 
 /**
  * Fitted one-class SVMs as one ONNX model, with the maximum over the layers; see `layersModel`. A layer's score is
@@ -29,7 +29,7 @@ type DetectorRecord = Pick<LayerDetector, 'tap' | 'nu' | 'gamma' | 'fit'>;
  * @param metadata further entries, for instance what the detectors were fitted on
  */
 export function detectorsModel(
-  detectors: readonly LayerDetector[],
+  detectors: readonly LayerSvm[],
   metadata: Readonly<Record<string, string>> = {},
 ): ModelProto {
   const records = detectors.map(({ tap, nu, gamma, fit }): DetectorRecord => ({ tap, nu, gamma, fit }));
@@ -55,7 +55,7 @@ export function holdsDetectors(model: ModelProto): boolean {
  * @param where the file, for errors
  * @throws DetectorError where the model holds none, or lacks a part of one
  */
-export function detectorsOfModel(model: ModelProto, where: string): LayerDetector[] {
+export function detectorsOfModel(model: ModelProto, where: string): LayerSvm[] {
   const entry = model.metadataProps.find(({ key }) => key === DETECTORS_KEY);
   if (!entry)
     throw new DetectorError(
@@ -89,7 +89,7 @@ export function detectorsOfModel(model: ModelProto, where: string): LayerDetecto
 }
 
 /** Adds the nodes that score one layer. Gives the name of its score, `[batch, 1]`. */
-function addScore(graph: GraphBuilder, detector: LayerDetector): string {
+function addScore(graph: GraphBuilder, detector: LayerSvm): string {
   const { tap, width, scaler, alpha, rho } = detector;
   const count = alpha.length;
   const constant = (part: string, tensor: Tensor) => graph.initializer(`${tap}/${part}`, tensor);
@@ -98,8 +98,8 @@ function addScore(graph: GraphBuilder, detector: LayerDetector): string {
 
   // Standardised in float64: a feature whose mean is large against its spread would lose its digits in float32.
   const double = node('Cast', [tap], 'double', { to: ElementType.double });
-  const centred = node('Sub', [double, constant('mean', float64([width], scaler.mean))], 'centred');
-  const scaled = node('Div', [centred, constant('scale', float64([width], scaler.scale))], 'scaled');
+  const centered = node('Sub', [double, constant('mean', float64([width], scaler.mean))], 'centred');
+  const scaled = node('Div', [centered, constant('scale', float64([width], scaler.scale))], 'scaled');
   // No training sample is so far out that its kernel reaches beyond; unbounded, |z|² − |z|² could be ∞ − ∞.
   const bounds = [constant('lowest', float64([], [-FARTHEST])), constant('highest', float64([], [FARTHEST]))];
   const near = node('Clip', [scaled, ...bounds], 'near');
@@ -118,7 +118,7 @@ function addScore(graph: GraphBuilder, detector: LayerDetector): string {
 }
 
 /** `[2γ sv, −γ, −γ|sv|²]` for every support vector. */
-function kernelRows({ supportVectors, width, gamma }: LayerDetector): Float32Array {
+function kernelRows({ supportVectors, width, gamma }: LayerSvm): Float32Array {
   const stride = width + 2;
   const count = supportVectors.length / width;
   const rows = new Float32Array(count * stride);

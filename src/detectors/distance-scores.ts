@@ -4,13 +4,13 @@ import { GROUP_WIDTH } from './layer-detectors.ts';
 import type { StandardScaler } from './standard-scaler.ts';
 
 /** What detectors by distance have in common: the taps that one watches, and how their channels are standardised. */
-export interface Watched {
+export interface TapDetector {
   readonly taps: readonly string[];
   readonly scaler: StandardScaler;
 }
 
 /** Detectors of about the same width, whose features are filled up to one width by zeros. */
-export interface SameWidth<T> {
+export interface WidthGroup<T> {
   readonly detectors: readonly T[];
   readonly width: number;
   /** Standardised features, float32 `[detectors, batch, width]`; beyond a detector's own width they are of no meaning. */
@@ -33,16 +33,16 @@ const NEAREST = 1e-9;
  * @param name of the result, `[batch, detectors]`
  * @param addScores adds the scores of detectors of one width, `[detectors, batch, 1]`
  */
-export function addDistanceScores<T extends Watched>(
+export function addDistanceScores<T extends TapDetector>(
   graph: GraphBuilder,
   detectors: readonly T[],
   name: string,
-  addScores: (same: SameWidth<T>) => string,
+  addScores: (same: WidthGroup<T>) => string,
 ): void {
   const constant = (word: string, tensor: Tensor) => graph.initializer(`${name}/${word}`, tensor);
   const node: AddNode = (opType, inputs, word, attributes = {}) =>
     graph.node(opType, inputs, { name: `${name}/${word}`, attributes: { ...attributes } });
-  const z = addStandardised(detectors, node, constant);
+  const z = addStandardized(detectors, node, constant);
 
   const starts: number[] = [];
   let total = 0;
@@ -92,8 +92,8 @@ export type AddNode = (
  * All detectors' taps side by side, standardised. A mean that is large against the spread would cost digits in float32, and
  * WebGPU has no float64: the mean is subtracted in two parts, of which the first leaves next to nothing to be rounded.
  */
-export function addStandardised(
-  detectors: readonly Watched[],
+export function addStandardized(
+  detectors: readonly TapDetector[],
   node: AddNode,
   constant: (word: string, tensor: Tensor) => string,
 ): string {
@@ -110,14 +110,14 @@ export function addStandardised(
     'mean_rest',
     means.map((mean) => mean - Math.fround(mean)),
   );
-  const centred = node('Sub', [nearly, rest], 'centred');
-  const scaled = node('Div', [centred, row('scale', all('scale'))], 'scaled');
+  const centered = node('Sub', [nearly, rest], 'centred');
+  const scaled = node('Div', [centered, row('scale', all('scale'))], 'scaled');
   const below = node('Min', [scaled, limit('highest', FARTHEST)], 'below');
   return node('Max', [below, limit('lowest', -FARTHEST)], 'near');
 }
 
 /** Detectors, by their width filled up to a power of two; but all up to the usual width of a group together. */
-function byPaddedWidth(detectors: readonly Watched[]): Map<number, number[]> {
+function byPaddedWidth(detectors: readonly TapDetector[]): Map<number, number[]> {
   const members = new Map<number, number[]>();
   detectors.forEach(({ scaler }, d) => {
     const width = Math.max(GROUP_WIDTH, 2 ** Math.ceil(Math.log2(scaler.mean.length)));
@@ -127,13 +127,13 @@ function byPaddedWidth(detectors: readonly Watched[]): Map<number, number[]> {
 }
 
 /** The logarithm of squared distances. */
-export function addLogarithm<T>({ node, constant }: SameWidth<T>, distances: string): string {
+export function addLogarithm<T>({ node, constant }: WidthGroup<T>, distances: string): string {
   const least = constant('least', [], Float32Array.of(NEAREST));
   return node('Log', [node('Add', [distances, least], 'positive')], 'logarithm');
 }
 
 /** The squared lengths of the rows of a value `[detectors, batch, width]`, `[detectors, batch, 1]`. */
-export function addSquaredLengths<T>({ node, constant, width }: SameWidth<T>, rows: string): string {
+export function addSquaredLengths<T>({ node, constant, width }: WidthGroup<T>, rows: string): string {
   const squares = node('Mul', [rows, rows], 'squares');
   const ones = constant('ones', [width, 1], new Float32Array(width).fill(1));
   return node('MatMul', [squares, ones], 'squared_lengths');
@@ -145,8 +145,8 @@ export function addSquaredLengths<T>({ node, constant, width }: SameWidth<T>, ro
  *
  * @param pointsOf a detector's points, row-major, each of the detector's own width
  */
-export function addDistancesTo<T extends Watched>(
-  same: SameWidth<T>,
+export function addDistancesTo<T extends TapDetector>(
+  same: WidthGroup<T>,
   rows: string,
   pointsOf: (detector: T) => Float32Array,
 ): string {

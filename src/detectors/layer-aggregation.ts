@@ -69,8 +69,8 @@ export function addAggregation(
         data: Float32Array.from(usual, of),
       });
     const means = row('means', ({ mean }) => mean);
-    const centred = graph.node('Sub', [scores, means], { name: 'la_ood/layers/centred' });
-    graph.node('Div', [centred, row('deviations', ({ deviation }) => deviation)], { name: layerScores });
+    const centered = graph.node('Sub', [scores, means], { name: 'la_ood/layers/centred' });
+    graph.node('Div', [centered, row('deviations', ({ deviation }) => deviation)], { name: layerScores });
   } else graph.node('Identity', [scores], { name: layerScores });
   const axis = graph.int64s('la_ood/layers/axis', [1]);
   const operator = aggregation.kind === 'mean' ? 'ReduceMean' : 'ReduceMax';

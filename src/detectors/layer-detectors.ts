@@ -27,7 +27,7 @@ export interface TapGroup {
  *
  * @throws DetectorError where a feature is not finite, or the covariance of the features cannot be inverted
  */
-export type FitLayerDetectors = (
+export type DetectorFitter = (
   groups: AsyncIterable<TapGroup>,
   /** Threads of one matrix product. */
   threads: number,

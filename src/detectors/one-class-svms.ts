@@ -1,15 +1,15 @@
 import type { Tensor } from '../common/tensor.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
-import { type AddNode, addStandardised } from './distance-scores.ts';
-import type { LayerDetector } from './fit-layer.ts';
+import { type AddNode, addStandardized } from './distance-scores.ts';
 import type { LayerDetectors } from './layer-detectors.ts';
+import type { LayerSvm } from './layer-svm.ts';
 
 /**
  * One-class SVMs as the detectors of a guard. A layer's score is rho − Σ_j alpha_j exp(−γ|sv_j − z|²) of the standardised
  * value z: positive outside. It is `detectorsModel`'s, but all layers are standardised together, in float32, and layers of
  * one width are one product: at a batch of one image, many small nodes cost more than their arithmetic.
  */
-export function oneClassSvms(detectors: readonly LayerDetector[]): LayerDetectors {
+export function oneClassSvms(detectors: readonly LayerSvm[]): LayerDetectors {
   return {
     groups: detectors.map(({ tap }) => [tap]),
     addScores: (graph, which, name) =>
@@ -27,7 +27,7 @@ const UNEVEN = 2;
 /** Support vectors of one product, at most: for each of a thousand images there is a kernel value of each. */
 const MOST_VECTORS = 16_384;
 
-function addSvmScores(graph: GraphBuilder, detectors: readonly LayerDetector[], name: string): void {
+function addSvmScores(graph: GraphBuilder, detectors: readonly LayerSvm[], name: string): void {
   const constant = (word: string, tensor: Tensor) => graph.initializer(`${name}/${word}`, tensor);
   const node: AddNode = (opType, inputs, word, attributes = {}) =>
     graph.node(opType, inputs, { name: `${name}/${word}`, attributes: { ...attributes } });
@@ -35,7 +35,7 @@ function addSvmScores(graph: GraphBuilder, detectors: readonly LayerDetector[], 
     constant(word, { dtype: 'float32', shape, data });
   const int64s = (word: string, values: readonly number[]) => graph.int64s(`${name}/${word}`, values);
 
-  const z = addStandardised(
+  const z = addStandardized(
     detectors.map(({ tap, scaler }) => ({ taps: [tap], scaler })),
     node,
     constant,
@@ -89,7 +89,7 @@ function addSvmScores(graph: GraphBuilder, detectors: readonly LayerDetector[], 
 }
 
 /** Where each layer's values begin, and of which layer each value is, as a matrix of ones: values × layers. */
-function placesOf(detectors: readonly LayerDetector[]) {
+function placesOf(detectors: readonly LayerSvm[]) {
   const total = detectors.reduce((sum, { width }) => sum + width, 0);
   const isOfLayer = new Float32Array(total * detectors.length);
   const starts: number[] = [];
@@ -103,7 +103,7 @@ function placesOf(detectors: readonly LayerDetector[]) {
 }
 
 /** Detectors of one width and of about as many support vectors. */
-function similar(detectors: readonly LayerDetector[]): number[][] {
+function similar(detectors: readonly LayerSvm[]): number[][] {
   const size = (d: number) => detectors[d].alpha.length;
   const bySize = [...detectors.keys()].sort(
     (a, b) => detectors[a].width - detectors[b].width || size(a) - size(b),
@@ -126,7 +126,7 @@ function similar(detectors: readonly LayerDetector[]): number[][] {
  * −γ|sv − z|² as a product with `[z, |z|²]`: the rows `[2γ sv, −γ]`, and the offsets −γ|sv|². SVMs with fewer support
  * vectors than the largest are filled up by some of no weight.
  */
-function kernelsOf(svms: readonly LayerDetector[], width: number) {
+function kernelsOf(svms: readonly LayerSvm[], width: number) {
   const count = Math.max(...svms.map(({ alpha }) => alpha.length));
   const vectors = new Float32Array(svms.length * count * (width + 1));
   const offsets = new Float32Array(svms.length * count);

@@ -1,5 +1,5 @@
 import { DetectorError } from '../common/errors.ts';
-import type { NeighbourSearch, Neighbours } from './neighbours.ts';
+import type { NeighborSearch, Neighbors } from './neighbors.ts';
 
 export interface ShiftingOptions {
   /** A point is an edge point when more than a share of 1 − threshold of its neighbours lie on its inner side. */
@@ -33,7 +33,7 @@ const EPSILON = 1e-8;
  * @throws DetectorError for fewer than k + 1 points, and where no point lies on the edge
  */
 export async function shiftEdges(
-  search: NeighbourSearch,
+  search: NeighborSearch,
   features: Float64Array,
   width: number,
   options: ShiftingOptions,
@@ -46,8 +46,8 @@ export async function shiftEdges(
       `there are ${count} validation samples where ${k} neighbours need ${k + 1}`,
       'use more training images',
     );
-  const neighbours = await search.nearest(features, width, k);
-  const normals = edgeNormals(features, width, neighbours, options.threshold);
+  const neighbors = await search.nearest(features, width, k);
+  const normals = edgeNormals(features, width, neighbors, options.threshold);
   const edges = Uint32Array.from(normals.keys());
   // Dropping a row of the distances where it means to drop a column, the original leaves out the first edge point.
   const counted = options.compat === 'original' ? edges.subarray(1) : edges;
@@ -57,7 +57,7 @@ export async function shiftEdges(
       'no sample lies on the edge of the data, so there are no pseudo outliers to choose gamma by',
       'raise --threshold',
     );
-  const length = meanDistance(neighbours, counted);
+  const length = meanDistance(neighbors, counted);
   const shifted = new Float64Array(edges.length * width);
   for (let e = 0; e < edges.length; e++) {
     const normal = normals.get(edges[e])!;
@@ -72,7 +72,7 @@ export async function shiftEdges(
 function edgeNormals(
   features: Float64Array,
   width: number,
-  { k, indices, distances }: Neighbours,
+  { k, indices, distances }: Neighbors,
   threshold: number,
 ): Map<number, Float64Array> {
   const normals = new Map<number, Float64Array>();
@@ -105,7 +105,7 @@ function edgeNormals(
  * same slip, belong to the method as it was measured: without them the shift is 1/k longer, which makes γ smaller on
  * 7 of densenet100's 100 layers and takes 0.4 and 0.8 points of AUROC from LA-OOD (tiny, tinyjpeg).
  */
-function meanDistance({ k, distances }: Neighbours, points: Uint32Array): number {
+function meanDistance({ k, distances }: Neighbors, points: Uint32Array): number {
   let sum = 0;
   for (const i of points) for (let t = 0; t < k; t++) sum += distances[i * k + t];
   return sum / (points.length * (k + 1));

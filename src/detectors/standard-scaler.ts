@@ -41,17 +41,17 @@ export function scaleOf(variance: number, mean: number, count: number): number {
 }
 
 /** Standardised features of the given rows, in their order; of all rows without `rows`. */
-export function standardise(
+export function standardize(
   { mean, scale }: StandardScaler,
   features: Float32Array,
   rows?: Uint32Array,
 ): Float64Array {
   const width = mean.length;
   const count = rows ? rows.length : features.length / width;
-  const standardised = new Float64Array(count * width);
+  const standardized = new Float64Array(count * width);
   for (let i = 0; i < count; i++) {
     const from = (rows ? rows[i] : i) * width;
-    for (let j = 0; j < width; j++) standardised[i * width + j] = (features[from + j] - mean[j]) / scale[j];
+    for (let j = 0; j < width; j++) standardized[i * width + j] = (features[from + j] - mean[j]) / scale[j];
   }
-  return standardised;
+  return standardized;
 }

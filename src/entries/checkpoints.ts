@@ -1,6 +1,6 @@
 /** `la-ood/checkpoints`: PyTorch's files, the original's features, and the networks that they are of. */
 
-export { type FeatureFile, openFeatures } from '../../converters/hdf5/features.ts';
+export { type FeatureFile, openFeatures } from '../../converters/hdf5/open-features.ts';
 export { type AppendRows, type FeatureLayout, writeFeatures } from '../../converters/hdf5/write-features.ts';
 export { modelFile } from '../../converters/huggingface/model-file.ts';
 export {
@@ -9,10 +9,10 @@ export {
   readCheckpoint,
 } from '../../converters/pytorch/read-checkpoint.ts';
 export { writeCheckpoint } from '../../converters/pytorch/write-checkpoint.ts';
-export { Architecture, imagenetNormalisation } from '../../models/architecture.ts';
+export { Architecture, imagenetNormalization } from '../../models/architecture.ts';
 export { type BackboneOptions, buildBackbone, stateDictOf } from '../../models/backbone.ts';
 export { type BackboneMetadata, backboneMetadata } from '../../models/metadata.ts';
-export { architectureNamed, architectureNames, recogniseArchitecture } from '../../models/registry.ts';
+export { architectureNamed, architectureNames, recognizeArchitecture } from '../../models/registry.ts';
 export type { StateDict } from '../common/tensor.ts';
 export {
   type ExportOptions,
@@ -29,7 +29,7 @@ export {
   type Comparison,
   type ComparisonRow,
   compareFiles,
-} from '../pipeline/inspection/compare.ts';
+} from '../pipeline/inspection/compare-files.ts';
 export { fileKind } from '../pipeline/inspection/file-kind.ts';
 export {
   type CheckpointInspection,
@@ -41,4 +41,4 @@ export {
   inspectFile,
   type ModelInspection,
   type RunInspection,
-} from '../pipeline/inspection/inspect.ts';
+} from '../pipeline/inspection/inspect-file.ts';

@@ -20,49 +20,59 @@ export {
   type ImportedClassifier,
   importClassifier,
 } from '../pipeline/classifier/import-classifier.ts';
-export { type DatasetOptions, type DatasetReport, writeDatasets } from '../pipeline/datasets/datasets.ts';
-export { type DownloadReport, downloadSets } from '../pipeline/datasets/download.ts';
-export { type DuplicateReport, type DuplicateSet, findDuplicates } from '../pipeline/datasets/duplicates.ts';
-export { type DemoOptions, type DemoReport, runDemo } from '../pipeline/demo.ts';
+export { type DownloadReport, downloadSets } from '../pipeline/datasets/download-sets.ts';
+export {
+  type DuplicateReport,
+  type DuplicateSet,
+  findDuplicates,
+} from '../pipeline/datasets/find-duplicates.ts';
+export {
+  type DatasetOptions,
+  type DatasetReport,
+  writeDatasets,
+} from '../pipeline/datasets/write-datasets.ts';
 export {
   type FitDetectorsOptions,
   type FitDetectorsReport,
   fitDetectors,
-} from '../pipeline/detectors/fit.ts';
+} from '../pipeline/detectors/fit-detectors.ts';
 export { type ImportDetectorsOptions, importDetectors } from '../pipeline/detectors/import-detectors.ts';
 export {
   type EvaluateRunOptions,
   type EvaluateRunReport,
   evaluateRun,
-} from '../pipeline/evaluation/evaluate.ts';
+} from '../pipeline/evaluation/evaluate-run.ts';
 export {
   extractFeatures,
   type FeatureOptions,
   type FeatureReport,
   type NamedSet,
-} from '../pipeline/features/features.ts';
+} from '../pipeline/features/extract-features.ts';
 export type { EarlyExitReport } from '../pipeline/guard/early-exit.ts';
-export { type GuardOptions, type GuardReport, guardRun } from '../pipeline/guard/guard.ts';
+export { type GuardOptions, type GuardReport, guardRun } from '../pipeline/guard/guard-run.ts';
+export type { HalfReport } from '../pipeline/guard/half-guard.ts';
+export type { LostAuroc } from '../pipeline/guard/lost-auroc.ts';
 export {
+  type MonitoredDrift,
   type MonitoredImage,
   type MonitorOptions,
   monitorImages,
-  type WatchedDrift,
-} from '../pipeline/guard/monitor.ts';
+} from '../pipeline/guard/monitor-images.ts';
 export {
   type RecalibrateOptions,
   type RecalibrationReport,
   recalibrateGuard,
 } from '../pipeline/guard/recalibrate.ts';
-export { type ScoredImage, type ScoreOptions, scoreImages } from '../pipeline/guard/score.ts';
+export { type ScoredImage, type ScoreOptions, scoreImages } from '../pipeline/guard/score-images.ts';
 export { writeScores } from '../pipeline/guard/write-scores.ts';
 export {
   type DeviceExamination,
   examineMachine,
   type MachineExamination,
-} from '../pipeline/inspection/doctor.ts';
+} from '../pipeline/inspection/examine-machine.ts';
 export type { OnLeftOut } from '../pipeline/open-images.ts';
 export { type ServedPage, type ServePageOptions, servePage } from '../pipeline/page/serve-page.ts';
 export { type WrittenPage, writePage } from '../pipeline/page/write-page.ts';
+export { type DemoOptions, type DemoReport, runDemo } from '../pipeline/run-demo.ts';
 export { RunFolder, type Step, type StepRecord } from '../pipeline/run-folder.ts';
 export { programVersion, versions } from '../pipeline/versions.ts';

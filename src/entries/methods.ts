@@ -7,11 +7,11 @@ export {
   defaultFitOptions,
   type FitOptions,
   type FitReport,
-  type FittedDetector,
-  type LayerDetector,
+  type FittedLayerSvm,
   LayerFitter,
-} from '../detectors/fit-layer.ts';
-export { methodNames } from '../detectors/methods/table.ts';
+  type LayerSvm,
+} from '../detectors/layer-svm.ts';
+export { methodNames } from '../detectors/methods/method-registry.ts';
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from '../evaluation/bootstrap.ts';
 export {
   type EvaluateOptions,
@@ -35,4 +35,8 @@ export { type Misclassification, misclassification } from '../evaluation/misclas
 export { type OpenOodName, openOodNames } from '../evaluation/openood/protocol.ts';
 export type { ScoredSet } from '../evaluation/scored-set.ts';
 export { layerCsv, summaryCsv, summaryJson } from '../evaluation/tables.ts';
-export { benchmarkOpenOod, type OpenOodOptions, type OpenOodReport } from '../pipeline/benchmark/openood.ts';
+export {
+  benchmarkOpenOod,
+  type OpenOodOptions,
+  type OpenOodReport,
+} from '../pipeline/benchmark/benchmark-openood.ts';

@@ -6,8 +6,12 @@ export {
   type CoTrainOptions,
   type CoTrainReport,
   coTrainRun,
-} from '../pipeline/training/cotrain.ts';
-export { type TrainBackboneOptions, type TrainReport, trainBackbone } from '../pipeline/training/train.ts';
+} from '../pipeline/training/cotrain-run.ts';
+export {
+  type TrainBackboneOptions,
+  type TrainReport,
+  trainBackbone,
+} from '../pipeline/training/train-backbone.ts';
 export { type TrainingEngineName, trainingEngineNames } from '../training/engine.ts';
 export type { TrainingEngineExamination } from '../training/engines.ts';
 export { fineTuning, type Recipe, recipeOf, type Schedule, schedules } from '../training/recipe.ts';

@@ -5,7 +5,7 @@ import { escapeXml, text } from './svg.ts';
 const layout = { left: 150, right: 70, bar: 14, gap: 4, group: 22, top: 64, width: 760 };
 
 /** One colour a method, told apart in print and by the colour-blind (Okabe and Ito 2008). */
-const colours = ['#0072b2', '#56b4e9', '#999999', '#e69f00', '#d55e00', '#009e73', '#cc79a7'];
+const colors = ['#0072b2', '#56b4e9', '#999999', '#e69f00', '#d55e00', '#009e73', '#cc79a7'];
 
 /**
  * A bar chart (SVG) of the AUROC with which the guard, LA-OOD, its best layer and the baselines find each OOD set. The bars begin
@@ -20,7 +20,7 @@ export function aurocChart({ ind, sets }: Evaluation): string {
   const groups = sets.map((set, s) => group(set, layout.top + s * groupHeight, scale));
   const legend = methods.map((label, m) => {
     const x = layout.left + m * 86;
-    return `<rect x="${x}" y="36" width="12" height="12" fill="${colours[m]}"/>${text(x + 17, 46, label)}`;
+    return `<rect x="${x}" y="36" width="12" height="12" fill="${colors[m]}"/>${text(x + 17, 46, label)}`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${layout.width} ${height}" font-family="sans-serif" font-size="12">
 <title>AUROC in % by OOD set and score; InD ${escapeXml(ind)}</title>
@@ -46,7 +46,7 @@ function group(set: SetResult, top: number, scale: number): string {
   const bars = methodsOf(set).map(({ auroc }, m) => {
     const y = top + m * (layout.bar + layout.gap);
     const width = 100 * auroc * scale;
-    const bar = `<rect x="${layout.left}" y="${y}" width="${width.toFixed(1)}" height="${layout.bar}" fill="${colours[m]}"/>`;
+    const bar = `<rect x="${layout.left}" y="${y}" width="${width.toFixed(1)}" height="${layout.bar}" fill="${colors[m]}"/>`;
     return bar + text(layout.left + width + 5, y + 11, (100 * auroc).toFixed(2));
   });
   const name = text(layout.left - 8, top + 12, set.ood, 'text-anchor="end" font-weight="bold"');

@@ -14,7 +14,7 @@ export function curvesCsv(epochs: readonly EpochReport[]): string {
 /** Sizes in pixels. */
 const panel = { width: 330, height: 210, left: 56, gap: 70, top: 64 };
 
-const colours = ['#56b4e9', '#d55e00'];
+const colors = ['#56b4e9', '#d55e00'];
 
 /** Values by epoch, a line for each of a chart's labels. */
 export interface Panel {
@@ -47,7 +47,7 @@ export function epochCharts(
   const width = 2 * (panel.left + panel.width) + panel.gap;
   const legend = labels.map((label, s) => {
     const x = panel.left + s * 150;
-    return `<rect x="${x}" y="32" width="12" height="12" fill="${colours[s]}"/>${text(x + 17, 42, label)}`;
+    return `<rect x="${x}" y="32" width="12" height="12" fill="${colors[s]}"/>${text(x + 17, 42, label)}`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${panel.top + panel.height + 44}" font-family="sans-serif" font-size="12">
 <title>${escapeXml(title)}</title>
@@ -75,10 +75,10 @@ function curves({ name, lines, first = 1 }: Panel, left: number): string {
     const points = values.map(
       (value, i) => [xOf(plot, first + i).toFixed(1), yOf(plot, value).toFixed(1)] as const,
     );
-    const colour = colours[s];
+    const color = colors[s];
     const line = points.map(([x, y]) => `${x},${y}`).join(' ');
-    const dots = points.map(([x, y]) => `<circle cx="${x}" cy="${y}" r="2" fill="${colour}"/>`);
-    return `<polyline points="${line}" fill="none" stroke="${colour}" stroke-width="1.5"/>${points.length <= 50 ? dots.join('') : ''}`;
+    const dots = points.map(([x, y]) => `<circle cx="${x}" cy="${y}" r="2" fill="${color}"/>`);
+    return `<polyline points="${line}" fill="none" stroke="${color}" stroke-width="1.5"/>${points.length <= 50 ? dots.join('') : ''}`;
   });
   return [
     yAxis(plot, marks),

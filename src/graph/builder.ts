@@ -8,7 +8,7 @@ import {
   type NodeProto,
   type ValueInfo,
 } from './onnx.ts';
-import { tensorToProto } from './tensor.ts';
+import { tensorToProto } from './tensor-proto.ts';
 
 /**
  * The opset that graphs are written in. From 18 on the Reduce operators take their axes as an input, and none of the

@@ -1,7 +1,7 @@
 import { bytesPerElement } from '../common/tensor.ts';
 import type { ModelProto } from './onnx.ts';
 import { inferShapes, type ValueType } from './shapes.ts';
-import { dtypeOf } from './tensor.ts';
+import { dtypeOf } from './tensor-proto.ts';
 import { neededValues, sortNodes } from './topology.ts';
 
 /**

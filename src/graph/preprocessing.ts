@@ -10,13 +10,13 @@ import { ElementType, type ModelProto, type NodeProto } from './onnx.ts';
 export const PIXELS = 'pixels';
 
 /** Mean and standard deviation of each channel, of values between 0 and 1. */
-export interface Normalisation {
+export interface Normalization {
   readonly mean: readonly number[];
   readonly std: readonly number[];
 }
 
 /** What a network wants done to bytes: (byte × scale - mean) / std, channel by channel. */
-export interface Preprocessing extends Normalisation {
+export interface Preprocessing extends Normalization {
   /** 1 / 255 where absent. */
   readonly scale?: number;
   /** The order of the network's channels, and of mean and std; RGB where absent. */

@@ -6,8 +6,8 @@ import { requireOpset } from './check.ts';
 import { makeNode, makeValueInfo } from './make.ts';
 import { freshNames, renameValues } from './names.ts';
 import { ElementType, type ModelProto, type NodeProto, type TensorProto, type ValueInfo } from './onnx.ts';
-import { type Pooling, poolingOf, valueOfClassToken, valueOfDeviation } from './pooling.ts';
 import { inferShapes, type Shape } from './shapes.ts';
+import { type Pooling, poolingOf, valueOfClassToken, valueOfDeviation } from './tap-pooling.ts';
 import { neededValues, producers } from './topology.ts';
 
 /** A value inside a graph that is asked for. */
@@ -79,8 +79,8 @@ export function exposeTaps(model: ModelProto, taps: readonly string[], where: st
     else if (pooling === 'none') {
       if (from !== name) add('Identity', [from], name);
     } else if (pooling === 'deviation') {
-      const centred = add('Sub', [from, addMean(from, fresh(`${name}_mean`), 1)], fresh(`${name}_centred`));
-      const squares = add('Mul', [centred, centred], fresh(`${name}_squares`));
+      const centered = add('Sub', [from, addMean(from, fresh(`${name}_mean`), 1)], fresh(`${name}_centred`));
+      const squares = add('Mul', [centered, centered], fresh(`${name}_squares`));
       add('Sqrt', [addMean(squares, fresh(`${name}_variance`), 0)], name);
     } else addMean(from, name, 0);
     outputs.set(

@@ -3,7 +3,7 @@ import { attribute, intAttribute, intsAttribute } from './attributes.ts';
 import { ElementType, type ModelProto, type NodeProto, type TensorProto, type TypeProto } from './onnx.ts';
 import { type Shape, ShapeError } from './shape-arithmetic.ts';
 import { type Operands, type ShapeRule, shapeRules } from './shape-rules.ts';
-import { tensorFromProto } from './tensor.ts';
+import { tensorFromProto } from './tensor-proto.ts';
 import { nodeLabel, sortNodes } from './topology.ts';
 
 export type { Dim, Shape } from './shape-arithmetic.ts';

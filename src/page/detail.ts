@@ -1,4 +1,4 @@
-import { type RuntimeReport, runtimeTitles } from '../browser/open-guard.ts';
+import { type RuntimeReport, runtimeTitles } from '../browser/open-browser-guard.ts';
 import type { Calibration } from '../evaluation/conformal.ts';
 import { reasonOf } from '../evaluation/reason.ts';
 import type { GuardAnswer } from '../guard/guard-answer.ts';

@@ -12,10 +12,10 @@ export function layerChart(facts: GuardFacts, answer: GuardAnswer): HTMLElement 
   const { parts: layerScores } = answer;
   const layer = largestOf(facts, answer);
   // By what is usual; those of version 0.1.0 that are not the paper's are `evidence`.
-  const isStandardised = ['mean', 'evidence'].includes(facts.aggregation ?? '');
+  const isStandardized = ['mean', 'evidence'].includes(facts.aggregation ?? '');
   const known = layerScores.filter((value) => !Number.isNaN(value));
-  const low = Math.min(isStandardised ? -USUAL - 0.5 : 0, ...known);
-  const high = Math.max(isStandardised ? USUAL + 1.5 : 0, ...known);
+  const low = Math.min(isStandardized ? -USUAL - 0.5 : 0, ...known);
+  const high = Math.max(isStandardized ? USUAL + 1.5 : 0, ...known);
   const part = (value: number) => (100 * (value - low)) / (high - low || 1);
   const isRoomy = layers.length <= 12;
   const label = (value: number, i: number) =>
@@ -32,7 +32,7 @@ export function layerChart(facts: GuardFacts, answer: GuardAnswer): HTMLElement 
   const zero = element('div', { class: 'zero' });
   zero.style.bottom = `${part(0)}%`;
   const plot = element('div', { class: isRoomy ? 'plot roomy' : 'plot' });
-  if (isStandardised) {
+  if (isStandardized) {
     const band = element('div', { class: 'band' });
     band.style.bottom = `${part(-USUAL)}%`;
     band.style.height = `${part(USUAL) - part(-USUAL)}%`;
@@ -50,7 +50,7 @@ export function layerChart(facts: GuardFacts, answer: GuardAnswer): HTMLElement 
         'p',
         { class: 'key' },
         element('b', {}, layers[layer]),
-        ` is the largest.${isStandardised ? ' Shaded: what is usual.' : ''}`,
+        ` is the largest.${isStandardized ? ' Shaded: what is usual.' : ''}`,
       ),
       plot,
       ends(layers),

@@ -1,4 +1,4 @@
-import { type RuntimeReport, runtimeTitles } from '../browser/open-guard.ts';
+import { type RuntimeReport, runtimeTitles } from '../browser/open-browser-guard.ts';
 import { byId, definitions, element } from './elements.ts';
 import type { GuardFacts } from './guard-facts.ts';
 import { megabytes, milliseconds, percent, plural } from './text.ts';

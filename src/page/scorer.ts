@@ -1,5 +1,5 @@
 import type { ImageSize } from '../../data/image-set.ts';
-import type { RuntimeName, RuntimeReport } from '../browser/open-guard.ts';
+import type { RuntimeName, RuntimeReport } from '../browser/open-browser-guard.ts';
 import type { GuardAnswer } from '../guard/guard-answer.ts';
 import type { GuardFacts } from './guard-facts.ts';
 

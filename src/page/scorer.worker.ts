@@ -1,7 +1,7 @@
 import type * as Onnxruntime from 'onnxruntime-web';
 import { resize } from '../../data/resample.ts';
 import { decodeFile } from '../browser/decode-file.ts';
-import { openRuntime, type Runtime, type RuntimeName } from '../browser/open-guard.ts';
+import { openRuntime, type Runtime, type RuntimeName } from '../browser/open-browser-guard.ts';
 import { scanOutline } from '../graph/outline.ts';
 import { type GuardInfo, guardInfo } from '../guard/guard-info.ts';
 import type { FromScorer, ToScorer } from './scorer.ts';

@@ -19,7 +19,7 @@ export async function runOnPixels(
   where: string,
   { height, width }: ImageSize,
   runs: readonly Uint8Array[],
-  setting: Pick<Setting, 'optimisation' | 'single'> = { single: true },
+  setting: Pick<Setting, 'optimization' | 'single'> = { single: true },
 ): Promise<Tensors[]> {
   let session: GraphSession | undefined;
   try {

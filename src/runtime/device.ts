@@ -4,14 +4,14 @@ export type DeviceName = (typeof deviceNames)[number];
 export type Device = Exclude<DeviceName, 'auto'>;
 
 /** How much onnxruntime rewrites a graph before it runs it: results differ in their last bits. */
-export type Optimisation = 'disabled' | 'all';
+export type Optimization = 'disabled' | 'all';
 
 /** How a session runs its graph. */
 export interface Setting {
   /** onnxruntime threads; as many as there are cores where absent. */
   readonly threads?: number;
   /** What onnxruntime does to the graph; all where absent, and nothing for a single run. */
-  readonly optimisation?: Optimisation;
+  readonly optimization?: Optimization;
   /** For a single run: weights are not arranged for speed, which would take their memory once more. */
   readonly single?: boolean;
 }

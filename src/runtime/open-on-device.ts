@@ -12,13 +12,13 @@ import * as ort from './onnxruntime.ts';
 export async function openOnDevice(
   model: Uint8Array | string,
   wanted: DeviceName,
-  { threads, single = false, optimisation = single ? 'disabled' : 'all' }: Setting = {},
+  { threads, single = false, optimization = single ? 'disabled' : 'all' }: Setting = {},
 ): Promise<{ session: ort.InferenceSession; device: Device }> {
   const open = async (device: Device) => {
     const options: ort.InferenceSession.SessionOptions = {
       executionProviders: device === 'cpu' ? ['cpu'] : [device, 'cpu'],
       ...(threads ? { intraOpNumThreads: threads } : {}),
-      graphOptimizationLevel: optimisation,
+      graphOptimizationLevel: optimization,
       // Whatever fails comes as an exception.
       logSeverityLevel: 4,
       ...(single && { extra: { session: { disable_prepacking: '1' } } }),

@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import { endWorker, startWorker } from '../common/workers.ts';
 import { type Preprocessing, UNIT_SCALE } from '../graph/preprocessing.ts';
 import type { BatchSetup, BatchTask } from './batch-maker.worker.ts';
-import type { LabelledImages } from './labelled-images.ts';
+import type { LabeledImages } from './labeled-images.ts';
 
 /** Images as the network takes them. */
 export interface TrainingBatch {
@@ -48,7 +48,7 @@ export class BatchMaker {
    * @throws DataError where an image cannot be decoded
    */
   async *batches(
-    set: LabelledImages,
+    set: LabeledImages,
     order: Uint32Array,
     size: number,
     augmentation?: Augmentation,
@@ -77,7 +77,7 @@ export class BatchMaker {
   }
 
   async #make(
-    set: LabelledImages,
+    set: LabeledImages,
     indices: Uint32Array,
     step: number,
     augmentation?: Augmentation,
@@ -99,10 +99,10 @@ export class BatchMaker {
 /** What becomes of each byte, by channel of the network: torchvision's ToTensor and Normalize, in float32. */
 function tablesOf({ mean, std, scale = UNIT_SCALE, channelOrder }: Preprocessing): BatchSetup {
   const f = Math.fround;
-  const tables = mean.map((centre, c) =>
+  const tables = mean.map((center, c) =>
     Float32Array.from({ length: 256 }, (_, byte) => {
       const value = scale === UNIT_SCALE ? f(byte / 255) : f(byte * f(scale));
-      return f(f(value - f(centre)) / f(std[c]));
+      return f(f(value - f(center)) / f(std[c]));
     }),
   );
   return { tables, channels: channelOrder === 'BGR' ? [2, 1, 0] : [0, 1, 2] };

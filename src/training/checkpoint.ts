@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RunError } from '../common/errors.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 import { getMetadata, setMetadata } from '../graph/rewrite.ts';
-import { tensorFromProto, tensorToProto } from '../graph/tensor.ts';
+import { tensorFromProto, tensorToProto } from '../graph/tensor-proto.ts';
 import type { TrainingEngineName } from './engine.ts';
 import type { TrainingState } from './train.ts';
 

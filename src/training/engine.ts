@@ -23,7 +23,7 @@ export interface TrainingTask {
   /** What to call it in errors. */
   readonly where: string;
   readonly objective: Objective;
-  readonly optimiser: SgdOptions;
+  readonly optimizer: SgdOptions;
   /** How many parts a batch is computed in, one after the other; 1 where absent. */
   readonly parts?: number;
   /** The velocity of each weight, by its name, to go on from; 0 where absent. */
@@ -52,7 +52,7 @@ export interface TrainingSession {
    */
   step(batch: TrainingBatch, rate: number, random: RandomState): Promise<{ loss: number; correct: number }>;
   /** Says mean and scale of each detector's pooled features, before the first step of co-training and anew at will. */
-  standardise(scalers: readonly StandardScaler[]): void;
+  standardize(scalers: readonly StandardScaler[]): void;
   /** The network with what its weights and statistics have become, and the velocity of each weight. */
   state(): Promise<{ model: ModelProto; velocities: Map<string, Float32Array> }>;
   close(): Promise<void>;

@@ -1,7 +1,7 @@
 import { type TrainingEngine, type TrainingEngineName, trainingEngineNames } from './engine.ts';
-import { onnxEngine } from './onnx/engine.ts';
+import { onnxEngine } from './onnx/onnx-engine.ts';
 import { loadTensorFlow, openTensorFlow } from './tfjs/backend.ts';
-import { tensorFlowEngine } from './tfjs/engine.ts';
+import { tensorFlowEngine } from './tfjs/tfjs-engine.ts';
 
 export interface TrainingEngineExamination {
   readonly engine: TrainingEngineName;

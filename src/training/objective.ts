@@ -1,5 +1,5 @@
 import type { RandomState } from '../common/random.ts';
-import type { LayerDetector } from '../detectors/fit-layer.ts';
+import type { LayerSvm } from '../detectors/layer-svm.ts';
 import type { StandardScaler } from '../detectors/standard-scaler.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 
@@ -17,7 +17,7 @@ export interface Objective {
 
 export interface CoTraining {
   /** Their taps are values of the graph. */
-  readonly detectors: readonly LayerDetector[];
+  readonly detectors: readonly LayerSvm[];
   /** Weight of the detectors' part of the loss. */
   readonly lambda: number;
   /** Detectors to draw from: the first so many; all where absent. */

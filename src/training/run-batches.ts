@@ -1,4 +1,4 @@
-import { dynamicBatch } from '../graph/batch.ts';
+import { dynamicBatch } from '../graph/dynamic-batch.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 import { requiredInputs } from '../graph/topology.ts';
 import type { Tensors } from '../runtime/graph-session.ts';

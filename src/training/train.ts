@@ -6,7 +6,7 @@ import type { ModelProto } from '../graph/onnx.ts';
 import type { Augmentation, BatchMaker } from './batch-maker.ts';
 import { crossEntropy } from './cross-entropy.ts';
 import type { TrainingSession } from './engine.ts';
-import type { LabelledImages } from './labelled-images.ts';
+import type { LabeledImages } from './labeled-images.ts';
 import type { CoTraining } from './objective.ts';
 import { type Recipe, rateAt } from './recipe.ts';
 import { runBatches } from './run-batches.ts';
@@ -37,8 +37,8 @@ export interface TrainingState {
 }
 
 export interface TrainOptions {
-  readonly train: LabelledImages;
-  readonly test: LabelledImages;
+  readonly train: LabeledImages;
+  readonly test: LabeledImages;
   readonly maker: BatchMaker;
   readonly recipe: Recipe;
   readonly seed: number;
@@ -76,7 +76,7 @@ export async function train(
   while (epochs.length < recipe.epochs) {
     const start = performance.now();
     const epoch = epochs.length;
-    if (coTraining) session.standardise(await coTraining.scalers(epoch, (await session.state()).model));
+    if (coTraining) session.standardize(await coTraining.scalers(epoch, (await session.state()).model));
     const order = new RandomState(seedOf(seed, streams.order, epoch)).permutation(images.length);
     const steps = Math.ceil(images.length / recipe.batch);
     let [step, seen, loss, correct, rate] = [0, 0, 0, 0, 0];
@@ -129,7 +129,7 @@ const TEST_BATCH = 32;
 async function testNetwork(
   model: ModelProto,
   maker: BatchMaker,
-  images: LabelledImages,
+  images: LabeledImages,
   onTested?: (images: number) => void,
 ): Promise<{ loss: number; accuracy: number }> {
   const [logits] = model.graph.output;

@@ -1,13 +1,13 @@
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { openFeatures } from '../../converters/hdf5/features.ts';
+import { openFeatures } from '../../converters/hdf5/open-features.ts';
 import { writeFeatures } from '../../converters/hdf5/write-features.ts';
 import { UsageError } from '../../src/common/errors.ts';
 import { detectorsOfModel } from '../../src/detectors/detectors-model.ts';
-import { defaultFitOptions, type FitOptions, type FitReport } from '../../src/detectors/fit-layer.ts';
+import { defaultFitOptions, type FitOptions, type FitReport } from '../../src/detectors/layer-svm.ts';
 import { decodeModel } from '../../src/graph/read.ts';
-import { fitLayers } from '../../src/pipeline/detectors/fit-layers.ts';
+import { fitSvms } from '../../src/pipeline/detectors/fit-svms.ts';
 import { type FeatureLayer, featureLayers } from '../../src/pipeline/features/feature-files.ts';
 import { python } from '../parity/python.ts';
 import { type Bench, inTemporaryFolder, timed } from './bench.ts';
@@ -93,7 +93,7 @@ async function featureSet(folder: string, given?: string): Promise<FeatureSet> {
 async function fitOurs(folder: string, { path, samples }: FeatureSet, layers: readonly FeatureLayer[]) {
   const parts = await mkdtemp(join(folder, 'ours-'));
   const { seconds, result } = await timed(() =>
-    fitLayers({
+    fitSvms({
       features: path,
       samples,
       layers,

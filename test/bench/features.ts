@@ -55,9 +55,9 @@ async function compare(architecture: Architecture, images: number, rounds: numbe
       await writeCheckpoint(checkpoint, stateDictOf(backbone));
       await writeFile(input, pixels);
       const setup = { checkpoint, input, output, images, size: [height, width], classes: CLASSES };
-      const { name, defaultNormalisation } = architecture;
+      const { name, defaultNormalization } = architecture;
       const threads = availableParallelism();
-      const task = JSON.stringify({ name, ...defaultNormalisation, threads, ...setup });
+      const task = JSON.stringify({ name, ...defaultNormalization, threads, ...setup });
 
       const batch = await fastestBatchSize(pool, (size) =>
         feeds(graph, new Uint8Array(size * height * width * 3), 0, size),

@@ -10,7 +10,7 @@ import { UsageError } from '../../src/common/errors.ts';
 import { epochCharts } from '../../src/evaluation/curves.ts';
 import { importCheckpoint } from '../../src/pipeline/classifier/import-checkpoint.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
-import { trainBackbone } from '../../src/pipeline/training/train.ts';
+import { trainBackbone } from '../../src/pipeline/training/train-backbone.ts';
 import type { TrainingEngineName } from '../../src/training/engine.ts';
 import { fineTuning as standard } from '../../src/training/recipe.ts';
 import { type Bench, count, inTemporaryFolder } from './bench.ts';
@@ -53,7 +53,7 @@ export const fineTuning: Bench = {
       copySome(join(images!, 'train'), train, count(values, 'per-class'));
       const test = join(images!, 'test');
       const from = join(folder, 'backbone.onnx');
-      await importCheckpoint(checkpoint!, from, { normalisation: NORMALISATION });
+      await importCheckpoint(checkpoint!, from, { normalization: NORMALISATION });
       const report = await RunFolder.use(run!, (opened) =>
         trainBackbone(opened, { ...{ train, test, from, recipe, engine }, onProgress: tell() }),
       );

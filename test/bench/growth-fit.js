@@ -3,9 +3,9 @@ import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { openFeatures } from '../../dist/converters/hdf5/features.js';
 import { detectorsOfModel } from '../../dist/src/detectors/detectors-model.js';
-import { defaultFitOptions } from '../../dist/src/detectors/fit-layer.js';
+import { defaultFitOptions } from '../../dist/src/detectors/layer-svm.js';
 import { decodeModel } from '../../dist/src/graph/read.js';
-import { fitLayers } from '../../dist/src/pipeline/detectors/fit-layers.js';
+import { fitSvms } from '../../dist/src/pipeline/detectors/fit-svms.js';
 import { featureLayers } from '../../dist/src/pipeline/features/feature-files.js';
 
 /**
@@ -25,7 +25,7 @@ const settings = {
 };
 const workers = availableParallelism();
 const start = performance.now();
-const files = await fitLayers({
+const files = await fitSvms({
   features: path,
   samples: file.count,
   layers,

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { writeFeatures } from '../../converters/hdf5/write-features.ts';
-import { fitMemory } from '../../src/detectors/fit-layer.ts';
+import { fitMemory } from '../../src/detectors/layer-svm.ts';
 import { type Bench, inTemporaryFolder } from './bench.ts';
 import { correlatedFeatures } from './synthetic.ts';
 

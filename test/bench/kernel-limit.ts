@@ -1,4 +1,4 @@
-import type { FitReport } from '../../src/detectors/fit-layer.ts';
+import type { FitReport } from '../../src/detectors/layer-svm.ts';
 import { RbfKernel } from '../../src/detectors/ocsvm/rbf-kernel.ts';
 import { timed } from './bench.ts';
 import { correlatedFeatures } from './synthetic.ts';
@@ -20,7 +20,7 @@ export function leastKernelValues(
 export async function kernelRate(width: number): Promise<number> {
   const kernel = await RbfKernel.open();
   const points = kernel.points(correlatedFeatures(10_000, width, width), width);
-  const centres = kernel.gather(
+  const centers = kernel.gather(
     points,
     Array.from({ length: 512 }, (_, i) => i),
   );
@@ -28,7 +28,7 @@ export async function kernelRate(width: number): Promise<number> {
   let best = Number.POSITIVE_INFINITY;
   for (let round = 0; round < 5; round++) {
     const sums = new Float64Array(points.count);
-    const { seconds } = await timed(() => kernel.addExpansion(sums, points, centres, weights, 0.01));
+    const { seconds } = await timed(() => kernel.addExpansion(sums, points, centers, weights, 0.01));
     best = Math.min(best, seconds);
   }
   return (512 * points.count) / best;

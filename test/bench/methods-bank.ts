@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { openFeatures } from '../../converters/hdf5/features.ts';
+import { openFeatures } from '../../converters/hdf5/open-features.ts';
 import { writeFeatures } from '../../converters/hdf5/write-features.ts';
 import { RandomState } from '../../src/common/random.ts';
 import { fitMethods } from '../../src/detectors/methods/fit-methods.ts';
 import type { MethodOptions } from '../../src/detectors/methods/method.ts';
+import { chooseMethods } from '../../src/detectors/methods/method-registry.ts';
 import { methodsModel } from '../../src/detectors/methods/methods-model.ts';
-import { chooseMethods } from '../../src/detectors/methods/table.ts';
 import { Training } from '../../src/detectors/methods/training.ts';
 import { readModel } from '../../src/graph/read.ts';
 import { writeModel } from '../../src/graph/write.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { UsageError } from '../../src/common/errors.ts';
 import { sha256Files } from '../../src/common/files.ts';
-import { methods as allMethods } from '../../src/detectors/methods/table.ts';
+import { methods as allMethods } from '../../src/detectors/methods/method-registry.ts';
 import { GUARD, guardMethods } from '../../src/evaluation/guard-scores.ts';
 import {
   misclassifiedPanels,
@@ -17,7 +17,7 @@ import {
   type SetKind,
   setKinds,
 } from '../../src/evaluation/method-table.ts';
-import { guardScores } from '../../src/pipeline/evaluation/guard-scores.ts';
+import { guardScores } from '../../src/pipeline/evaluation/guard-on-features.ts';
 import { scoreRunMethods } from '../../src/pipeline/evaluation/score-run-methods.ts';
 import { featureFile, oodFiles, setKind, setName } from '../../src/pipeline/features/feature-files.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';

@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openFeatures } from '../../converters/hdf5/features.ts';
+import { openFeatures } from '../../converters/hdf5/open-features.ts';
 import { UsageError } from '../../src/common/errors.ts';
 import type { Tensor } from '../../src/common/tensor.ts';
 import { detectorsOfModel } from '../../src/detectors/detectors-model.ts';
-import type { LayerDetector } from '../../src/detectors/fit-layer.ts';
+import type { LayerSvm } from '../../src/detectors/layer-svm.ts';
 import { decodeModel } from '../../src/graph/read.ts';
 import { featureLayers } from '../../src/pipeline/features/feature-files.ts';
 import { GraphSession, type Tensors } from '../../src/runtime/graph-session.ts';
@@ -76,7 +76,7 @@ async function firstTestSet(run: string): Promise<string> {
 }
 
 /** The inputs of every graph run, and which dataset of the file each detector judges. */
-async function readBlocks(path: string, detectors: readonly LayerDetector[], rows: number) {
+async function readBlocks(path: string, detectors: readonly LayerSvm[], rows: number) {
   const file = await openFeatures(path);
   try {
     if (rows > file.count) throw new UsageError('--rows', `${path} has ${file.count} rows`);

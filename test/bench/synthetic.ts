@@ -10,12 +10,12 @@ export function correlatedFeatures(n: number, width: number, seed: number): Floa
     Float64Array.from({ length: count }, () => scale * random.normal());
   const directions = Math.ceil(width / 3);
   const mixing = draw(directions * width, 1 / Math.sqrt(directions));
-  const centres = draw(10 * directions, 1);
+  const centers = draw(10 * directions, 1);
   const features = draw(n * width, 0.3);
   for (let i = 0; i < n; i++) {
-    const centre = (i % 10) * directions;
+    const center = (i % 10) * directions;
     for (let d = 0; d < directions; d++) {
-      const factor = centres[centre + d] + random.normal();
+      const factor = centers[center + d] + random.normal();
       for (let j = 0; j < width; j++) features[i * width + j] += factor * mixing[d * width + j];
     }
   }

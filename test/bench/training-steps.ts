@@ -33,7 +33,7 @@ const session = await openTrainingEngine(task.engine).open({
   model: buildBackbone(architectureNamed(name), stateDict),
   where: name,
   objective: {},
-  optimiser: { momentum: 0.9, weightDecay: 1e-4 },
+  optimizer: { momentum: 0.9, weightDecay: 1e-4 },
 });
 const random = new RandomState(0);
 const images = Float32Array.from({ length: batch * 3 * 32 * 32 }, () => random.normal());

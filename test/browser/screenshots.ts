@@ -35,7 +35,7 @@ async function reportPicture(browser: Browser, run: string, set: string): Promis
   await page.addStyleTag({
     content: `section:not(#verdicts, #layers, #${id}), footer { display: none } main { padding-bottom: 1px }`,
   });
-  return fewColours(await page.screenshot({ fullPage: true }));
+  return fewColors(await page.screenshot({ fullPage: true }));
 }
 
 /** Some InD images of the demo and two of each of its OOD sets, one of which is looked at. */
@@ -51,7 +51,7 @@ async function pagePicture(browser: Browser, run: string): Promise<Uint8Array> {
     await page.locator('.badge.waiting').first().waitFor({ state: 'detached' });
     await page.locator('.tile:has(.ood)').last().click();
     await page.locator('#tiles').evaluate((tiles) => tiles.scrollTo(0, 0));
-    return fewColours(await page.screenshot({ fullPage: true }));
+    return fewColors(await page.screenshot({ fullPage: true }));
   } finally {
     await served.close();
   }
@@ -75,7 +75,7 @@ async function drawings(
   );
 }
 
-async function fewColours(png: Buffer): Promise<Uint8Array> {
+async function fewColors(png: Buffer): Promise<Uint8Array> {
   // 256 colours are enough for charts, and no picture of a page needs more bytes.
   return sharp(png).png({ palette: true, effort: 10 }).toBuffer();
 }

@@ -37,8 +37,8 @@ describe('la-ood import, export, inspect and compare', () => {
 
   it('takes the normalisation after the positionals, and puts it into the model', async () => {
     const line = `--mean .4914 .4822 .4465 --std .2023 .1994 .2010`.split(' ');
-    const { normalisation } = await json<Imported>('import', at('weights.pth'), at('b.onnx'), ...line);
-    expect(normalisation).to.deep.equal({ mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] });
+    const { normalization } = await json<Imported>('import', at('weights.pth'), at('b.onnx'), ...line);
+    expect(normalization).to.deep.equal({ mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] });
     const { metadata } = (await inspectFile(at('b.onnx'))) as ModelInspection;
     expect(metadata['la_ood.std']).to.equal('[0.2023,0.1994,0.201]');
   });

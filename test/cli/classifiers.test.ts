@@ -17,7 +17,7 @@ import { json, laOod } from './run.ts';
 
 describe('la-ood with a classifier of whatever origin', () => {
   const at = temporaryFolder();
-  const normalisation = ['--mean', '.5', '.5', '.5', '--std', '.2', '.2', '.2'];
+  const normalization = ['--mean', '.5', '.5', '.5', '--std', '.2', '.2', '.2'];
 
   before(async () => {
     await Promise.all([
@@ -37,7 +37,7 @@ describe('la-ood with a classifier of whatever origin', () => {
     expect(stderr).to.match(
       /^\S+keras\.onnx: nothing says how its images are normalised.*; give --mean and --std .*\n$/m,
     );
-    const several = await laOod('fit', at('several.onnx'), ...fit.slice(2), ...normalisation);
+    const several = await laOod('fit', at('several.onnx'), ...fit.slice(2), ...normalization);
     expect(several.stderr).to.match(
       /has 2 outputs that may be the logits: .*; say which with --output scores\n$/,
     );
@@ -57,7 +57,7 @@ describe('la-ood with a classifier of whatever origin', () => {
         '--ind',
         'demo',
       ],
-      ...[...normalisation, '--filter', 'bilinear', '--taps', 'conv*', 'sum0', '--nu', '.05'],
+      ...[...normalization, '--filter', 'bilinear', '--taps', 'conv*', 'sum0', '--nu', '.05'],
     );
     expect(exitCode, stderr).to.equal(0);
     expect(stdout)
@@ -108,7 +108,7 @@ describe('la-ood with a classifier of whatever origin', () => {
     expect(stdout).to.match(/^other sizes +shorter side to 9, lanczos, and 8×8 cut out$/m);
     const metadata = backboneMetadata(await readModel(target));
     expect(metadata).to.include({ scale: 1, channelOrder: 'BGR', shorterSide: 9, classCount: 7 });
-    const same = await laOod('import', at('keras.onnx'), at('keras.onnx'), ...normalisation);
+    const same = await laOod('import', at('keras.onnx'), at('keras.onnx'), ...normalization);
     expect(same.stderr).to.match(/would be written over by its own import; name another output\n$/);
   });
 

@@ -401,6 +401,61 @@ describe('la-ood guard and score', () => {
     }
   });
 
+  it('is written with weights in half floats too, calibrated by itself, and says what that costs', async () => {
+    const { stdout, exitCode, stderr } = await laOod(
+      'guard',
+      '--run',
+      at('run'),
+      '--false-alarms',
+      '.1',
+      '--half',
+    );
+    expect(exitCode, stderr).to.equal(0);
+    expect(stdout).to.match(
+      /With weights in half floats, [\d.]+ MB in place of [\d.]+, calibrated by itself:/,
+    );
+    expect(stdout).to.match(/\nOOD set +AUROC before +AUROC +lost\nnoise +\d/);
+    const { half } = await json<GuardReport>('guard', '--run', at('run'), '--false-alarms', '.1', '--half');
+    expect(half!.bytes / half!.bytesBefore).to.be.within(0.3, 0.7);
+    const [{ auroc, aurocBefore }] = half!.sets;
+    expect(aurocBefore).to.equal(report.sets[0].auroc);
+    expect(Math.abs(auroc - aurocBefore)).to.be.below(0.01);
+    expect(half!.calibration).to.include({ rate: 0.1, count: 500 });
+    expect(half!.calibration.threshold).to.not.equal(report.calibration.threshold);
+
+    // Another classifier, by rounding, whose calibration images are called OOD at the rate that is stated.
+    const path = at('run', half!.file);
+    const own = await json<Scores>('score', path, at('test'));
+    expect(own.ood / own.images).to.be.within(0.08, 0.1);
+    const [whole, rounded] = await Promise.all(
+      [guarded(), path].map(async (file) => {
+        const session = await ort.InferenceSession.create(file);
+        const images = await openImageSet(at('noise'));
+        const data = await images.read(0, 8, { height: 32, width: 32 });
+        const outputs = await session.run({ pixels: new ort.Tensor('uint8', data, [8, 32, 32, 3]) });
+        await session.release();
+        return outputs[session.outputNames[0]].data as Float32Array;
+      }),
+    );
+    const largest = Math.max(...whole.map(Math.abs));
+    const apart = Math.max(...whole.map((logit, i) => Math.abs(logit - rounded[i]))) / largest;
+    expect(apart).to.be.within(1e-6, 0.01);
+  });
+
+  it('says what it loses in AUROC to another run, on sets of the same images', async () => {
+    await copyOfRun('guarded', at('content'));
+    const own = ['guard', '--run', at('content'), '--watch', 'content'];
+    const { sets } = await json<GuardReport>(...own, '--beside', at('run'));
+    const { stdout } = await laOod(...own, '--beside', at('run'));
+    const points = [report.sets[0].auroc, sets[0].auroc, report.sets[0].auroc - sets[0].auroc];
+    const cells = points.map((share) => (100 * share).toFixed(2));
+    expect(stdout)
+      .to.include('\nBeside ')
+      .and.match(new RegExp(`\nnoise +${cells.join(' +')}\n`));
+    const alone = await laOod(...own, '--beside', at('noise'));
+    expect(alone.stderr).to.match(/noise: has no guard; run la-ood guard --run \S+noise first\n$/);
+  });
+
   it('is tried on every image, where batches do not come out even', async () => {
     const { runtimes } = await json<RecalibrationReport>(
       ...['guard', guarded(), '--calibrate', `${at('test')}:50`, '--output', at('even.onnx')],

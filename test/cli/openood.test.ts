@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { openFeatures } from '../../converters/hdf5/features.ts';
+import { openFeatures } from '../../converters/hdf5/open-features.ts';
 import { packageRoot } from '../../src/common/package-root.ts';
 import { auroc } from '../../src/evaluation/metrics.ts';
 import {
@@ -42,11 +42,11 @@ describe('benchmark openood, on a miniature in the published layout', () => {
   before(async () => {
     const lists = at('data', 'benchmark_imglist', 'cifar10');
     await mkdir(lists, { recursive: true });
-    for (const [names, [set, count, isLabelled]] of Object.entries(drawn)) {
+    for (const [names, [set, count, isLabeled]] of Object.entries(drawn)) {
       const [list, folder] = names.split(' ');
       await imageFolder(at('data', 'images_classic', folder), set, count);
       // The demo draws its ten classes in turn.
-      const label = (i: number) => (isLabelled ? i % 10 : -1);
+      const label = (i: number) => (isLabeled ? i % 10 : -1);
       const lines = Array.from(
         { length: count },
         (_, i) => `${folder}/${String(i).padStart(4, '0')}.png ${label(i)}\n`,

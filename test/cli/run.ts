@@ -28,8 +28,8 @@ export async function laOod(...args: string[]): Promise<Finished> {
   const { runCommandLine }: typeof import('../../src/cli/run-command-line.ts') = await import(
     new URL('run-command-line.js', built).href
   );
-  const { progressDisplay }: typeof import('../../src/cli/progress.ts') = await import(
-    new URL('progress.js', built).href
+  const { progressDisplay }: typeof import('../../src/cli/progress-display.ts') = await import(
+    new URL('progress-display.js', built).href
   );
   const [out, err] = [collector(), collector()];
   const progress = progressDisplay(err.stream);

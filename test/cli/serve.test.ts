@@ -60,7 +60,7 @@ describe('la-ood serve', () => {
       for (const [, name] of text.matchAll(/(?:from |import |new URL\()'(\.{1,2}\/[^']+\.js)'/g))
         await visit(new URL(name, new URL(path, page.url)).pathname.slice(1));
     };
-    await visit('src/page/main.js');
+    await visit('src/page/page.js');
     expect([...known]).to.include.members(['src/page/scorer.worker.js', 'data/resample.js']);
     for (const file of ['ort.wasm.min.mjs', 'ort-wasm-simd-threaded.wasm', 'ort.webgpu.min.mjs'])
       expect((await fetch(`${page.url}onnxruntime/${file}`, { method: 'HEAD' })).status, file).to.equal(200);
@@ -73,7 +73,7 @@ describe('la-ood serve', () => {
       '/src/page/../../../package.json',
       '/%2e%2e/package.json',
     ];
-    for (const path of [...paths, '//etc/passwd', '/src/', '/src/page/main.ts', '/guarded.onnx/'])
+    for (const path of [...paths, '//etc/passwd', '/src/', '/src/page/page.ts', '/guarded.onnx/'])
       expect(await raw({ path }), path).to.equal(404);
     expect(await raw({ path: '/', headers: { host: 'example.org' } })).to.equal(403);
     expect(await raw({ path: '/', headers: { host: '127.0.0.1' } })).to.equal(403);
@@ -140,7 +140,7 @@ describe('la-ood serve', () => {
       entry.isFile(),
     );
     expect(names).to.have.length(files);
-    for (const name of ['index.html', 'guard.json', 'onnxruntime/ort.wasm.min.mjs', 'src/page/main.js']) {
+    for (const name of ['index.html', 'guard.json', 'onnxruntime/ort.wasm.min.mjs', 'src/page/page.js']) {
       const served = Buffer.from(await (await fetch(new URL(name, page.url))).arrayBuffer());
       expect(served.equals(await readFile(join(at('page'), name))), name).to.equal(true);
     }

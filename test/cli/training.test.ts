@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFi
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { tensorFromProto } from '../../src/graph/tensor.ts';
+import { tensorFromProto } from '../../src/graph/tensor-proto.ts';
 import type { TrainReport } from '../../src/index.ts';
 import { readModel, writeModel } from '../../src/index.ts';
 import { png } from '../data/files.ts';
@@ -76,14 +76,14 @@ describe('la-ood train and cotrain', () => {
   it('trains each of the parameters that an exporter has merged, since they were equal', async () => {
     const model = smallBackbone();
     const { graph } = model;
-    const normalise = graph.node.find(({ opType }) => opType === 'BatchNormalization')!;
-    const [input, scale, offset] = normalise.input;
+    const normalize = graph.node.find(({ opType }) => opType === 'BatchNormalization')!;
+    const [input, scale, offset] = normalize.input;
     // Some exporters name the one tensor twice, some give it a second name.
-    const merged = { ...normalise, input: [input, scale, offset, 'second', scale] };
-    const second = { ...normalise, name: 'second', opType: 'Identity', input: [offset], output: ['second'] };
+    const merged = { ...normalize, input: [input, scale, offset, 'second', scale] };
+    const second = { ...normalize, name: 'second', opType: 'Identity', input: [offset], output: ['second'] };
     const node = [
       { ...second, attribute: [] },
-      ...graph.node.map((each) => (each === normalise ? merged : each)),
+      ...graph.node.map((each) => (each === normalize ? merged : each)),
     ];
     const initializer = graph.initializer.filter(({ name }) => !name.startsWith('bn1.running'));
     const sets = ['--train', 'demo:train:100', '--test', 'demo:test:60'];

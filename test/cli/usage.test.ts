@@ -54,7 +54,10 @@ describe('la-ood: usage', () => {
     ['fit --run x --workers 1.5', /^--workers 1\.5: must be a whole number of at least 1$/],
     ['fit --run x --seed 1 --seed 2', /^--seed: is given more than once$/],
     ['fit --run x --kernel poly', /^--kernel poly: is not offered: /],
-    ['fit --run x --half', /^--half: is not offered: graphs run in float32/],
+    [
+      'fit --run x --half',
+      /^--half: is a flag of la-ood guard, for weights in half floats; graphs run in float32/,
+    ],
     ['evaluate --run x --lambda_value 1', /^--lambda_value: is a flag of la-ood cotrain/],
   ];
   for (const [line, message] of wrong)

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { CALIBRATION } from '../../src/detectors/calibration-name.ts';
-import { tensorFromProto } from '../../src/graph/tensor.ts';
+import { tensorFromProto } from '../../src/graph/tensor-proto.ts';
 import { conformalPValues, readModel, type ScoredImage } from '../../src/index.ts';
 
 /** A row of `la-ood score --output scores.csv`, as the recipes write it. */

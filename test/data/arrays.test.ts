@@ -11,8 +11,8 @@ import { rejection } from './rejection.ts';
 const size = { height: 2, width: 3 };
 /** Two images of 2 × 3 pixels, all bytes different. */
 const bytes = Uint8Array.from({ length: 36 }, (_, i) => 7 * i);
-const grey = bytes.subarray(0, 12);
-const greyAsRgb = Uint8Array.from({ length: 36 }, (_, i) => grey[Math.floor(i / 3)]);
+const gray = bytes.subarray(0, 12);
+const grayAsRgb = Uint8Array.from({ length: 36 }, (_, i) => gray[Math.floor(i / 3)]);
 const constantBlue = bytes.map((byte, i) => (i % 3 === 2 ? 128 : byte));
 
 describe('Arrays of images', () => {
@@ -30,19 +30,19 @@ describe('Arrays of images', () => {
       expect([color.name, color.length, color.imageName(1)]).to.deep.equal(['color', 2, '1']);
       expect(await color.read(0, 2, size)).to.deep.equal(bytes);
       expect(await color.read(1, 1, size)).to.deep.equal(bytes.subarray(18));
-      const one = await openImageSet(await write('grey.npy', npy([2, 3, 2], grey)));
-      expect(await one.read(0, 2, { height: 3, width: 2 })).to.deep.equal(greyAsRgb);
-      const last = await openImageSet(await write('last.npy', npy([2, 2, 3, 1], grey)));
-      expect(await last.read(0, 2, size)).to.deep.equal(greyAsRgb);
+      const one = await openImageSet(await write('grey.npy', npy([2, 3, 2], gray)));
+      expect(await one.read(0, 2, { height: 3, width: 2 })).to.deep.equal(grayAsRgb);
+      const last = await openImageSet(await write('last.npy', npy([2, 2, 3, 1], gray)));
+      expect(await last.read(0, 2, size)).to.deep.equal(grayAsRgb);
     });
 
     it('may be one image in colours', async () => {
       const set = await openImageSet(await write('one.npy', npy([4, 3, 3], bytes)));
       expect(set.length).to.equal(1);
       expect(await set.read(0, 1, { height: 4, width: 3 })).to.deep.equal(bytes);
-      const grey = await openImageSet(await write('grey.npy', npy([6, 6, 1], bytes)));
-      expect(grey.length).to.equal(1);
-      expect((await grey.read(0, 1, { height: 6, width: 6 })).filter((_, i) => i % 3 === 0)).to.deep.equal(
+      const gray = await openImageSet(await write('grey.npy', npy([6, 6, 1], bytes)));
+      expect(gray.length).to.equal(1);
+      expect((await gray.read(0, 1, { height: 6, width: 6 })).filter((_, i) => i % 3 === 0)).to.deep.equal(
         bytes,
       );
       expect(
@@ -86,11 +86,11 @@ describe('Arrays of images', () => {
         const pack = (content: Buffer) => (ending ? gzipSync(content) : content);
         const name = `mnist${ending}`;
         await mkdir(folder.at(name));
-        await write(`${name}/train-images-idx3-ubyte${ending}`, pack(idx([2, 2, 3], grey)));
+        await write(`${name}/train-images-idx3-ubyte${ending}`, pack(idx([2, 2, 3], gray)));
         await write(`${name}/train-labels-idx1-ubyte${ending}`, pack(idx([2], labels)));
-        await write(`${name}/t10k-images-idx3-ubyte${ending}`, pack(idx([1, 2, 3], grey.subarray(6))));
+        await write(`${name}/t10k-images-idx3-ubyte${ending}`, pack(idx([1, 2, 3], gray.subarray(6))));
         const train = await openImageSet(`${folder.at(name)}:train`);
-        expect(await train.read(0, 2, size)).to.deep.equal(greyAsRgb);
+        expect(await train.read(0, 2, size)).to.deep.equal(grayAsRgb);
         expect([0, 1].map(train.label)).to.deep.equal([3, 0]);
         expect(train.classes).to.deep.equal(['0', '1', '2', '3']);
         const test = await openImageSet(`${folder.at(name)}:test`);
@@ -107,18 +107,18 @@ describe('Arrays of images', () => {
       await mkdir(folder.at('odd'));
       await write('odd/train-labels-idx1-ubyte', idx([3], Uint8Array.of(1, 2, 3)));
       const images = 'odd/train-images-idx3-ubyte';
-      expect(await refusal(images, idx([2, 2, 3], grey))).to.match(/holds 3 labels in 3 bytes for 2 images/);
-      expect(await refusal('a.idx', idx([2, 2, 4], grey))).to.match(
+      expect(await refusal(images, idx([2, 2, 3], gray))).to.match(/holds 3 labels in 3 bytes for 2 images/);
+      expect(await refusal('a.idx', idx([2, 2, 4], gray))).to.match(
         /2 × 2 × 4 bytes are announced, 12 are there/,
       );
-      expect(await refusal('a.idx', idx([2 ** 31, 2, 3], grey))).to.match(
+      expect(await refusal('a.idx', idx([2 ** 31, 2, 3], gray))).to.match(
         /2147483648 × 2 × 3 bytes are announced/,
       );
-      expect(await refusal('a.idx', idx([12], grey))).to.match(/holds an array of 12, not images/);
-      expect(await refusal('a.idx', idx([2, 2, 3], grey).subarray(0, 14))).to.match(
+      expect(await refusal('a.idx', idx([12], gray))).to.match(/holds an array of 12, not images/);
+      expect(await refusal('a.idx', idx([2, 2, 3], gray).subarray(0, 14))).to.match(
         /is no IDX file of bytes/,
       );
-      const packed = gzipSync(idx([2, 2, 3], grey));
+      const packed = gzipSync(idx([2, 2, 3], gray));
       expect(await refusal('a.idx.gz', packed.subarray(0, -9))).to.match(/a\.idx\.gz: is damaged: it cannot/);
     });
   });
@@ -194,8 +194,8 @@ describe('Arrays of images', () => {
         expect(await set.read(0, 2, size), name).to.deep.equal(bytes);
         expect(await set.read(1, 1, size), name).to.deep.equal(bytes.subarray(18));
       }
-      const one = await openImageSet(await hdf5('grey.hdf5', { data: { data: grey, shape: [2, 2, 3] } }));
-      expect(await one.read(0, 2, size)).to.deep.equal(greyAsRgb);
+      const one = await openImageSet(await hdf5('grey.hdf5', { data: { data: gray, shape: [2, 2, 3] } }));
+      expect(await one.read(0, 2, size)).to.deep.equal(grayAsRgb);
     });
 
     it('with values that are no bytes, or without the dataset, are refused', async () => {

@@ -1,28 +1,33 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { basename } from 'node:path/posix';
 import { fileURLToPath } from 'node:url';
 import wabt from 'wabt';
 
-/** Makes `kernels.wasm.ts` of each `kernels.wat`: node --import tsx test/data/assemble-kernels.ts */
+/** Makes the `.wasm.ts` of each `.wat`: node --import tsx test/data/assemble-kernels.ts */
 
-/** The folders below `data` that have kernels. */
-export const kernelFolders = ['jpeg', 'planes', 'resampling'] as const;
+/** The kernels below `data`, without the ends of their names. */
+export const kernelFiles = [
+  'jpeg/jpeg-kernels',
+  'planes/interleave-kernels',
+  'resampling/resampling-kernels',
+] as const;
 
-/** The binary form of a folder's kernels.wat, as base64. */
-export async function assembleKernels(folder: (typeof kernelFolders)[number]): Promise<string> {
-  const source = await readFile(fileIn(folder, 'kernels.wat'), 'utf8');
+/** The binary form of a `.wat`, as base64. */
+export async function assembleKernels(file: (typeof kernelFiles)[number]): Promise<string> {
+  const source = await readFile(fileIn(`${file}.wat`), 'utf8');
   const { parseWat } = await wabt();
-  const module = parseWat('kernels.wat', source, { simd: true });
+  const module = parseWat(`${file}.wat`, source, { simd: true });
   return Buffer.from(module.toBinary({}).buffer).toString('base64');
 }
 
-function fileIn(folder: string, name: string): URL {
-  return new URL(`../../data/${folder}/${name}`, import.meta.url);
+function fileIn(name: string): URL {
+  return new URL(`../../data/${name}`, import.meta.url);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const comment = '/** kernels.wat in binary form, as base64; made by test/data/assemble-kernels.ts. */';
-  for (const folder of kernelFolders) {
-    const text = `${comment}\nexport const kernels =\n  '${await assembleKernels(folder)}';\n`;
-    await writeFile(fileIn(folder, 'kernels.wasm.ts'), text);
+  for (const file of kernelFiles) {
+    const comment = `/** ${basename(file)}.wat in binary form, as base64; made by test/data/assemble-kernels.ts. */`;
+    const text = `${comment}\nexport const kernels =\n  '${await assembleKernels(file)}';\n`;
+    await writeFile(fileIn(`${file}.wasm.ts`), text);
   }
 }

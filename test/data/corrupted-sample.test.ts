@@ -49,9 +49,9 @@ describe('A corrupted sample', () => {
     const spread = (values: Uint8Array) =>
       Math.sqrt(mean(Uint8Array.from(values, (v) => Math.abs(v - mean(values)))));
     expect(spread(await by('contrast'))).to.be.lessThan(0.9 * spread(pixels));
-    const grey = await by('saturation');
-    const colour = (values: Uint8Array) => Math.abs(values[0] - values[1]) + Math.abs(values[1] - values[2]);
-    expect(colour(grey)).to.be.at.most(colour(pixels));
+    const gray = await by('saturation');
+    const color = (values: Uint8Array) => Math.abs(values[0] - values[1]) + Math.abs(values[1] - values[2]);
+    expect(color(gray)).to.be.at.most(color(pixels));
   });
 
   it('reads the same in parts, across conditions too', async () => {

@@ -197,8 +197,8 @@ describe('Downloads', () => {
 
 describe('The table of sources', () => {
   it('has a checksum, terms and a use for each', () => {
-    for (const [name, { licence, files, sets }] of Object.entries(sources)) {
-      expect(licence, name).not.to.equal('');
+    for (const [name, { license, files, sets }] of Object.entries(sources)) {
+      expect(license, name).not.to.equal('');
       expect(Object.keys(sets), name).not.to.have.length(0);
       for (const { url, md5 } of files) {
         expect(URL.canParse(url), url).to.equal(true);

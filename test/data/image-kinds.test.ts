@@ -111,8 +111,8 @@ describe('Image files', () => {
     expect(await pixelsOf(await deep(3).toColourspace('rgb16').png().toBuffer())).to.deep.equal([
       0x12, 0, 0xff, 1, 0x7f, 0,
     ]);
-    const grey = await pixelsOf(await deep(1).toColourspace('grey16').png().toBuffer());
-    expect(grey.filter((_, i) => i % 3 === 0)).to.deep.equal([255, 255, 255, 255, 255, 3]);
+    const gray = await pixelsOf(await deep(1).toColourspace('grey16').png().toBuffer());
+    expect(gray.filter((_, i) => i % 3 === 0)).to.deep.equal([255, 255, 255, 255, 255, 3]);
   });
 
   it('of CMYK lose as much light as ink and key take', async () => {

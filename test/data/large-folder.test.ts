@@ -2,7 +2,7 @@ import { link, mkdir } from 'node:fs/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
-import { Names } from '../../data/files/names.ts';
+import { Names } from '../../data/files/packed-names.ts';
 import { openImageSet } from '../../data/open.ts';
 import { temporaryFolder, writeImage } from './images.ts';
 

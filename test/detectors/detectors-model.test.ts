@@ -6,8 +6,8 @@ import {
   detectorsOfModel,
   holdsDetectors,
 } from '../../src/detectors/detectors-model.ts';
-import { defaultFitOptions, type LayerDetector, LayerFitter } from '../../src/detectors/fit-layer.ts';
 import { layersModel } from '../../src/detectors/layer-aggregation.ts';
+import { defaultFitOptions, LayerFitter, type LayerSvm } from '../../src/detectors/layer-svm.ts';
 import { oneClassSvms } from '../../src/detectors/one-class-svms.ts';
 import { checkModel } from '../../src/graph/check.ts';
 import type { ModelProto } from '../../src/graph/onnx.ts';
@@ -25,7 +25,7 @@ const layers = [
 ] as const;
 
 describe('detectors as an ONNX model', () => {
-  let detectors: LayerDetector[];
+  let detectors: LayerSvm[];
   let model: ModelProto;
   before(async () => {
     const fitter = await LayerFitter.open();

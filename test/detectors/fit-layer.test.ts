@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { DetectorError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
-import { defaultFitOptions, type FitOptions, LayerFitter } from '../../src/detectors/fit-layer.ts';
+import { defaultFitOptions, type FitOptions, LayerFitter } from '../../src/detectors/layer-svm.ts';
 import { decisionFunction } from '../../src/detectors/ocsvm/one-class-svm.ts';
 import { RbfKernel } from '../../src/detectors/ocsvm/rbf-kernel.ts';
-import { standardise } from '../../src/detectors/standard-scaler.ts';
+import { standardize } from '../../src/detectors/standard-scaler.ts';
 import { decisionValues, pooledFeatures } from './pooled-features.ts';
 import { caught } from './thrown.ts';
 
@@ -121,7 +121,7 @@ describe('LayerFitter', () => {
 
     const exact = await fitLayer(pooledFeatures(500, 5), 5, { tolerance: 1e-8 });
     const kernel = await RbfKernel.open('float64');
-    const z = standardise(exact.scaler, pooledFeatures(500, 5));
+    const z = standardize(exact.scaler, pooledFeatures(500, 5));
     const svm = {
       ...exact,
       alpha: Float64Array.from(exact.alpha),

@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import * as ort from 'onnxruntime-node';
 import { RandomState } from '../../src/common/random.ts';
 import { decisionModel } from '../../src/detectors/decision-model.ts';
-import { fitGaussians } from '../../src/detectors/gaussian.ts';
-import { fitKnn } from '../../src/detectors/knn.ts';
+import { fitGaussians } from '../../src/detectors/fit-gaussians.ts';
+import { fitKnn } from '../../src/detectors/fit-knn.ts';
 import {
   aggregate,
   aggregations,
@@ -11,13 +11,13 @@ import {
   layersModel,
 } from '../../src/detectors/layer-aggregation.ts';
 import {
-  type FitLayerDetectors,
+  type DetectorFitter,
   groupTaps,
   layerNames,
   type TapGroup,
 } from '../../src/detectors/layer-detectors.ts';
 import { moments } from '../../src/detectors/moments.ts';
-import { fitStandardScaler, standardise } from '../../src/detectors/standard-scaler.ts';
+import { fitStandardScaler, standardize } from '../../src/detectors/standard-scaler.ts';
 import { joinModels } from '../../src/graph/join.ts';
 import { conformalPValues, DetectorError, encodeModel, GraphError } from '../../src/index.ts';
 import { caught } from './thrown.ts';
@@ -85,7 +85,7 @@ async function* trainingGroups(values: Record<string, Float32Array>): AsyncGener
 }
 
 /** A group's standardised rows: of the samples that a detector was fitted on, and of others. */
-function standardisedRows(
+function standardizedRows(
   train: Record<string, Float32Array>,
   held: Record<string, Float32Array>,
   g: number,
@@ -97,8 +97,8 @@ function standardisedRows(
     Array.from({ length: z.length / width }, (_, i) => z.subarray(i * width, (i + 1) * width));
   return {
     width,
-    fitted: cut(standardise(scaler, rows(train))),
-    asked: cut(standardise(scaler, rows(held))),
+    fitted: cut(standardize(scaler, rows(train))),
+    asked: cut(standardize(scaler, rows(held))),
   };
 }
 
@@ -123,25 +123,25 @@ function solved(matrix: readonly Float64Array[], right: Float64Array): Float64Ar
 /** Covariance of rows, each centred by a centre of its own, with the ridge of the detectors. */
 function covarianceOf(
   rows: readonly Float64Array[],
-  centreOf: (row: number) => Float64Array,
+  centerOf: (row: number) => Float64Array,
 ): Float64Array[] {
   const width = rows[0].length;
   const sums = Array.from({ length: width }, (_, j) =>
     new Float64Array(width).fill(0).map((_, k) => (j === k ? 1e-3 : 0)),
   );
   rows.forEach((row, r) => {
-    const centre = centreOf(r);
+    const center = centerOf(r);
     for (let j = 0; j < width; j++)
       for (let k = 0; k < width; k++)
-        sums[j][k] += ((row[j] - centre[j]) * (row[k] - centre[k])) / rows.length;
+        sums[j][k] += ((row[j] - center[j]) * (row[k] - center[k])) / rows.length;
   });
   return sums;
 }
 
 function mahalanobis(covariance: readonly Float64Array[], x: Float64Array, mean: Float64Array): number {
-  const centred = x.map((value, j) => value - mean[j]);
-  const solution = solved(covariance, centred);
-  return centred.reduce((sum, value, j) => sum + value * solution[j], 0);
+  const centered = x.map((value, j) => value - mean[j]);
+  const solution = solved(covariance, centered);
+  return centered.reduce((sum, value, j) => sum + value * solution[j], 0);
 }
 
 describe('detectors of groups of layers', () => {
@@ -149,7 +149,7 @@ describe('detectors of groups of layers', () => {
   const held = samples(40, 2);
   const asked = [0, 17, 39];
 
-  async function distances(fitKind: FitLayerDetectors): Promise<Float32Array> {
+  async function distances(fitKind: DetectorFitter): Promise<Float32Array> {
     const detectors = await fitKind(trainingGroups(train), 1);
     expect(detectors.groups).to.deep.equal(groups);
     const { layer_scores } = await run(layersModel(detectors, widths), held);
@@ -164,7 +164,7 @@ describe('detectors of groups of layers', () => {
   it('measures the distance from a Gaussian', async () => {
     const scores = await distances(fitGaussians);
     for (let g = 0; g < 3; g++) {
-      const { fitted, asked: rows, width } = standardisedRows(train, held, g);
+      const { fitted, asked: rows, width } = standardizedRows(train, held, g);
       const mean = new Float64Array(width);
       const covariance = covarianceOf(fitted, () => mean);
       for (const i of asked)
@@ -176,7 +176,7 @@ describe('detectors of groups of layers', () => {
     const scores = await distances(fitKnn);
     const chosen = new RandomState(0).permutation(1500).subarray(0, 1000);
     for (let g = 0; g < 3; g++) {
-      const { fitted, asked: rows } = standardisedRows(train, held, g);
+      const { fitted, asked: rows } = standardizedRows(train, held, g);
       for (const i of asked) {
         const squared = Array.from(chosen, (r) =>
           fitted[r].reduce((sum, v, j) => sum + (v - rows[i][j]) ** 2, 0),

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { NeighbourSearch } from '../../src/detectors/neighbours.ts';
+import { NeighborSearch } from '../../src/detectors/neighbors.ts';
 import { arbitrarySamples, gaussian, type Samples, squaredDistance } from './samples.ts';
 
 describe('NeighbourSearch', () => {
-  let search: NeighbourSearch;
+  let search: NeighborSearch;
   before(async () => {
-    search = await NeighbourSearch.open();
+    search = await NeighborSearch.open();
   });
 
   it('finds the nearest of random and degenerate points, as trying all pairs does', async () => {
@@ -38,7 +38,7 @@ describe('NeighbourSearch', () => {
   });
 });
 
-async function expectNearest(search: NeighbourSearch, samples: Samples, k: number): Promise<void> {
+async function expectNearest(search: NeighborSearch, samples: Samples, k: number): Promise<void> {
   const { features, width, count } = samples;
   const { indices, distances } = await search.nearest(features, width, k);
   expect([indices.length, distances.length]).to.deep.equal([count * k, count * k]);

@@ -1,6 +1,6 @@
 import { RandomState } from '../../src/common/random.ts';
-import type { LayerDetector } from '../../src/detectors/fit-layer.ts';
-import { standardise } from '../../src/detectors/standard-scaler.ts';
+import type { LayerSvm } from '../../src/detectors/layer-svm.ts';
+import { standardize } from '../../src/detectors/standard-scaler.ts';
 
 /** n × width float32 features as a layer has them: correlated, each with its own mean and scale, heavy on one side. */
 export function pooledFeatures(count: number, width: number, seed = 1): Float32Array {
@@ -17,9 +17,9 @@ export function pooledFeatures(count: number, width: number, seed = 1): Float32A
 }
 
 /** A detector's decision function at raw features, straight from its definition and in float64. */
-export function decisionValues(detector: LayerDetector, features: Float32Array): Float64Array {
+export function decisionValues(detector: LayerSvm, features: Float32Array): Float64Array {
   const { width, gamma, alpha, rho, supportVectors, scaler } = detector;
-  const z = standardise(scaler, features);
+  const z = standardize(scaler, features);
   return Float64Array.from({ length: features.length / width }, (_, i) => {
     let sum = -rho;
     for (let s = 0; s < alpha.length; s++) {

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { DetectorError } from '../../src/common/errors.ts';
-import { NeighbourSearch } from '../../src/detectors/neighbours.ts';
+import { NeighborSearch } from '../../src/detectors/neighbors.ts';
 import { shiftEdges } from '../../src/detectors/self-adaptive-shifting.ts';
 import { gaussian, largestDifference, type Samples } from './samples.ts';
 import { caught } from './thrown.ts';
 
 describe('self-adaptive shifting', () => {
-  let search: NeighbourSearch;
+  let search: NeighborSearch;
   before(async () => {
-    search = await NeighbourSearch.open();
+    search = await NeighborSearch.open();
   });
   const shift = ({ features, width }: Samples, threshold = 0.01, compat?: 'original') =>
     shiftEdges(search, features, width, { threshold, compat });

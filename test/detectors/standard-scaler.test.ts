@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { RandomState } from '../../src/common/random.ts';
-import { fitStandardScaler, standardise } from '../../src/detectors/standard-scaler.ts';
+import { fitStandardScaler, standardize } from '../../src/detectors/standard-scaler.ts';
 
 describe('StandardScaler', () => {
   it('has the mean and the population standard deviation', () => {
@@ -10,7 +10,7 @@ describe('StandardScaler', () => {
     expect([...scaler.mean]).to.deep.equal([3, 20]);
     expect(scaler.scale[0]).to.be.closeTo(Math.sqrt(8 / 3), 1e-15);
     expect(scaler.scale[1]).to.be.closeTo(Math.sqrt(200), 1e-13);
-    const rows = standardise(scaler, features, Uint32Array.of(2, 0));
+    const rows = standardize(scaler, features, Uint32Array.of(2, 0));
     expect(rows[0]).to.be.closeTo(2 / Math.sqrt(8 / 3), 1e-15);
     expect(rows[3]).to.be.closeTo(-10 / Math.sqrt(200), 1e-15);
   });
@@ -21,10 +21,10 @@ describe('StandardScaler', () => {
       for (let i = 0; i < 1000; i++) features.set([value, i], 2 * i);
       const scaler = fitStandardScaler(features, 2);
       expect(scaler.scale[0]).to.equal(1);
-      const standardised = standardise(scaler, features);
+      const standardized = standardize(scaler, features);
       // The mean of equal numbers may differ from them in the last bit.
       for (let i = 0; i < 1000; i++)
-        expect(Math.abs(standardised[2 * i])).to.be.at.most(1e-12 * Math.abs(value));
+        expect(Math.abs(standardized[2 * i])).to.be.at.most(1e-12 * Math.abs(value));
     });
 
   it('keeps the digits of a small spread about a large mean', () => {
@@ -46,9 +46,9 @@ describe('StandardScaler', () => {
             { length: n * width },
             (_, i) => random.normal() * 10 ** ((i % width) - 2) + 3,
           );
-          const standardised = standardise(fitStandardScaler(features, width), features);
+          const standardized = standardize(fitStandardScaler(features, width), features);
           for (let j = 0; j < width; j++) {
-            const column = standardised.filter((_, i) => i % width === j);
+            const column = standardized.filter((_, i) => i % width === j);
             const mean = column.reduce((a, b) => a + b, 0) / n;
             const variance = column.reduce((sum, value) => sum + value * value, 0) / n;
             expect(mean).to.be.closeTo(0, 1e-9);

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { packageRoot } from '../../src/common/package-root.ts';
 import { type MeasuredSet, measureMethods } from '../../src/evaluation/method-table.ts';
+import { openOodCsv, openOodText } from '../../src/evaluation/openood/openood-tables.ts';
 import { type OpenOodBenchmark, openOodBenchmarks } from '../../src/evaluation/openood/protocol.ts';
 import { parsePublished, publishedOf } from '../../src/evaluation/openood/published.ts';
-import { summariseOpenOod } from '../../src/evaluation/openood/summary.ts';
-import { openOodCsv, openOodText } from '../../src/evaluation/openood/tables.ts';
+import { summarizeOpenOod } from '../../src/evaluation/openood/summary.ts';
 
 const csv = readFileSync(new URL('src/evaluation/openood/published.csv', packageRoot), 'utf8');
 const published = parsePublished(csv);
@@ -110,20 +110,20 @@ describe('a summary over checkpoints', () => {
   const theirs = new Map([['MSP', publishedOf(published, 'cifar10').methods.get('MSP')!]]);
 
   it('has means over sets, each set counting the same, and the population deviation over checkpoints', () => {
-    const [row] = summariseOpenOod(tables, theirs, { near: true, far: false }).rows;
+    const [row] = summarizeOpenOod(tables, theirs, { near: true, far: false }).rows;
     expect(row.sets.map(({ auroc }) => auroc.mean)).to.deep.equal([0.75, 0.875, 0.5]);
     // Near means 0.75 and 0.875; the deviation is half their distance, and not NumPy's with ddof=1.
     expect(row.near!.auroc).to.deep.equal({ mean: 0.8125, deviation: 0.0625 });
     expect(row.far!.auroc).to.deep.equal({ mean: 0.5, deviation: 0.5 });
     expect(row.difference.near).to.be.closeTo(0.8125 - 0.8803, 1e-12);
     expect(row.difference).to.not.have.property('far');
-    const single = summariseOpenOod(tables.slice(0, 1), theirs, { near: true, far: true }).rows[0];
+    const single = summarizeOpenOod(tables.slice(0, 1), theirs, { near: true, far: true }).rows[0];
     expect(single.near!.auroc).to.deep.equal({ mean: 0.75 });
   });
 
   it('leaves out methods that not every checkpoint has', () => {
     const without = { ...tables[1], methods: [] };
-    expect(summariseOpenOod([tables[0], without], theirs, { near: true, far: true }).rows).to.deep.equal([]);
+    expect(summarizeOpenOod([tables[0], without], theirs, { near: true, far: true }).rows).to.deep.equal([]);
   });
 
   it('is written beside the published figures', () => {
@@ -131,7 +131,7 @@ describe('a summary over checkpoints', () => {
     const result = {
       title,
       publishedNetwork: 'ResNet18',
-      ...summariseOpenOod(tables, theirs, { near: true, far: false }),
+      ...summarizeOpenOod(tables, theirs, { near: true, far: false }),
     };
     const facts = {
       checkpoints: [{ source: 'a.ckpt', accuracy: 0.9506 }],

@@ -5,8 +5,8 @@ import { evaluate, pairings } from '../../src/evaluation/evaluate.ts';
 import type { GuardScores } from '../../src/evaluation/guard-scores.ts';
 import { setKinds } from '../../src/evaluation/method-table.ts';
 import { computeMetrics } from '../../src/evaluation/metrics.ts';
-import type { Gallery, ReportContent } from '../../src/evaluation/report/content.ts';
 import { reportHtml } from '../../src/evaluation/report/report.ts';
+import type { Gallery, ReportContent } from '../../src/evaluation/report/report-content.ts';
 import type { ScoredSet } from '../../src/evaluation/scored-set.ts';
 import { tableOf, textOf } from '../html.ts';
 

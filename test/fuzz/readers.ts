@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync, gzipSync } from 'node:zlib';
 import sharp from 'sharp';
-import { openFeatures } from '../../converters/hdf5/features.ts';
+import { openFeatures } from '../../converters/hdf5/open-features.ts';
 import { writeFeatures } from '../../converters/hdf5/write-features.ts';
-import { findPreprocessing } from '../../converters/huggingface/preprocessing.ts';
+import { findPreprocessing } from '../../converters/huggingface/find-preprocessing.ts';
 import { readCheckpoint } from '../../converters/pytorch/read-checkpoint.ts';
 import { writeCheckpoint } from '../../converters/pytorch/write-checkpoint.ts';
 import { writeSafetensors } from '../../converters/safetensors/write-safetensors.ts';
@@ -20,7 +20,7 @@ import { checkModel } from '../../src/graph/check.ts';
 import { tapCandidates } from '../../src/graph/classifier/candidates.ts';
 import { describeClassifier, toBackbone } from '../../src/graph/classifier/classifier.ts';
 import { decodeModel } from '../../src/graph/read.ts';
-import { tensorFromProto } from '../../src/graph/tensor.ts';
+import { tensorFromProto } from '../../src/graph/tensor-proto.ts';
 import { encodeModel } from '../../src/graph/write.ts';
 import { readManifest } from '../../src/pipeline/run-folder.ts';
 import { idx, lmdb, mat, npy, parquet, png, tar, zip } from '../data/files.ts';
@@ -154,11 +154,11 @@ export const readers: Readonly<Record<string, Reader>> = {
   ),
   gif: image(
     () => picture().gif().toBuffer(),
-    () => picture().gif({ colours: 4, progressive: true }).toBuffer(),
+    () => picture().gif({ colors: 4, progressive: true }).toBuffer(),
   ),
   png: image(
     () => picture().png().withMetadata({ orientation: 3 }).toBuffer(),
-    () => picture().png({ palette: true, colours: 7 }).toBuffer(),
+    () => picture().png({ palette: true, colors: 7 }).toBuffer(),
     () => picture().toColourspace('rgb16').png().toBuffer(),
   ),
   webp: image(

@@ -36,7 +36,7 @@ describe("the original's numbers", () => {
         reference(this, 'checkpoints', golden.checkpoint),
         target,
         {
-          normalisation: { mean, std },
+          normalization: { mean, std },
         },
       );
 

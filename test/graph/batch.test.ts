@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { GraphError } from '../../src/common/errors.ts';
-import { dynamicBatch } from '../../src/graph/batch.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
+import { dynamicBatch } from '../../src/graph/dynamic-batch.ts';
 import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
 import { images, runModel, smallNet } from './models.ts';
 

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { GraphError } from '../../src/common/errors.ts';
-import { dynamicBatch } from '../../src/graph/batch.ts';
 import { checkModel } from '../../src/graph/check.ts';
+import { dynamicBatch } from '../../src/graph/dynamic-batch.ts';
 import type { ModelProto } from '../../src/graph/onnx.ts';
 import { prependPreprocessing } from '../../src/graph/preprocessing.ts';
 import { decodeModel } from '../../src/graph/read.ts';
 import { exposeTaps, pruneUnused } from '../../src/graph/rewrite.ts';
-import { tensorFromProto } from '../../src/graph/tensor.ts';
+import { tensorFromProto } from '../../src/graph/tensor-proto.ts';
 import { encodeModel } from '../../src/graph/write.ts';
 import { branching, smallNet } from './models.ts';
 

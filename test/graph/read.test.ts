@@ -19,7 +19,7 @@ import { elementCount } from '../../src/common/tensor.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { DataLocation, ElementType, type ModelProto } from '../../src/graph/onnx.ts';
 import { decodeModel, readModel } from '../../src/graph/read.ts';
-import { tensorFromProto } from '../../src/graph/tensor.ts';
+import { tensorFromProto } from '../../src/graph/tensor-proto.ts';
 import { encodeModel, writeModel } from '../../src/graph/write.ts';
 import { images, runModel, smallNet } from './models.ts';
 

@@ -4,7 +4,7 @@ import { GraphError } from '../../src/common/errors.ts';
 import type { DType, Tensor } from '../../src/common/tensor.ts';
 import type { ModelProto, TensorProto } from '../../src/graph/onnx.ts';
 import { decodeModel } from '../../src/graph/read.ts';
-import { dtypeOf, tensorFromProto, tensorToProto } from '../../src/graph/tensor.ts';
+import { dtypeOf, tensorFromProto, tensorToProto } from '../../src/graph/tensor-proto.ts';
 import { encodeModel } from '../../src/graph/write.ts';
 import { smallNet } from './models.ts';
 

@@ -3,7 +3,7 @@ import * as ort from 'onnxruntime-node';
 import { buildBackbone, stateDictOf } from '../../models/backbone.ts';
 import { initialWeights } from '../../models/initial.ts';
 import { backboneMetadata } from '../../models/metadata.ts';
-import { architectureNamed, architectureNames, recogniseArchitecture } from '../../models/registry.ts';
+import { architectureNamed, architectureNames, recognizeArchitecture } from '../../models/registry.ts';
 import { GraphError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
 import type { StateDict, Tensor } from '../../src/common/tensor.ts';
@@ -17,8 +17,8 @@ describe('backbones', () => {
     it(`${name}: initial weights are recognised, run, and come back`, async () => {
       const architecture = architectureNamed(name);
       const weights = initialWeights(architecture, 7, new RandomState(0));
-      expect(recogniseArchitecture(weights)).to.deep.include({ classes: 7 });
-      expect(recogniseArchitecture(weights).architecture.name).to.equal(name);
+      expect(recognizeArchitecture(weights)).to.deep.include({ classes: 7 });
+      expect(recognizeArchitecture(weights).architecture.name).to.equal(name);
 
       const bytes = encodeModel(buildBackbone(architecture, weights));
       const session = await ort.InferenceSession.create(bytes, { graphOptimizationLevel: 'basic' });
@@ -40,9 +40,9 @@ describe('buildBackbone', () => {
   const weights = initialWeights(architecture, 10, new RandomState(1));
 
   it('says in the metadata what it is', () => {
-    const normalisation = { mean: [0.1, 0.2, 0.3], std: [1, 2, 3] };
-    const metadata = backboneMetadata(buildBackbone(architecture, weights, { normalisation }));
-    expect(metadata).to.deep.include({ architecture: 'resnet20', classCount: 10, ...normalisation });
+    const normalization = { mean: [0.1, 0.2, 0.3], std: [1, 2, 3] };
+    const metadata = backboneMetadata(buildBackbone(architecture, weights, { normalization }));
+    expect(metadata).to.deep.include({ architecture: 'resnet20', classCount: 10, ...normalization });
     expect(metadata.taps).to.deep.equal(architecture.taps);
     expect(metadata.detectorTaps).to.deep.equal(architecture.detectorTaps);
   });

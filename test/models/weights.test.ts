@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { initialWeights } from '../../models/initial.ts';
-import { architectureNamed, recogniseArchitecture } from '../../models/registry.ts';
+import { architectureNamed, recognizeArchitecture } from '../../models/registry.ts';
 import { checkWeights } from '../../models/weights.ts';
 import { CheckpointError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
@@ -79,15 +79,15 @@ describe('checkWeights', () => {
     });
     expect(old).to.have.property('size', 97);
     expect(checkWeights(architecture, old)).to.equal(10);
-    expect(recogniseArchitecture(old).architecture.name).to.equal('resnet20');
+    expect(recognizeArchitecture(old).architecture.name).to.equal('resnet20');
   });
 });
 
-describe('recogniseArchitecture', () => {
+describe('recognizeArchitecture', () => {
   const refuses = (bad: StateDict, ...parts: string[]) => {
     let error: unknown;
     try {
-      recogniseArchitecture(bad, 'b.pth');
+      recognizeArchitecture(bad, 'b.pth');
     } catch (thrown) {
       error = thrown;
     }

@@ -6,7 +6,7 @@ import * as ort from 'onnxruntime-node';
 import { readCheckpoint } from '../../converters/pytorch/read-checkpoint.ts';
 import { writeCheckpoint } from '../../converters/pytorch/write-checkpoint.ts';
 import { buildBackbone, stateDictOf } from '../../models/backbone.ts';
-import { architectureNames, recogniseArchitecture } from '../../models/registry.ts';
+import { architectureNames, recognizeArchitecture } from '../../models/registry.ts';
 import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
 import { decodeModel } from '../../src/graph/read.ts';
 import { encodeModel } from '../../src/graph/write.ts';
@@ -29,7 +29,7 @@ describe('backbones beside PyTorch', () => {
   for (const name of names) {
     it(`${name}: recognised, and every tap within 1e-4 of its layer's largest value`, async () => {
       const { stateDict } = await readCheckpoint(join(folder, `${name}.pth`));
-      const { architecture } = recogniseArchitecture(stateDict);
+      const { architecture } = recognizeArchitecture(stateDict);
       expect(architecture.name).to.equal(name);
       expect(architecture.taps).to.deep.equal(taps[name].map(([tap]) => tap));
 
@@ -55,7 +55,7 @@ describe('backbones beside PyTorch', () => {
     const { stateDict } = await readCheckpoint(join(folder, 'resnet20.pth'));
     for (const key of stateDict.keys()) if (key.endsWith('.num_batches_tracked')) stateDict.delete(key);
     await writeCheckpoint(join(folder, 'resnet20.pth'), stateDict);
-    const model = buildBackbone(recogniseArchitecture(stateDict).architecture, stateDict);
+    const model = buildBackbone(recognizeArchitecture(stateDict).architecture, stateDict);
     await writeCheckpoint(join(folder, 'resnet20-exported.pth'), stateDictOf(model));
     expect(await python('backbones.py', 'verify', folder, 'resnet20')).to.deep.equal({ resnet20: true });
   });

@@ -10,14 +10,14 @@ import type { ModelProto } from '../../src/graph/onnx.ts';
 import { readModel } from '../../src/graph/read.ts';
 import { adoptClassifier } from '../../src/pipeline/classifier/adopt-classifier.ts';
 import { importClassifier } from '../../src/pipeline/classifier/import-classifier.ts';
-import { understandClassifier } from '../../src/pipeline/classifier/understand-classifier.ts';
-import { fitDetectors } from '../../src/pipeline/detectors/fit.ts';
+import { normalizeClassifier } from '../../src/pipeline/classifier/normalize-classifier.ts';
+import { fitDetectors } from '../../src/pipeline/detectors/fit-detectors.ts';
+import { extractFeatures } from '../../src/pipeline/features/extract-features.ts';
 import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
-import { extractFeatures } from '../../src/pipeline/features/features.ts';
-import { guardRun } from '../../src/pipeline/guard/guard.ts';
+import { guardRun } from '../../src/pipeline/guard/guard-run.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
 import { runOnPixels } from '../../src/pipeline/run-graph.ts';
-import { describeTrainable } from '../../src/pipeline/training/train.ts';
+import { describeTrainable } from '../../src/pipeline/training/train-backbone.ts';
 import { openTrainingEngine } from '../../src/training/engines.ts';
 import { imageFolder } from '../cli/files.ts';
 import { expectSameInPython } from './guarded.ts';
@@ -88,7 +88,7 @@ describe('classifiers of other exporters beside onnxruntime and PyTorch', () => 
 
       if (!expected) return;
       expect(difference(ours[LOGITS], expected), 'logits beside PyTorch').to.be.below(1e-4);
-      const { candidates } = await understandClassifier(original, name);
+      const { candidates } = await normalizeClassifier(original, name);
       const ofOperator = candidates.filter(({ kind }) => kind === 'convolution');
       expect(ofOperator).to.have.length(convolutions!.length);
       for (const [c, { name: tap }] of ofOperator.entries())
@@ -102,7 +102,7 @@ describe('classifiers of other exporters beside onnxruntime and PyTorch', () => 
       const open = async () => {
         const model = await readModel(path);
         const { size } = describeTrainable(model, path);
-        const task = { model, where: path, objective: {}, optimiser: { momentum: 0, weightDecay: 0 } };
+        const task = { model, where: path, objective: {}, optimizer: { momentum: 0, weightDecay: 0 } };
         return { session: await openTrainingEngine().open(task), side: size.height };
       };
       if (reason) {

@@ -1,8 +1,8 @@
 """Networks of torchvision and timm as people export and quantise them: with random weights, of few blocks, and of images of 64
 pixels, since a file's operators are those of the larger ones.
 
-exports.py [NAME…]   makes the files, all of them where none is named, and prints the folder that they lie in, and for each its
-                     logits of the images in pixels.npy, one by one, as onnxruntime computes them operator by operator
+exports.py PATTERN…   makes the files whose names fit a pattern, and prints the folder that they lie in, and for each its logits of
+                      the images in pixels.npy, one by one, as onnxruntime computes them operator by operator
 
 They are kept in the environment's folder, and made anew where this script or a package changes.
 """
@@ -16,6 +16,7 @@ import sys
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stdout
+from fnmatch import fnmatch
 from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
@@ -107,7 +108,8 @@ EXPORTS = {
 }
 
 
-def main(names):
+def main(patterns):
+    names = [name for name in EXPORTS if any(fnmatch(name, pattern) for pattern in patterns)]
     key = hashlib.sha256(Path(__file__).read_bytes() + repr([version(name) for name in PACKAGES]).encode())
     folder = Path(sys.prefix) / "exports" / key.hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
@@ -202,4 +204,4 @@ def logits(path, images):
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1:] or list(EXPORTS))))
+    print(json.dumps(main(sys.argv[1:])))

@@ -26,8 +26,8 @@ describe("A guarded model in Python's onnxruntime", () => {
     await RunFolder.use(path, async (run) => {
       await copyFile(new URL('data/demo/backbone.onnx', packageRoot), run.file('backbone.onnx'));
       await extractFeatures(run, {
-        train: { name: 'demo', source: 'demo:train' },
-        test: { name: 'demo', source: 'demo:test' },
+        train: { name: 'demo', source: 'demo:train:1000' },
+        test: { name: 'demo', source: 'demo:test:500' },
       });
       await fitDetectors(run, { ind: 'demo' });
       for (const detector of ['layer-svms', 'layer-gaussians', 'layer-knn', 'vim', undefined])

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { methods } from '../../src/detectors/methods/table.ts';
+import { methods } from '../../src/detectors/methods/method-registry.ts';
 import type { Evaluation } from '../../src/evaluation/evaluate.ts';
 import { laOod } from '../cli/run.ts';
 import { unpackedReference } from '../reference.ts';

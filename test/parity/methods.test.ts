@@ -2,12 +2,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { openFeatures } from '../../converters/hdf5/features.ts';
+import { openFeatures } from '../../converters/hdf5/open-features.ts';
 import { writeFeatures } from '../../converters/hdf5/write-features.ts';
-import { defaultFitOptions, type LayerDetector, LayerFitter } from '../../src/detectors/fit-layer.ts';
+import { defaultFitOptions, LayerFitter, type LayerSvm } from '../../src/detectors/layer-svm.ts';
 import { fitMethods } from '../../src/detectors/methods/fit-methods.ts';
+import { methods } from '../../src/detectors/methods/method-registry.ts';
 import { methodsModel } from '../../src/detectors/methods/methods-model.ts';
-import { methods } from '../../src/detectors/methods/table.ts';
 import { Training } from '../../src/detectors/methods/training.ts';
 import { auroc } from '../../src/evaluation/metrics.ts';
 import { writeModel } from '../../src/graph/write.ts';
@@ -98,9 +98,9 @@ describe('methods beside pytorch-ood and NumPy', () => {
   }
 });
 
-async function fitSvms({ taps }: MadeFeatures): Promise<LayerDetector[]> {
+async function fitSvms({ taps }: MadeFeatures): Promise<LayerSvm[]> {
   const fitter = await LayerFitter.open();
-  const svms: LayerDetector[] = [];
+  const svms: LayerSvm[] = [];
   for (const [t, [tap, features]] of [...taps].entries()) {
     const some = features.subarray(0, SVM_IMAGES * TAPS[t]);
     svms.push(await fitter.fit(tap, some, TAPS[t], { ...defaultFitOptions, nu: 0.05 }));
@@ -109,7 +109,7 @@ async function fitSvms({ taps }: MadeFeatures): Promise<LayerDetector[]> {
 }
 
 /** For scikit-learn's kernel: what was solved is given, which `detectors.test.ts` compares with its OneClassSVM. */
-function writeSvms(path: string, svms: readonly LayerDetector[]): Promise<void> {
+function writeSvms(path: string, svms: readonly LayerSvm[]): Promise<void> {
   const plain = svms.map(({ tap, scaler, gamma, supportVectors, alpha, rho }) => ({
     ...{ tap, gamma, rho, mean: [...scaler.mean], scale: [...scaler.scale] },
     ...{ supportVectors: [...supportVectors], alpha: [...alpha] },

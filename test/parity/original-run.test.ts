@@ -3,8 +3,8 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { fitDetectors } from '../../src/pipeline/detectors/fit.ts';
-import { evaluateRun } from '../../src/pipeline/evaluation/evaluate.ts';
+import { fitDetectors } from '../../src/pipeline/detectors/fit-detectors.ts';
+import { evaluateRun } from '../../src/pipeline/evaluation/evaluate-run.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
 import { python } from './python.ts';
 

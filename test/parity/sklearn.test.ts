@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { writeFeatures } from '../../converters/hdf5/write-features.ts';
-import { readSklearnDetectors } from '../../converters/sklearn/read-detectors.ts';
+import { readSklearnDetectors } from '../../converters/sklearn/read-sklearn-detectors.ts';
 import { DetectorError } from '../../src/common/errors.ts';
 import { detectorsModel, detectorsOfModel } from '../../src/detectors/detectors-model.ts';
-import type { LayerDetector } from '../../src/detectors/fit-layer.ts';
+import type { LayerSvm } from '../../src/detectors/layer-svm.ts';
 import { fitStandardScaler, type StandardScaler } from '../../src/detectors/standard-scaler.ts';
 import { readModel } from '../../src/graph/read.ts';
 import { laOod } from '../cli/run.ts';
@@ -37,7 +37,7 @@ describe('detectors and scikit-learn', () => {
   it('score alike however joblib and pickle wrote them', async () => {
     const points = await Promise.all(written.layers.map((_, l) => floats(`${l}.points`)));
     const expected = await Promise.all(written.layers.map((_, l) => doubles(`${l}.scores`)));
-    let first: LayerDetector[] | undefined;
+    let first: LayerSvm[] | undefined;
     for (const writer of written.writers) {
       const detectors = await read(writer, (l) => join(folder, `${writer}-${l}.scaler`));
       // The same numbers however they are stored: what one scores, all score.
@@ -135,7 +135,7 @@ describe('detectors and scikit-learn', () => {
 
 /** Largest difference between what the detectors score in onnxruntime and what they should. */
 async function worst(
-  detectors: readonly LayerDetector[],
+  detectors: readonly LayerSvm[],
   points: readonly Float32Array[],
   expected: readonly Float64Array[],
 ): Promise<number> {

@@ -6,14 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import sharp from 'sharp';
 import { openImageSet } from '../../data/open.ts';
-import { imagenetNormalisation } from '../../models/architecture.ts';
+import { imagenetNormalization } from '../../models/architecture.ts';
 import { backboneMetadata } from '../../models/metadata.ts';
 import { packageRoot } from '../../src/common/package-root.ts';
 import { readModel } from '../../src/graph/read.ts';
 import { exportCheckpoint } from '../../src/pipeline/classifier/export-checkpoint.ts';
 import { importCheckpoint } from '../../src/pipeline/classifier/import-checkpoint.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
-import { type TrainReport, trainBackbone } from '../../src/pipeline/training/train.ts';
+import { type TrainReport, trainBackbone } from '../../src/pipeline/training/train-backbone.ts';
 import type { Recipe } from '../../src/training/recipe.ts';
 import { json } from '../cli/run.ts';
 import { reference, unpackedReference } from '../reference.ts';
@@ -76,7 +76,7 @@ describe('weights that were trained here', () => {
     const { best } = await RunFolder.use(run, (opened) => trainBackbone(opened, { ...sets, from, recipe }));
     const weights = join(folder, `${architecture}.pth`);
     await exportCheckpoint(join(run, 'backbone.onnx'), weights);
-    const { mean, std } = imagenetNormalisation;
+    const { mean, std } = imagenetNormalization;
     const theirs = await python<{ images: number; accuracy: number }>(
       'accuracy.py',
       ...[sets.test, architecture, weights, JSON.stringify(mean), JSON.stringify(std)],

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { readCheckpoint } from '../../converters/pytorch/read-checkpoint.ts';
 import { buildBackbone } from '../../models/backbone.ts';
-import { recogniseArchitecture } from '../../models/registry.ts';
+import { recognizeArchitecture } from '../../models/registry.ts';
 import { RandomState } from '../../src/common/random.ts';
 import { type StateDict, toFloat32 } from '../../src/common/tensor.ts';
-import type { LayerDetector } from '../../src/detectors/fit-layer.ts';
+import type { LayerSvm } from '../../src/detectors/layer-svm.ts';
 import type { ModelProto } from '../../src/graph/onnx.ts';
 import { readModel } from '../../src/graph/read.ts';
-import { tensorFromProto } from '../../src/graph/tensor.ts';
+import { tensorFromProto } from '../../src/graph/tensor-proto.ts';
 import type { SgdOptions, TrainingSession } from '../../src/training/engine.ts';
 import { examineTrainingEngines, openTrainingEngine } from '../../src/training/engines.ts';
 import type { Objective } from '../../src/training/objective.ts';
@@ -117,7 +117,7 @@ describe('training beside PyTorch', () => {
       const images = [draw * FEW, (draw + 1) * FEW] as const;
       for (const [engine, found] of distances) {
         const session = await open(engine, cotrained, plainSteps, { coTraining });
-        session.standardise(detectors.map(({ scaler }) => scaler));
+        session.standardize(detectors.map(({ scaler }) => scaler));
         const loss = await step(session, 0, ...images);
         expect(loss).closeTo(loss64, 1e-5);
         found.add(await compareFirstStep(session, `cotrain.${draw}`));
@@ -134,17 +134,17 @@ describe('training beside PyTorch', () => {
   async function open(
     engine: (typeof engines)[number],
     name: string,
-    optimiser: SgdOptions,
+    optimizer: SgdOptions,
     objective: Objective = {},
   ): Promise<TrainingSession> {
     const model = await modelOf(name);
-    return openTrainingEngine(engine).open({ model, where: name, optimiser, objective });
+    return openTrainingEngine(engine).open({ model, where: name, optimizer, objective });
   }
 
   async function modelOf(name: string): Promise<ModelProto> {
     if (name === 'mobilenet') return readModel(join(folder, `${name}.onnx`));
     const { stateDict } = await readCheckpoint(join(folder, `${name}.pth`));
-    const { architecture } = recogniseArchitecture(stateDict);
+    const { architecture } = recognizeArchitecture(stateDict);
     const model = buildBackbone(architecture, stateDict);
     // Nothing is dropped, as on the other side.
     const node = model.graph.node.map((each) =>
@@ -194,7 +194,7 @@ describe('training beside PyTorch', () => {
   }
 
   /** A detector with a few support vectors near what standardised features are. */
-  function layerOf(tap: string, width: number): LayerDetector {
+  function layerOf(tap: string, width: number): LayerSvm {
     const [count, normals] = [30, (n: number) => Float32Array.from({ length: n }, () => random.normal())];
     return {
       ...{ tap, width, nu: 0.1, gamma: 0.5 / width, rho: 0.5, supportVectors: normals(count * width) },
@@ -207,7 +207,7 @@ describe('training beside PyTorch', () => {
     };
   }
 
-  function plain({ tap, gamma, alpha, supportVectors, scaler }: LayerDetector) {
+  function plain({ tap, gamma, alpha, supportVectors, scaler }: LayerSvm) {
     const [mean, scale] = [Array.from(scaler.mean), Array.from(scaler.scale)];
     return { tap, gamma, alpha: Array.from(alpha), supportVectors: Array.from(supportVectors), mean, scale };
   }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { monitorImages, recalibrateGuard, type ScoredImage, scoreImages } from '../../src/index.ts';
-import { guardFacts } from '../../src/pipeline/page/guard-facts.ts';
+import { collectGuardFacts } from '../../src/pipeline/page/collect-guard-facts.ts';
 import { temporaryFolder } from '../data/images.ts';
 
 type Row = Pick<ScoredImage, 'label' | 'score' | 'pValue' | 'isOod' | 'layer'>;
@@ -44,7 +44,7 @@ describe('guards of version 0.1.0', () => {
           images++;
         }
         expect(images).to.equal(10);
-        const facts = await guardFacts(file, name);
+        const facts = await collectGuardFacts(file, name);
         expect(facts.version).to.equal('0.1.0');
         expect(facts.calibration).to.include({ rate: 0.1, count: 50 });
         expect(facts.stages !== undefined).to.equal(stages);

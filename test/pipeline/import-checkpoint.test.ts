@@ -235,9 +235,9 @@ describe('checkpoints of published families', () => {
         ['0.std', pair([0.25, 0.5, 0.25])],
         ...renamed(plain, (key) => `1.${key}`),
       ]);
-      const { logits, normalisation, origin, target, notes } = await imported(await saved(weights));
+      const { logits, normalization, origin, target, notes } = await imported(await saved(weights));
       expect(logits).to.deep.equal(wanted);
-      expect([normalisation, origin]).to.deep.equal([
+      expect([normalization, origin]).to.deep.equal([
         { mean: [0.5, 0.25, 0.125], std: [0.25, 0.5, 0.25] },
         'the checkpoint',
       ]);

@@ -17,8 +17,8 @@ import {
   type ImportClassifierOptions,
   importClassifier,
 } from '../../src/pipeline/classifier/import-classifier.ts';
+import { extractFeatures } from '../../src/pipeline/features/extract-features.ts';
 import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
-import { extractFeatures } from '../../src/pipeline/features/features.ts';
 import { RunFolder } from '../../src/pipeline/run-folder.ts';
 import { imageFolder, weights } from '../cli/files.ts';
 import { rejection } from '../data/rejection.ts';
@@ -280,7 +280,7 @@ describe('importClassifier', () => {
 
   it("keeps the original's taps and normalisation for its models", async () => {
     const architecture = architectureNamed('resnet20');
-    const model = buildBackbone(architecture, weights(1), { normalisation: preprocessing });
+    const model = buildBackbone(architecture, weights(1), { normalization: preprocessing });
     const { taps, detectorTaps, origin, preprocessing: kept } = await imported(model, {});
     expect(taps).to.deep.equal(architecture.taps);
     expect(detectorTaps).to.deep.equal(architecture.detectorTaps);

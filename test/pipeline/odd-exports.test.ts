@@ -151,7 +151,7 @@ describe('classifiers as other programs export them', () => {
   });
 
   it('runs dynamically quantised networks an image at a time', async () => {
-    const model = oddExport({ quantised: 'dynamic' });
+    const model = oddExport({ quantized: 'dynamic' });
     const found = await imported(model);
     expect(found.classifier.batch).to.equal(1);
     expect(found.detectorTaps).to.deep.equal(['conv1', 'conv2']);
@@ -162,7 +162,7 @@ describe('classifiers as other programs export them', () => {
   });
 
   it('watches statically quantised networks where their values are dequantised', async () => {
-    const model = oddExport({ quantised: 'QDQ' });
+    const model = oddExport({ quantized: 'QDQ' });
     const found = await imported(model);
     expect(found.detectorTaps).to.deep.equal(['conv1_dq', 'conv2_dq', 'flat']);
     // On most processors there is no difference here.

@@ -1,6 +1,9 @@
 import { expect } from 'chai';
+import { GraphBuilder } from '../../src/graph/builder.ts';
 import { largestLiveBytes } from '../../src/graph/live-bytes.ts';
+import { ElementType } from '../../src/graph/onnx.ts';
 import { prependPreprocessing } from '../../src/graph/preprocessing.ts';
+import { rowsAtOnce } from '../../src/pipeline/features/feature-rows.ts';
 import { fastestBatchSize } from '../../src/runtime/batch-size.ts';
 import { planMemory } from '../../src/runtime/memory.ts';
 import { SessionPool } from '../../src/runtime/session-pool.ts';
@@ -27,6 +30,20 @@ describe('the memory that running a graph takes', () => {
     expect(sessions * largestBatch * image).to.be.at.most((1024 - 400) * MIB);
     expect(plan(700, 4).sessions).to.be.below(4);
     expect(plan(1, 4)).to.deep.equal({ sessions: 1, largestBatch: 1 });
+  });
+
+  it('bounds the rows of features that are scored at once, which are never very few', () => {
+    const graph = new GraphBuilder('scorer');
+    const data = new Float32Array(8 * 100_000);
+    const bank = graph.initializer('bank', { dtype: 'float32', shape: [8, 100_000], data });
+    const similarities = graph.node('MatMul', [graph.input('x', ElementType.float, ['batch', 8]), bank]);
+    const score = graph.node('ReduceMax', [similarities], { name: 'score', attributes: { keepdims: 0 } });
+    graph.output(score, ElementType.float, ['batch', 100_000]);
+    const model = graph.build();
+    expect(rowsAtOnce(model)).to.equal(1000);
+    const row = 2 * largestLiveBytes(model);
+    expect(rowsAtOnce(model, 500 * MIB)).to.be.within(16, (100 * MIB) / row);
+    expect(rowsAtOnce(model, 1)).to.equal(16);
   });
 
   it('is kept to while the batch size is measured, which says what it does', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { openImageSet } from '../../data/open.ts';
 import { BatchMaker, type TrainingBatch } from '../../src/training/batch-maker.ts';
-import { LabelledImages } from '../../src/training/labelled-images.ts';
+import { LabeledImages } from '../../src/training/labeled-images.ts';
 
 const SIDE = 32;
 const STRIDE = SIDE * SIDE * 3;
@@ -9,7 +9,7 @@ const CROP = 4;
 const identity = { mean: [0, 0, 0], std: [1, 1, 1], scale: 1 };
 
 describe('batches for training', () => {
-  let set: LabelledImages;
+  let set: LabeledImages;
   let pixels: Uint8Array;
   const makers: BatchMaker[] = [];
   const maker = (preprocessing: ConstructorParameters<typeof BatchMaker>[0] = identity) => {
@@ -19,7 +19,7 @@ describe('batches for training', () => {
 
   before(async () => {
     const images = await openImageSet('demo:train:50');
-    set = await LabelledImages.open(images, { height: SIDE, width: SIDE }, 10);
+    set = await LabeledImages.open(images, { height: SIDE, width: SIDE }, 10);
     pixels = await images.read(0, 50, { height: SIDE, width: SIDE });
   });
   afterEach(() => Promise.all(makers.splice(0).map((made) => made.close())));
@@ -74,7 +74,7 @@ describe('batches for training', () => {
 
   it('of images without classes are refused', async () => {
     const noise = await openImageSet('demo:noise:5');
-    const error = await LabelledImages.open(noise, { height: 8, width: 8 }, 10).catch((e: Error) => e);
+    const error = await LabeledImages.open(noise, { height: 8, width: 8 }, 10).catch((e: Error) => e);
     expect((error as Error).message).equals(
       'noise: 0: has no class; training takes sets with a folder, or a label, for each class',
     );

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { RandomState } from '../../src/common/random.ts';
-import type { LayerDetector } from '../../src/detectors/fit-layer.ts';
+import type { LayerSvm } from '../../src/detectors/layer-svm.ts';
 import { fitStandardScaler, type StandardScaler } from '../../src/detectors/standard-scaler.ts';
 import { exposeTaps } from '../../src/graph/rewrite.ts';
 import { GraphSession } from '../../src/runtime/graph-session.ts';
 import type { TrainingBatch } from '../../src/training/batch-maker.ts';
 import type { TrainingSession } from '../../src/training/engine.ts';
 import { type CoTraining, layerFactors } from '../../src/training/objective.ts';
-import { onnxEngine } from '../../src/training/onnx/engine.ts';
+import { onnxEngine } from '../../src/training/onnx/onnx-engine.ts';
 import { pooledScalers } from '../../src/training/pooled-scalers.ts';
 import { SIDE, smallBackbone } from './networks.ts';
 
@@ -94,7 +94,7 @@ describe('co-training', () => {
     });
   }
 
-  function detectorOf(seed: number): LayerDetector {
+  function detectorOf(seed: number): LayerSvm {
     const drawn = new RandomState(seed);
     const normals = (length: number) => Float32Array.from({ length }, () => drawn.normal());
     return {
@@ -105,10 +105,10 @@ describe('co-training', () => {
   }
 
   async function lossOf(coTraining: CoTraining | undefined, made: TrainingBatch, scalers: StandardScaler[]) {
-    const optimiser = { momentum: 0, weightDecay: 0 };
-    const session = await onnxEngine.open({ model, where: 'small', objective: { coTraining }, optimiser });
+    const optimizer = { momentum: 0, weightDecay: 0 };
+    const session = await onnxEngine.open({ model, where: 'small', objective: { coTraining }, optimizer });
     sessions.push(session);
-    session.standardise(scalers);
+    session.standardize(scalers);
     return (await session.step({ ...made, images: made.images.slice() }, 0, new RandomState(1))).loss;
   }
 

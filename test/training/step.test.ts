@@ -3,10 +3,10 @@ import { GraphError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
 import { float, GraphBuilder } from '../../src/graph/builder.ts';
 import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
-import { tensorFromProto } from '../../src/graph/tensor.ts';
+import { tensorFromProto } from '../../src/graph/tensor-proto.ts';
 import type { SgdOptions, TrainingSession } from '../../src/training/engine.ts';
 import type { Objective } from '../../src/training/objective.ts';
-import { onnxEngine } from '../../src/training/onnx/engine.ts';
+import { onnxEngine } from '../../src/training/onnx/onnx-engine.ts';
 import { SIDE, smallBackbone } from './networks.ts';
 
 const BATCH = 6;
@@ -19,8 +19,8 @@ describe('a step of training', () => {
   const labels = Int32Array.from({ length: BATCH }, () => random.integer(CLASSES - 1));
   const batch = () => ({ images: images.slice(), shape: [BATCH, 3, SIDE, SIDE], labels }) as const;
   const sessions: TrainingSession[] = [];
-  const open = async (model: ModelProto, optimiser = still, objective: Objective = {}, parts = 1) => {
-    sessions.push(await onnxEngine.open({ model, where: 'net.onnx', objective, optimiser, parts }));
+  const open = async (model: ModelProto, optimizer = still, objective: Objective = {}, parts = 1) => {
+    sessions.push(await onnxEngine.open({ model, where: 'net.onnx', objective, optimizer, parts }));
     return sessions.at(-1)!;
   };
   afterEach(() => Promise.all(sessions.splice(0).map((session) => session.close())));
@@ -59,8 +59,8 @@ describe('a step of training', () => {
         : each,
     );
     const plain = { ...model, graph: { ...model.graph, node } };
-    const optimiser = { momentum: 0.9, weightDecay: 0.01 };
-    const [whole, parted] = [await open(plain, optimiser), await open(plain, optimiser, {}, 4)];
+    const optimizer = { momentum: 0.9, weightDecay: 0.01 };
+    const [whole, parted] = [await open(plain, optimizer), await open(plain, optimizer, {}, 4)];
     for (let step = 0; step < 2; step++) {
       const [one, other] = [await take(whole, 0.1), await take(parted, 0.1)];
       expect(other.loss).closeTo(one.loss, 1e-5);
@@ -71,7 +71,7 @@ describe('a step of training', () => {
       expect(moved[i]).closeTo(value, 1e-5);
     });
     expect(parted.memory(400)! < whole.memory(400)!).equals(true);
-    const error = await open(plain, { ...optimiser, clip: 1 }, {}, 2).catch((thrown) => thrown);
+    const error = await open(plain, { ...optimizer, clip: 1 }, {}, 2).catch((thrown) => thrown);
     expect(error.message).equals('--parts: goes with neither --clip nor --nesterov; leave one of them out');
   });
 

@@ -6,8 +6,8 @@ import { encodeModel } from '../../src/graph/write.ts';
 import { BatchMaker } from '../../src/training/batch-maker.ts';
 import { checkpointModel, stateOfCheckpoint } from '../../src/training/checkpoint.ts';
 import type { TrainingSession } from '../../src/training/engine.ts';
-import { LabelledImages } from '../../src/training/labelled-images.ts';
-import { onnxEngine } from '../../src/training/onnx/engine.ts';
+import { LabeledImages } from '../../src/training/labeled-images.ts';
+import { onnxEngine } from '../../src/training/onnx/onnx-engine.ts';
 import { fineTuning, type Recipe, schedules } from '../../src/training/recipe.ts';
 import { type EpochReport, type TrainingState, type TrainOptions, train } from '../../src/training/train.ts';
 import { SIDE, smallBackbone } from './networks.ts';
@@ -20,14 +20,14 @@ describe('training', () => {
 
   before(async () => {
     const open = async (spec: string) =>
-      LabelledImages.open(await openImageSet(spec), { height: SIDE, width: SIDE }, 10);
+      LabeledImages.open(await openImageSet(spec), { height: SIDE, width: SIDE }, 10);
     const [images, test] = [await open('demo:train:100'), await open('demo:test:50')];
     options = { train: images, test, maker, recipe, seed: 3, afterEpoch: async () => {} };
   });
   after(() => maker.close());
   const sessions: TrainingSession[] = [];
   const open = async (model = smallBackbone(), used = recipe, velocities?: TrainingState['velocities']) => {
-    const task = { model, where: 'small', objective: {}, optimiser: used, velocities };
+    const task = { model, where: 'small', objective: {}, optimizer: used, velocities };
     sessions.push(await onnxEngine.open(task));
     return sessions.at(-1)!;
   };

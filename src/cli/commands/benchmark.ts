@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { benchmarkOpenOod, methodNames, openOodNames, openOodText } from '../../index.ts';
-import { givenNormalisation, normalisationOptions } from '../classifier-options.ts';
+import { givenNormalization, normalizationOptions } from '../classifier-options.ts';
 import { command } from '../command.ts';
 import { atLeastOne, bytesOf, device, given, memory } from '../options.ts';
 
@@ -57,7 +57,7 @@ export const benchmarkCommand = command({
       type: 'string',
       describe: 'where results go, and a run folder for each checkpoint; runs/openood-<ind> by default',
     },
-    ...normalisationOptions,
+    ...normalizationOptions,
     memory,
     device,
     batch: {
@@ -69,11 +69,11 @@ export const benchmarkCommand = command({
   async run(options, onProgress, onLeftOut) {
     const { ind, data, model, methods, bank, fullSpectrum, mean, std, device, batch } = options;
     const folder = options.run ?? join('runs', `openood-${ind}`);
-    const normalisation = givenNormalisation(mean, std);
+    const normalization = givenNormalization(mean, std);
     const report = await benchmarkOpenOod({
       ...{ ind, data, checkpoints: model, folder, methods, device, onProgress, onLeftOut },
       memory: bytesOf(options.memory),
-      ...given({ bank, fullSpectrum, normalisation, batch }),
+      ...given({ bank, fullSpectrum, normalization, batch }),
     });
     return {
       result: { run: folder, ...report },

@@ -1,6 +1,6 @@
 import { type Comparison, compareFiles } from '../../index.ts';
 import { command } from '../command.ts';
-import { columns, plural, shapeText } from '../text.ts';
+import { columns, plural, shapeText } from '../terminal-text.ts';
 
 export const compareCommand = command({
   name: 'compare',

@@ -11,7 +11,7 @@ import {
   runOptions,
   runPath,
 } from '../options.ts';
-import { columns } from '../text.ts';
+import { columns } from '../terminal-text.ts';
 import { givenOfTraining, trainingOptions } from '../training-options.ts';
 
 export const cotrainCommand = command({

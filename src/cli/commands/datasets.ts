@@ -3,7 +3,7 @@ import { type DatasetReport, RunFolder, UsageError, writeDatasets } from '../../
 import { command } from '../command.ts';
 import { namedSet } from '../named-set.ts';
 import { atLeastOne, compat, given, imageOptions, seed, setForms } from '../options.ts';
-import { columns, duration, plural } from '../text.ts';
+import { columns, duration, plural } from '../terminal-text.ts';
 
 const { batch: _, ...readOptions } = imageOptions;
 

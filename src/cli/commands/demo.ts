@@ -1,7 +1,7 @@
 import { demoDescriptions, type GuardReport, runDemo, summaryTable } from '../../index.ts';
 import { command } from '../command.ts';
 import { device } from '../options.ts';
-import { columns, duration } from '../text.ts';
+import { columns, duration } from '../terminal-text.ts';
 
 /** What the guard finds of each set, by its decision and by each question. */
 function foundTable({ sets }: GuardReport): string {

@@ -1,6 +1,6 @@
 import { type DeviceExamination, examineMachine, type TrainingEngineExamination } from '../../index.ts';
 import { command } from '../command.ts';
-import { columns } from '../text.ts';
+import { columns } from '../terminal-text.ts';
 
 export const doctorCommand = command({
   name: 'doctor',

@@ -1,7 +1,7 @@
 import { type DownloadReport, downloadSets, manualSources, sources } from '../../index.ts';
 import { command } from '../command.ts';
 import { given } from '../options.ts';
-import { columns, thousands } from '../text.ts';
+import { columns, thousands } from '../terminal-text.ts';
 
 export const downloadCommand = command({
   name: 'download',
@@ -38,10 +38,10 @@ export const downloadCommand = command({
 });
 
 function list(): string {
-  const rows = Object.entries(sources).map(([name, { about, licence, files }]) => {
+  const rows = Object.entries(sources).map(([name, { about, license, files }]) => {
     const sizes = files.map(({ size }) => size);
     const bytes = sizes.reduce((sum, size) => (size === undefined ? Number.NaN : (sum ?? 0) + size), 0);
-    return [name, Number.isNaN(bytes) ? '' : `${thousands(Math.ceil(bytes! / 1e6))} MB`, about, licence];
+    return [name, Number.isNaN(bytes) ? '' : `${thousands(Math.ceil(bytes! / 1e6))} MB`, about, license];
   });
   const manual = Object.entries(manualSources).map(([name, { about, url, path }]) => [
     name,
@@ -60,7 +60,7 @@ function describe(sets: readonly DownloadReport[]): string {
   const rows = sets.flatMap(({ name, files }) =>
     files.map(({ path, bytes, done }) => [name, path, bytes, done === 'before' ? 'was there' : '']),
   );
-  const terms = sets.map(({ name, licence }) => `Terms of ${name}: ${licence}.`);
+  const terms = sets.map(({ name, license }) => `Terms of ${name}: ${license}.`);
   return `${columns(['set', 'file', 'bytes', ''], rows)}\n\n${terms.join('\n')}`;
 }
 

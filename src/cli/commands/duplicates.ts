@@ -1,6 +1,6 @@
 import { type DuplicateReport, findDuplicates, printable } from '../../index.ts';
 import { command } from '../command.ts';
-import { columns, thousands } from '../text.ts';
+import { columns, thousands } from '../terminal-text.ts';
 
 /** Pairs that are printed of each set. */
 const PRINTED = 10;

@@ -10,8 +10,8 @@ import {
 } from '../../index.ts';
 import { command } from '../command.ts';
 import { withKind } from '../named-set.ts';
-import { atLeastOne, compat, device, given, runOptions, runPath, seed } from '../options.ts';
-import { bold, noteLines } from '../text.ts';
+import { atLeastOne, bytesOf, compat, device, given, memory, runOptions, runPath, seed } from '../options.ts';
+import { bold, noteLines } from '../terminal-text.ts';
 
 export const evaluateCommand = command({
   name: 'evaluate',
@@ -51,6 +51,7 @@ export const evaluateCommand = command({
       check: atLeastOne,
     },
     seed: { type: 'number', default: 0, describe: 'seed of that choice and of the resamples', check: seed },
+    memory,
     device,
     compat,
   },
@@ -68,6 +69,7 @@ export const evaluateCommand = command({
         maxOod,
         seed,
         device,
+        memory: bytesOf(options.memory),
         onProgress,
         onLeftOut,
       }),

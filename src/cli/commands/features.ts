@@ -14,7 +14,7 @@ import {
   seed,
   setForms,
 } from '../options.ts';
-import { noteLines } from '../text.ts';
+import { noteLines } from '../terminal-text.ts';
 
 export const featuresCommand = command({
   name: 'features',

@@ -4,7 +4,7 @@ import {
   type FitDetectorsReport,
   fitDetectors,
   importDetectors,
-  type LayerDetector,
+  type LayerSvm,
   RunFolder,
   UsageError,
 } from '../../index.ts';
@@ -26,7 +26,7 @@ import {
   share,
   memory as sharedMemory,
 } from '../options.ts';
-import { columns, duration, noteLines, plural } from '../text.ts';
+import { columns, duration, noteLines, plural } from '../terminal-text.ts';
 
 const defaults = defaultFitOptions;
 
@@ -195,7 +195,7 @@ function nextStep(path: string, classifier: string | undefined): string {
   ].join('\n');
 }
 
-function facts({ tap, width, nu, gamma, alpha, fit }: LayerDetector) {
+function facts({ tap, width, nu, gamma, alpha, fit }: LayerSvm) {
   return { tap, width, nu, gamma, error: fit?.error, supportVectors: alpha.length };
 }
 

@@ -4,6 +4,8 @@ import {
   type EarlyExitReport,
   type GuardReport,
   guardRun,
+  type HalfReport,
+  type LostAuroc,
   methodNames,
   questions,
   type RecalibrateOptions,
@@ -22,7 +24,7 @@ import {
   runOptions,
   runPath,
 } from '../options.ts';
-import { columns, duration, noteLines, plural } from '../text.ts';
+import { columns, duration, noteLines, plural } from '../terminal-text.ts';
 
 export const guardCommand = command({
   name: 'guard',
@@ -79,6 +81,17 @@ export const guardCommand = command({
       describe:
         'detectors of layers, and guarded-early-exit.onnx too: images leave the network as soon as they are seen to be OOD',
     },
+    half: {
+      type: 'boolean',
+      default: false,
+      describe:
+        'guarded-half.onnx too: weights in half floats, half as large, calibrated by itself; what that costs in AUROC is printed',
+    },
+    beside: {
+      type: 'string',
+      describe:
+        'another run folder that has a guard, of the classifier before it was quantised, say: what this one loses to it in AUROC is printed',
+    },
     memory,
     ...imageOptions,
     device,
@@ -100,12 +113,12 @@ export const guardCommand = command({
     }
     const path = runPath(options);
     const { ind, detector, falseAlarms: rate, confidence, aggregation } = options;
-    const { earlyExit, device } = options;
+    const { earlyExit, half, beside, device } = options;
     const watch = questions.filter((question) => [question, 'both'].includes(options.watch ?? ''));
     const report = await RunFolder.use(path, (run) =>
       guardRun(run, {
-        ...given({ ind, detector, aggregation, watch: options.watch && watch, rate, confidence }),
-        ...{ earlyExit, device, memory: bytesOf(options.memory), onProgress, onLeftOut },
+        ...given({ ind, detector, aggregation, beside, watch: options.watch && watch, rate, confidence }),
+        ...{ earlyExit, half, device, memory: bytesOf(options.memory), onProgress, onLeftOut },
       }),
     );
     const { calibration, file, seconds, earlyExit: early } = report;
@@ -114,13 +127,15 @@ export const guardCommand = command({
       result: { run: path, ...report },
       text: [
         ...describe(report),
-        `Calibrated on ${plural(calibration.count, 'InD image')} that nothing was fitted on.`,
+        `Calibrated on ${plural(calibration.count, 'InD image')} of the test set.`,
         promise(calibration),
         ...(found ? ['', found] : []),
         ...(early ? describeEarlyExit(early) : []),
         '',
         describeRuntimes(report.runtimes),
         `Wrote ${[file, ...(early ? [early.file] : [])].map((name) => `${path}/${name}`).join(' and ')}, read ${early ? 'them' : 'it'} back, and compared ${early ? 'them with their' : 'it with its'} pieces (${duration(seconds)}).`,
+        ...(report.half ? describeHalf(report.half, path) : []),
+        ...(report.beside ? ['', `Beside ${beside}:`, lostTable(report.beside)] : []),
       ].join('\n'),
       next: `Next: npx la-ood score ${path}/${file} IMAGES…`,
     };
@@ -195,6 +210,35 @@ function foundTable(report: GuardReport): string | undefined {
       ...report.questions.flatMap((question) => cells(set.byQuestion[question]!)),
     ]),
   );
+}
+
+/** AUROC now and before, in %, and the points between. */
+function lostTable(sets: readonly LostAuroc[]): string {
+  const points = (share: number) => (100 * share).toFixed(2);
+  return columns(
+    ['OOD set', 'AUROC before', 'AUROC', 'lost'],
+    sets.map(({ name, auroc, aurocBefore }) => [
+      name,
+      ...[aurocBefore, auroc, aurocBefore - auroc].map(points),
+    ]),
+  );
+}
+
+function describeHalf(
+  { file, bytes, bytesBefore, calibration, runtimes, sets }: HalfReport,
+  path: string,
+): string[] {
+  const size = (of: number) => (of / 1e6).toFixed(2);
+  return [
+    '',
+    `With weights in half floats, ${size(bytes)} MB in place of ${size(bytesBefore)}, calibrated by itself:`,
+    promise(calibration),
+    sets.length > 0
+      ? lostTable(sets)
+      : 'What that costs in AUROC is told by OOD sets, and the run has none: npx la-ood features --ood adds some.',
+    describeRuntimes(runtimes),
+    `Wrote ${path}/${file}.`,
+  ];
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(2)} %`;

@@ -16,7 +16,7 @@ import {
   givenOfClassifier,
 } from '../classifier-options.ts';
 import { command, type Report } from '../command.ts';
-import { shapeText, thousands } from '../text.ts';
+import { shapeText, thousands } from '../terminal-text.ts';
 
 const checkpointOptions = {
   arch: {
@@ -78,7 +78,7 @@ export const importCommand = command({
     refuseOthers(options, { output: onlyOnnx }, 'is said of ONNX classifiers, and this is a checkpoint');
     const classes = numberOfClasses(options.classes);
     const {
-      preprocessing: normalisation,
+      preprocessing: normalization,
       output: _output,
       classes: _names,
       ...given
@@ -87,7 +87,7 @@ export const importCommand = command({
       arch,
       classes,
       wrapper,
-      normalisation,
+      normalization,
       ...given,
       onProgress,
     });
@@ -130,7 +130,7 @@ function describeClassifier(imported: ImportedClassifier, target: string): strin
 }
 
 function describeCheckpoint(imported: Imported, output: string): string {
-  const { architecture, classes, parameters, taps, notes, normalisation, origin, geometry } = imported;
+  const { architecture, classes, parameters, taps, notes, normalization, origin, geometry } = imported;
   const { assumptions, classNames } = imported;
   const guessed = origin === architecture;
   return [
@@ -138,7 +138,7 @@ function describeCheckpoint(imported: Imported, output: string): string {
     `classes        ${classes}${classNames ? `, ${fromTo(classNames)} (config.json)` : ''}`,
     `parameters     ${thousands(parameters)}`,
     `taps           ${taps.length}, ${fromTo(taps)}`,
-    `normalisation  ${describePreprocessing(normalisation)} (${guessed ? `the default of ${architecture}; a checkpoint does not tell: give --mean and --std if it was trained with another` : origin})`,
+    `normalisation  ${describePreprocessing(normalization)} (${guessed ? `the default of ${architecture}; a checkpoint does not tell: give --mean and --std if it was trained with another` : origin})`,
     `images         ${describeGeometry(geometry)}`,
     ...assumptions.map((assumption) => `assumed        ${assumption}`),
     ...notes.map((note) => `note           ${note}`),

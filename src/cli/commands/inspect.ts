@@ -13,7 +13,7 @@ import {
 import { classifierOptions, givenOfClassifier } from '../classifier-options.ts';
 import { command } from '../command.ts';
 import { given, seed } from '../options.ts';
-import { columns, duration, plural, shapeText, thousands } from '../text.ts';
+import { columns, duration, plural, shapeText, thousands } from '../terminal-text.ts';
 
 export const inspectCommand = command({
   name: 'inspect',
@@ -198,7 +198,7 @@ function describeFeatures(features: FeaturesInspection): string {
 const SIZES = 5;
 
 function describeImages(set: ImagesInspection): string {
-  const { path, images, stored, endings, sizes, measured, classes, unlabelled, sheet } = set;
+  const { path, images, stored, endings, sizes, measured, classes, unlabeled, sheet } = set;
   const kinds = Object.entries(endings).map(([ending, count]) => `${thousands(count)} ${ending}`);
   const how = { files: kinds.join(', '), array: 'in arrays', drawn: 'drawn when they are read' }[stored];
   const size = sizes.slice(0, SIZES).map(({ height, width, images }) => {
@@ -211,7 +211,7 @@ function describeImages(set: ImagesInspection): string {
     line('is', `${plural(images, 'image')}, ${how}`),
     line('size', sizes.length === 0 ? 'as it is asked for' : `${size.join(', ')}${more}${sample}`),
     line('classes', classes ? thousands(classes.length) : 'none'),
-    ...(classes && unlabelled > 0 ? [line('', `${plural(unlabelled, 'image')} without one`)] : []),
+    ...(classes && unlabeled > 0 ? [line('', `${plural(unlabeled, 'image')} without one`)] : []),
     ...(sheet ? [line('sheet', sheet)] : []),
     ...(classes
       ? [

@@ -2,7 +2,7 @@ import { monitorImages } from '../../index.ts';
 import { command } from '../command.ts';
 import { type Span, Spans } from '../monitor-spans.ts';
 import { bytesOf, device, given, imageOptions, memory, seed } from '../options.ts';
-import { columns, plural, thousands } from '../text.ts';
+import { columns, plural, thousands } from '../terminal-text.ts';
 
 export const monitorCommand = command({
   name: 'monitor',

@@ -1,7 +1,7 @@
 import { type ScoredImage, scoreImages, UsageError, writeScores } from '../../index.ts';
 import { command } from '../command.ts';
 import { bytesOf, device, given, imageOptions, memory } from '../options.ts';
-import { columns, plural, thousands } from '../text.ts';
+import { columns, plural, thousands } from '../terminal-text.ts';
 
 /** More images than this are written to a file, not printed. */
 const PRINTED = 1000;

@@ -2,7 +2,7 @@ import { servePage, UsageError, writePage } from '../../index.ts';
 import { command } from '../command.ts';
 import { openInBrowser } from '../open-in-browser.ts';
 import { given } from '../options.ts';
-import { plural } from '../text.ts';
+import { plural } from '../terminal-text.ts';
 
 export const serveCommand = command({
   name: 'serve',

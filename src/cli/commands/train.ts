@@ -6,10 +6,10 @@ import {
   trainBackbone,
   UsageError,
 } from '../../index.ts';
-import { classifierName, givenNormalisation, normalisationOptions } from '../classifier-options.ts';
+import { classifierName, givenNormalization, normalizationOptions } from '../classifier-options.ts';
 import { command } from '../command.ts';
 import { given, imageOptions, runOptions, runPath } from '../options.ts';
-import { columns, duration, plural } from '../text.ts';
+import { columns, duration, plural } from '../terminal-text.ts';
 import { givenOfTraining, schedule, trainingOptions } from '../training-options.ts';
 
 const { batch: _batch, ...readingOptions } = imageOptions;
@@ -40,7 +40,7 @@ export const trainCommand = command({
     arch: { type: 'string', describe: `architecture, by default --model: ${architectureNames.join(', ')}` },
     ...trainingOptions,
     schedule,
-    ...normalisationOptions,
+    ...normalizationOptions,
     ...readingOptions,
   },
   async run(options, onProgress, onLeftOut) {
@@ -54,8 +54,8 @@ export const trainCommand = command({
       );
     if (from !== undefined && options.arch !== undefined)
       throw new UsageError('--arch', 'is that of --from', 'leave it out');
-    const normalisation = givenNormalisation(options.mean, options.std);
-    if (from !== undefined && normalisation)
+    const normalization = givenNormalization(options.mean, options.std);
+    if (from !== undefined && normalization)
       throw new UsageError('--mean', 'is that of --from', 'leave it out');
     const { recipe, ...training } = givenOfTraining(options);
     const { schedule } = options;
@@ -63,7 +63,7 @@ export const trainCommand = command({
     const report = await RunFolder.use(path, (run) =>
       trainBackbone(run, {
         ...{ train, test, ...training, onProgress, onLeftOut },
-        ...given({ arch, from, normalisation, orient, skipDamaged }),
+        ...given({ arch, from, normalization, orient, skipDamaged }),
         recipe: { ...recipe, ...(schedule && { schedule: schedules[schedule] }) },
       }),
     );

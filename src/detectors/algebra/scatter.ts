@@ -37,9 +37,9 @@ export class ScatterSum {
     this.#session = session;
   }
 
-  /** @param centres any number × width */
-  static async open(width: number, centres: Float64Array, options: ScatterOptions): Promise<ScatterSum> {
-    const model = productsOfPanels(width, centres, options);
+  /** @param centers any number × width */
+  static async open(width: number, centers: Float64Array, options: ScatterOptions): Promise<ScatterSum> {
+    const model = productsOfPanels(width, centers, options);
     return new ScatterSum(width, await ort.InferenceSession.create(encodeModel(model)));
   }
 
@@ -47,16 +47,16 @@ export class ScatterSum {
    * Adds a block of rows.
    *
    * @param rows count × width, row-major
-   * @param centreOf the centre of each
+   * @param centerOf the centre of each
    */
-  async add(rows: Float32Array, centreOf: Uint32Array): Promise<void> {
+  async add(rows: Float32Array, centerOf: Uint32Array): Promise<void> {
     const width = this.#width;
     const count = rows.length / width;
     for (let start = 0; start < count; start += ROWS) {
       const end = Math.min(count, start + ROWS);
       const products = await this.#session.run({
         rows: new ort.Tensor('float32', rows.subarray(start * width, end * width), [end - start, width]),
-        centre_of: new ort.Tensor('int32', new Int32Array(centreOf.subarray(start, end)), [end - start]),
+        center_of: new ort.Tensor('int32', new Int32Array(centerOf.subarray(start, end)), [end - start]),
       });
       for (const [name, { data }] of Object.entries(products)) {
         const sum = this.#sums.get(name) ?? new Float64Array(data.length);
@@ -101,28 +101,28 @@ function pairs(count: number): [number, number][] {
   );
 }
 
-function productsOfPanels(width: number, centres: Float64Array, { precision, prepare }: ScatterOptions) {
+function productsOfPanels(width: number, centers: Float64Array, { precision, prepare }: ScatterOptions) {
   const graph = new GraphBuilder('scatter');
   const nodes = new NodeScope(graph, 'scatter');
   const type = precision === 'float32' ? ElementType.float : ElementType.double;
   const rows = graph.input('rows', ElementType.float, ['n', width]);
-  const centreOf = graph.input('centre_of', ElementType.int32, ['n']);
+  const centerOf = graph.input('center_of', ElementType.int32, ['n']);
   const prepared = prepare ? prepare(nodes, rows) : rows;
-  const shape = [centres.length / width, width];
+  const shape = [centers.length / width, width];
   const [cast, table] =
     precision === 'float32'
-      ? [prepared, nodes.floats('centres', shape, centres)]
+      ? [prepared, nodes.floats('centres', shape, centers)]
       : [
           nodes.node('Cast', [prepared], 'cast', { to: type }),
-          graph.initializer('centres', { dtype: 'float64', shape, data: centres }),
+          graph.initializer('centres', { dtype: 'float64', shape, data: centers }),
         ];
-  const own = nodes.node('Gather', [table, centreOf], 'own_centre', { axis: 0 });
-  const centred = nodes.node('Sub', [cast, own], 'centred');
+  const own = nodes.node('Gather', [table, centerOf], 'own_centre', { axis: 0 });
+  const centered = nodes.node('Sub', [cast, own], 'centred');
   const starts = startsOf(width);
   const widths = starts.slice(1).map((end, p) => end - starts[p]);
   const panels = nodes.nodes(
     'Split',
-    [centred, nodes.int64s('widths', widths)],
+    [centered, nodes.int64s('widths', widths)],
     widths.map((_, p) => `panel_${p}`),
     { axis: 1 },
   );

@@ -60,7 +60,7 @@ export function fitCombination(components: Components): Combination {
  * - decision: z(content) + max(0, z(conditions) − 1); with one question alone, its score.
  */
 export function answersOf(components: Components, combination: Combination): Answers {
-  return combine(components, combination, { pValue: continuousPValue, z: standardised });
+  return combine(components, combination, { pValue: continuousPValue, z: standardized });
 }
 
 /**
@@ -71,16 +71,16 @@ export function calibrationAnswers(components: Components, combination: Combinat
   const { count } = components;
   return combine(components, combination, {
     pValue: continuousPValueAmongOthers,
-    z: (value, usual) => standardisedByOthers(value, usual, count),
+    z: (value, usual) => standardizedByOthers(value, usual, count),
   });
 }
 
-function standardised(value: number, { mean, deviation }: Moments): number {
+function standardized(value: number, { mean, deviation }: Moments): number {
   return (value - mean) / deviation;
 }
 
 /** By mean and deviation of the n − 1 others. */
-function standardisedByOthers(value: number, { mean, deviation }: Moments, count: number): number {
+function standardizedByOthers(value: number, { mean, deviation }: Moments, count: number): number {
   const off = value - mean;
   const others = count - 1;
   const variance = (count / others) * (deviation ** 2 - off ** 2 / others);
@@ -115,8 +115,8 @@ function combine(
   });
   const ood = decision
     ? content!.map((own, i) => {
-        const beyond = standardised(conditions![i], decision.conditions) - CONDITIONS_FROM;
-        return standardised(own, decision.content) + Math.max(0, beyond);
+        const beyond = standardized(conditions![i], decision.conditions) - CONDITIONS_FROM;
+        return standardized(own, decision.content) + Math.max(0, beyond);
       })
     : (content ?? conditions!);
   return { content, conditions, condition, ood };
@@ -155,8 +155,8 @@ export function addCombination(
   let conditions: string | undefined;
   let condition: string | undefined;
   if (projections !== undefined) {
-    const centred = nodes.node('Sub', [projections, column('usual', ({ mean }) => mean)], 'from_usual');
-    const z = nodes.node('Div', [centred, column('deviation', ({ deviation }) => deviation)], 'z');
+    const centered = nodes.node('Sub', [projections, column('usual', ({ mean }) => mean)], 'from_usual');
+    const z = nodes.node('Div', [centered, column('deviation', ({ deviation }) => deviation)], 'z');
     sizes = nodes.node('Abs', [z], 'sizes');
     conditions = nodes.reduce('ReduceMax', sizes, 1, 'conditions');
     const direction = nodes.node('ArgMax', [sizes], 'direction', { axis: 1, keepdims: 1 });
@@ -166,8 +166,8 @@ export function addCombination(
     condition = nodes.node('Add', [nodes.node('Add', [direction, direction], 'twice'), side], 'condition');
   }
   const z = (value: string, { mean, deviation }: Moments, word: string) => {
-    const centred = nodes.node('Sub', [value, nodes.float(`${word}_mean`, mean)], `${word}_centred`);
-    return nodes.node('Div', [centred, nodes.float(`${word}_deviation`, deviation)], `${word}_z`);
+    const centered = nodes.node('Sub', [value, nodes.float(`${word}_mean`, mean)], `${word}_centred`);
+    return nodes.node('Div', [centered, nodes.float(`${word}_deviation`, deviation)], `${word}_z`);
   };
   const joined = () => {
     const beyond = nodes.node(

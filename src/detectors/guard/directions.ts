@@ -22,7 +22,7 @@ export interface DirectionTraining {
 export interface Directions {
   readonly width: number;
   /** Subtracted from features first. */
-  readonly centre: Float64Array;
+  readonly center: Float64Array;
   /** Features × directions, row-major. */
   readonly weights: Float64Array;
   /** The changes that have one, by number; a change that changes no feature has none. */
@@ -73,9 +73,9 @@ export async function fitDirections(training: DirectionTraining): Promise<Direct
   );
   const kept = varies.filter(Boolean).length;
   if (kept === 0) throw new DetectorError('early layers', 'are the same for all training images');
-  const centre = momentsOf(unchanged, width).mean;
+  const center = momentsOf(unchanged, width).mean;
   const shifts = changed.map((values) =>
-    momentsOf(values, width).mean.map((own, j) => (varies[j] ? (own - centre[j]) / deviation[j] : 0)),
+    momentsOf(values, width).mean.map((own, j) => (varies[j] ? (own - center[j]) / deviation[j] : 0)),
   );
   const changes = [...shifts.keys()].filter((c) => shifts[c].some((shift) => Math.abs(shift) > LEAST_SHIFT));
 
@@ -97,26 +97,26 @@ export async function fitDirections(training: DirectionTraining): Promise<Direct
       });
     }
   }
-  return { width, centre: mean, weights, changes, kept };
+  return { width, center: mean, weights, changes, kept };
 }
 
 /** Adds the projections on the directions, `[batch, directions]`, of features `[batch, width]`. */
 export function addProjections(
   nodes: NodeScope,
   features: string,
-  { width, centre, weights, changes }: Directions,
+  { width, center, weights, changes }: Directions,
 ): string {
-  const nearly = nodes.node('Sub', [features, nodes.floats('centre', [width], centre)], 'nearly_centred');
+  const nearly = nodes.node('Sub', [features, nodes.floats('centre', [width], center)], 'nearly_centred');
   // Subtracted in two parts: a mean that is large against the spread would cost digits.
   const rest = nodes.floats(
     'centre_rest',
     [width],
-    centre.map((value) => value - Math.fround(value)),
+    center.map((value) => value - Math.fround(value)),
   );
-  const centred = nodes.node('Sub', [nearly, rest], 'centred');
+  const centered = nodes.node('Sub', [nearly, rest], 'centred');
   return nodes.node(
     'MatMul',
-    [centred, nodes.floats('weights', [width, changes.length], weights)],
+    [centered, nodes.floats('weights', [width, changes.length], weights)],
     'projections',
   );
 }

@@ -4,10 +4,10 @@ import { NodeScope } from '../../graph/node-scope.ts';
 import { ElementType } from '../../graph/onnx.ts';
 import { encodeModel } from '../../graph/write.ts';
 import * as ort from '../../runtime/onnxruntime.ts';
+import { headRows } from './head-moments.ts';
 import { GROUP } from './largest.ts';
 import type { MethodOptions } from './method.ts';
-import { headRows } from './moments.ts';
-import { normalise } from './operators.ts';
+import { normalize } from './operators.ts';
 import type { Training } from './training.ts';
 
 const GIB = 2 ** 30;
@@ -71,9 +71,9 @@ export async function coresetNotes(
       const from = (chosen[at] - start) * width;
       queries.set(values.subarray(from, from + width), at * width);
     }
-  normalise(queries, width, queries);
+  normalize(queries, width, queries);
   const search = await SimilaritySearch.open(queries, width);
-  const exact = await search.kth(normalisedBlocks(training), all + 1); // the first is the image itself
+  const exact = await search.kth(normalizedBlocks(training), all + 1); // the first is the image itself
   const own = await search.kth([bank.rows.subarray(0, bank.size * width)], k);
   await search.close();
   const share = correlation(ranks(exact), ranks(own)).toFixed(3);
@@ -82,8 +82,8 @@ export async function coresetNotes(
   ];
 }
 
-function* normalisedBlocks(training: Training): Generator<Float32Array> {
-  for (const { values } of headRows(training, { normalised: true })) yield values;
+function* normalizedBlocks(training: Training): Generator<Float32Array> {
+  for (const { values } of headRows(training, { normalized: true })) yield values;
 }
 
 /** Searches for the k-th largest product of each query with rows that come in blocks. */

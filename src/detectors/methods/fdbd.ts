@@ -1,6 +1,6 @@
+import { matrices } from './head-moments.ts';
 import { headMean } from './head-totals.ts';
 import type { Method } from './method.ts';
-import { matrices } from './moments.ts';
 
 /** Weights of two classes that are the same have no boundary between them: they count as if they were far apart. */
 const FAR = 1e30;
@@ -37,8 +37,8 @@ export const fdbd: Method = {
         const table = nodes.floats('inverse_distances', [classes, classes], inverses);
         const own = nodes.node('Gather', [table, predicted], 'own_inverses', { axis: 0 });
         const sum = nodes.reduce('ReduceSum', nodes.node('Mul', [gaps, own], 'distances'), 1, 'sum');
-        const centred = nodes.node('Sub', [headInput, nodes.floats('mean', [width], mean)], 'centred');
-        const length = nodes.reduce('ReduceL2', centred, 1, 'length');
+        const centered = nodes.node('Sub', [headInput, nodes.floats('mean', [width], mean)], 'centred');
+        const length = nodes.reduce('ReduceL2', centered, 1, 'length');
         const positive = nodes.node('Max', [length, nodes.float('least', 1e-8)], 'positive');
         const scaled = nodes.node('Mul', [positive, nodes.float('others', classes - 1)], 'scaled');
         return nodes.node('Div', [sum, scaled], 'score');

@@ -2,7 +2,14 @@ import { DetectorError } from '../../common/errors.ts';
 import type { NodeScope } from '../../graph/node-scope.ts';
 import { inverseCholeskyOfLarge } from '../algebra/inverse-cholesky.ts';
 import type { Precision } from '../algebra/scatter.ts';
-import { type HeadMeans, headMeans, headRows, matrices, scatterBetween, scatterWithin } from './moments.ts';
+import {
+  type HeadMeans,
+  headMeans,
+  headRows,
+  matrices,
+  scatterBetween,
+  scatterWithin,
+} from './head-moments.ts';
 import type { Training } from './training.ts';
 
 /**
@@ -17,7 +24,7 @@ import type { Training } from './training.ts';
 export interface Gaussians {
   readonly width: number;
   /** Subtracted from features before anything else. */
-  readonly centre: Float64Array;
+  readonly center: Float64Array;
   /** L⁻¹ of the covariance L Lᵀ: width × width. */
   readonly whitening: Float64Array;
   /** L⁻¹ (mean − centre) of each: means × width. */
@@ -36,7 +43,7 @@ const ROUNDING = 1e-6;
 
 /** Whether the Gaussians are about class means or about the mean of all images, and of what. */
 export interface GaussianOptions {
-  readonly normalised: boolean;
+  readonly normalized: boolean;
   readonly about: 'class means' | 'mean';
   /** Whether the covariance is shrunk where it has an inverse, too. */
   readonly shrunk?: boolean;
@@ -48,8 +55,8 @@ export interface GaussianOptions {
  * @throws DetectorError where no feature varies
  */
 export function fitHeadGaussians(training: Training, options: GaussianOptions): Promise<Gaussians> {
-  const { normalised, about, shrunk = false } = options;
-  return training.shared(`gaussians ${normalised} ${about} ${shrunk}`, () => compute(training, options));
+  const { normalized, about, shrunk = false } = options;
+  return training.shared(`gaussians ${normalized} ${about} ${shrunk}`, () => compute(training, options));
 }
 
 /** In float32 where that is enough: the more features depend on each other, the more of a distance is rounding. */
@@ -65,12 +72,12 @@ async function compute(training: Training, options: GaussianOptions): Promise<Ga
 async function fitIn(
   precision: Precision,
   training: Training,
-  { normalised, about, shrunk }: GaussianOptions,
+  { normalized, about, shrunk }: GaussianOptions,
 ): Promise<(Gaussians & { inflation: number }) | undefined> {
-  const means = headMeans(training, { normalised });
+  const means = headMeans(training, { normalized });
   const { width, count, mean, classMeans, classCounts } = means;
-  const within = await scatterWithin(training, { normalised }, precision);
-  const between = await scatterBetween(training, { normalised });
+  const within = await scatterWithin(training, { normalized }, precision);
+  const between = await scatterBetween(training, { normalized });
   const present = about === 'mean' ? [] : [...classCounts.keys()].filter((k) => classCounts[k] > 0);
   const covariance = within.map((sum, at) => (about === 'mean' ? sum + between[at] : sum) / count);
   const varying = Array.from(mean, (value, j) =>
@@ -82,7 +89,7 @@ async function fitIn(
   const notes: string[] = [];
   const isSingular = count - Math.max(1, present.length) <= kept;
   if (shrunk || isSingular) {
-    const share = shrinkage(training, means, covariance, { normalised, about });
+    const share = shrinkage(training, means, covariance, { normalized, about });
     shrink(covariance, width, share, kept);
     notes.push(
       `${count} images for ${kept} features: the covariance is shrunk by ${share.toFixed(3)} (Ledoit and Wolf)`,
@@ -114,7 +121,7 @@ async function fitIn(
   });
   const whitened = await matrices(training).timesTransposed(deviations, whitening, width);
   const inflation = largestInflation(covariance, whitening, width);
-  return { width, centre: mean, whitening, means: whitened, notes, inflation };
+  return { width, center: mean, whitening, means: whitened, notes, inflation };
 }
 
 /** The largest variance inflation: a feature's variance over what is left of it when all others are known. */
@@ -134,16 +141,16 @@ function shrinkage(
   training: Training,
   { width, mean, classMeans }: HeadMeans,
   covariance: Float64Array,
-  { normalised, about }: GaussianOptions,
+  { normalized, about }: GaussianOptions,
 ): number {
   const { labels, count } = training;
   let fourth = 0;
-  for (const { start, count: rows, values } of headRows(training, { normalised }))
+  for (const { start, count: rows, values } of headRows(training, { normalized }))
     for (let row = 0; row < rows; row++) {
-      const [centres, at] =
+      const [centers, at] =
         about === 'mean' ? [mean, 0] : ([classMeans, labels[start + row] * width] as const);
       let square = 0;
-      for (let j = 0; j < width; j++) square += (values[row * width + j] - centres[at + j]) ** 2;
+      for (let j = 0; j < width; j++) square += (values[row * width + j] - centers[at + j]) ** 2;
       fourth += square * square;
     }
   let trace = 0;
@@ -167,13 +174,13 @@ function shrink(covariance: Float64Array, width: number, share: number, kept: nu
  */
 export function addNearestDistance(
   nodes: NodeScope,
-  { width, centre, whitening, means }: Gaussians,
+  { width, center, whitening, means }: Gaussians,
   features: string,
 ): string {
   const count = means.length / width;
-  const centred = addCentred(nodes, features, centre);
+  const centered = addCentered(nodes, features, center);
   const rows = nodes.floats('whitening', [width, width], whitening);
-  const whitened = nodes.node('Gemm', [centred, rows], 'whitened', { transB: 1 });
+  const whitened = nodes.node('Gemm', [centered, rows], 'whitened', { transB: 1 });
   if (count === 1 && means.every((value) => value === 0))
     return nodes.reduce('ReduceSumSquare', whitened, 1, 'distance');
   const points = nodes.floats('means', [count, width], means);
@@ -196,16 +203,16 @@ export function addNearestDistance(
 }
 
 /** Features less a centre in float64, which is subtracted in two parts: the first leaves next to nothing to be rounded. */
-function addCentred(nodes: NodeScope, features: string, centre: Float64Array): string {
+function addCentered(nodes: NodeScope, features: string, center: Float64Array): string {
   const nearly = nodes.node(
     'Sub',
-    [features, nodes.floats('centre', [centre.length], centre)],
+    [features, nodes.floats('centre', [center.length], center)],
     'nearly_centred',
   );
   const rest = nodes.floats(
     'centre_rest',
-    [centre.length],
-    centre.map((value) => value - Math.fround(value)),
+    [center.length],
+    center.map((value) => value - Math.fround(value)),
   );
   return nodes.node('Sub', [nearly, rest], 'centred');
 }

@@ -1,7 +1,7 @@
 import { coresetNotes, drawBank } from './bank.ts';
 import { addLargest } from './largest.ts';
 import type { Method } from './method.ts';
-import { addNormalised, normalise } from './operators.ts';
+import { addNormalized, normalize } from './operators.ts';
 
 /** Products with what fills up the bank: below all others, which are at least −1.5. */
 const NOWHERE = -4;
@@ -26,7 +26,7 @@ export const knn: Method = {
     const { width, count } = training;
     const bank = drawBank(training, options);
     const { rows, size, padded } = bank;
-    normalise(rows, width, rows);
+    normalize(rows, width, rows);
     const all = Math.min(this.settings.k, count);
     const k = Math.max(1, Math.round((all * size) / count));
     return {
@@ -39,7 +39,7 @@ export const knn: Method = {
           halves[i] = -square / 2;
         }
         // The nearest has the largest z·b − |b|²/2.
-        const z = addNormalised(nodes, headInput);
+        const z = addNormalized(nodes, headInput);
         const images = nodes.floats('bank', [padded, width], rows);
         const products = nodes.node(
           'Gemm',
@@ -51,8 +51,8 @@ export const knn: Method = {
         );
         const { columns } = addLargest(nodes, products, padded, k);
         const kth = nodes.node('Gather', [columns, nodes.int64('kth', k - 1)], 'kth_column', { axis: 1 });
-        const neighbour = nodes.node('Gather', [images, kth], 'neighbour', { axis: 0 });
-        return nodes.reduce('ReduceL2', nodes.node('Sub', [z, neighbour], 'difference'), 1, 'distance');
+        const neighbor = nodes.node('Gather', [images, kth], 'neighbour', { axis: 0 });
+        return nodes.reduce('ReduceL2', nodes.node('Sub', [z, neighbor], 'difference'), 1, 'distance');
       },
     };
   },

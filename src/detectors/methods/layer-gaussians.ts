@@ -1,4 +1,4 @@
-import { fitGaussians } from '../gaussian.ts';
+import { fitGaussians } from '../fit-gaussians.ts';
 import { meanOverLayers } from './layer-scores.ts';
 import type { Method } from './method.ts';
 

@@ -1,4 +1,4 @@
-import { fitKnn } from '../knn.ts';
+import { fitKnn } from '../fit-knn.ts';
 import { meanOverLayers } from './layer-scores.ts';
 import type { Method } from './method.ts';
 

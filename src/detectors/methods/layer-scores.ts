@@ -4,7 +4,7 @@ import { GraphBuilder } from '../../graph/builder.ts';
 import { ElementType } from '../../graph/onnx.ts';
 import { encodeModel } from '../../graph/write.ts';
 import * as ort from '../../runtime/onnxruntime.ts';
-import type { FitLayerDetectors, LayerDetectors } from '../layer-detectors.ts';
+import type { DetectorFitter, LayerDetectors } from '../layer-detectors.ts';
 import { type Moments, moments } from '../moments.ts';
 import type { FittedMethod } from './method.ts';
 import type { Training } from './training.ts';
@@ -21,7 +21,7 @@ const SEED = 0;
 /** Fits detectors of groups of layers; the score is the mean of theirs, each standardised by training images. */
 export async function meanOverLayers(
   training: Training,
-  fitDetectors: FitLayerDetectors,
+  fitDetectors: DetectorFitter,
 ): Promise<FittedMethod> {
   const detectors = await fitDetectors(training.groups(), availableParallelism());
   const count = detectors.groups.length;
@@ -44,8 +44,8 @@ export async function meanOverLayers(
         [count],
         row(({ deviation }) => deviation),
       );
-      const centred = nodes.node('Sub', [layers, means], 'centred');
-      return nodes.reduce('ReduceMean', nodes.node('Div', [centred, deviations], 'standardised'), 1, 'mean');
+      const centered = nodes.node('Sub', [layers, means], 'centred');
+      return nodes.reduce('ReduceMean', nodes.node('Div', [centered, deviations], 'standardised'), 1, 'mean');
     },
   };
 }

@@ -1,6 +1,6 @@
 import { addNearestDistance, fitHeadGaussians } from './gaussians.ts';
 import type { Method } from './method.ts';
-import { addNormalised } from './operators.ts';
+import { addNormalized } from './operators.ts';
 
 /**
  * Mahalanobis++: the Mahalanobis distance of head inputs of length 1.
@@ -15,11 +15,11 @@ export const mahalanobisPlusPlus: Method = {
   needs: ['head input'],
   settings: {},
   async fit(training) {
-    const gaussians = await fitHeadGaussians(training, { normalised: true, about: 'class means' });
+    const gaussians = await fitHeadGaussians(training, { normalized: true, about: 'class means' });
     return {
       notes: gaussians.notes,
       addScore: (nodes, { headInput }) =>
-        addNearestDistance(nodes, gaussians, addNormalised(nodes, headInput)),
+        addNearestDistance(nodes, gaussians, addNormalized(nodes, headInput)),
     };
   },
 };

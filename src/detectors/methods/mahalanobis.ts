@@ -16,7 +16,7 @@ export const mahalanobis: Method = {
   needs: ['head input'],
   settings: {},
   async fit(training) {
-    const gaussians = await fitHeadGaussians(training, { normalised: false, about: 'class means' });
+    const gaussians = await fitHeadGaussians(training, { normalized: false, about: 'class means' });
     return {
       notes: gaussians.notes,
       addScore: (nodes, { headInput }) => addNearestDistance(nodes, gaussians, headInput),

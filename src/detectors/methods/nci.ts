@@ -21,17 +21,17 @@ export const nci: Method = {
     const mean = await headMean(training);
     return {
       addScore(nodes, { logits, headInput }) {
-        const centred = nodes.node('Sub', [headInput, nodes.floats('mean', [width], mean)], 'centred');
+        const centered = nodes.node('Sub', [headInput, nodes.floats('mean', [width], mean)], 'centred');
         const predicted = nodes.node('ArgMax', [logits], 'predicted', { axis: 1, keepdims: 0 });
         const weights = nodes.floats('weight', [classes, width], head.weight);
         const own = nodes.node('Gather', [weights, predicted], 'own_weight', { axis: 0 });
         const product = nodes.reduce(
           'ReduceSum',
-          nodes.node('Mul', [centred, own], 'products'),
+          nodes.node('Mul', [centered, own], 'products'),
           1,
           'product',
         );
-        const length = nodes.reduce('ReduceL2', centred, 1, 'length');
+        const length = nodes.reduce('ReduceL2', centered, 1, 'length');
         const positive = nodes.node('Max', [length, nodes.float('least', 1e-12)], 'positive');
         const alignment = nodes.node('Div', [product, positive], 'alignment');
         const size = nodes.reduce('ReduceL1', headInput, 1, 'size');

@@ -1,7 +1,7 @@
 import { drawBank } from './bank.ts';
 import { addLargest } from './largest.ts';
 import type { Method } from './method.ts';
-import { addEnergy, addHead, addNormalised, normalise } from './operators.ts';
+import { addEnergy, addHead, addNormalized, normalize } from './operators.ts';
 import { scoreRows } from './score-training.ts';
 import type { Training } from './training.ts';
 
@@ -24,7 +24,7 @@ export const nnguide: Method = {
     const { rows, size, padded } = drawBank(training, options);
     const k = Math.min(this.settings.k, size);
     const energies = await energiesOf(rows, head, width);
-    normalise(rows, width, rows);
+    normalize(rows, width, rows);
     for (let i = 0; i < size; i++) for (let j = i * width; j < (i + 1) * width; j++) rows[j] *= energies[i];
     return {
       addScore(nodes, { logits, headInput }) {
@@ -32,7 +32,7 @@ export const nnguide: Method = {
         const images = nodes.floats('bank', [padded, width], rows);
         const products = nodes.node(
           'Gemm',
-          [addNormalised(nodes, headInput), images, nodes.floats('nowhere', [padded], nowhere)],
+          [addNormalized(nodes, headInput), images, nodes.floats('nowhere', [padded], nowhere)],
           'products',
           { transB: 1 },
         );

@@ -80,7 +80,7 @@ export function addHead(
 }
 
 /** Rows of length 1; one of zeros stays as it is. */
-export function addNormalised(nodes: NodeScope, rows: string): string {
+export function addNormalized(nodes: NodeScope, rows: string): string {
   const length = nodes.reduce('ReduceL2', rows, 1, 'length');
   const least = nodes.node('Max', [length, nodes.float('least', LEAST_LENGTH)], 'positive_length');
   return nodes.node('Div', [rows, least], 'normalised');
@@ -94,7 +94,7 @@ const LEAST_LENGTH = 1e-12;
  *
  * @param into where the result goes; an array of its own where absent
  */
-export function normalise(
+export function normalize(
   rows: Float32Array,
   width: number,
   into: Float32Array = new Float32Array(rows.length),

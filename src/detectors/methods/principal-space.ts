@@ -2,7 +2,7 @@ import type { NodeScope } from '../../graph/node-scope.ts';
 import { inverseCholeskyOfLarge } from '../algebra/inverse-cholesky.ts';
 import type { Precision } from '../algebra/scatter.ts';
 import { symmetricEigen } from '../algebra/symmetric-eigen.ts';
-import { headMeans, matrices, scatterBetween, scatterWithin } from './moments.ts';
+import { headMeans, matrices, scatterBetween, scatterWithin } from './head-moments.ts';
 import type { Training } from './training.ts';
 
 /** What is left of head inputs outside the principal space of the training images', about the origin where all logits are 0. */
@@ -41,9 +41,9 @@ async function fitIn(
   training: Training,
   origin: Float64Array,
 ): Promise<Residual & { isExact: boolean }> {
-  const { mean, count, width } = headMeans(training, { normalised: false });
-  const within = await scatterWithin(training, { normalised: false }, precision);
-  const between = await scatterBetween(training, { normalised: false });
+  const { mean, count, width } = headMeans(training, { normalized: false });
+  const within = await scatterWithin(training, { normalized: false }, precision);
+  const between = await scatterBetween(training, { normalized: false });
   const second = new Float64Array(width * width);
   let variance = 0;
   for (let i = 0; i < width; i++) {
@@ -105,8 +105,8 @@ export function addResidualLength(
   { width, origin, basis }: Residual,
   headInput: string,
 ): string {
-  const centred = nodes.node('Sub', [headInput, nodes.floats('origin', [width], origin)], 'centred');
+  const centered = nodes.node('Sub', [headInput, nodes.floats('origin', [width], origin)], 'centred');
   const rows = nodes.floats('basis', [basis.length / width, width], basis);
-  const left = nodes.node('Gemm', [centred, rows], 'left', { transB: 1 });
+  const left = nodes.node('Gemm', [centered, rows], 'left', { transB: 1 });
   return nodes.reduce('ReduceL2', left, 1, 'left_length');
 }

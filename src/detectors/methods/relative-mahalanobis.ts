@@ -16,13 +16,13 @@ export const relativeMahalanobis: Method = {
   needs: ['head input'],
   settings: {},
   async fit(training) {
-    const classes = await fitHeadGaussians(training, { normalised: false, about: 'class means' });
+    const classes = await fitHeadGaussians(training, { normalized: false, about: 'class means' });
     if (classes.means.length === classes.width)
       throw new DetectorError(
         'classes',
         'all training images are of one class, and nothing is relative to it',
       );
-    const all = await fitHeadGaussians(training, { normalised: false, about: 'mean' });
+    const all = await fitHeadGaussians(training, { normalized: false, about: 'mean' });
     return {
       notes: classes.notes,
       addScore: (nodes, { headInput }) =>

@@ -1,5 +1,5 @@
+import { groupSums } from './head-moments.ts';
 import type { Method } from './method.ts';
-import { groupSums } from './moments.ts';
 
 /**
  * Simplified Hopfield energy: −x·S_ŷ, S_k the mean head input of the training images of class k that are classified rightly;
@@ -17,7 +17,7 @@ export const she: Method = {
   async fit(training) {
     const { classes, width, labels, predictions } = training;
     const rightClasses = labels.map((label, image) => (predictions[image] === label ? label : classes));
-    const { sums, counts } = groupSums(training, { normalised: false }, rightClasses, classes);
+    const { sums, counts } = groupSums(training, { normalized: false }, rightClasses, classes);
     const all = new Float64Array(width);
     sums.forEach((sum, at) => {
       all[at % width] += sum;

@@ -1,8 +1,8 @@
 import { DetectorError } from '../../common/errors.ts';
 import { RandomState } from '../../common/random.ts';
 import type { LinearHead } from '../../graph/classifier/classifier.ts';
-import type { LayerDetector } from '../fit-layer.ts';
 import { groupTaps, sideBySide, type TapGroup } from '../layer-detectors.ts';
+import type { LayerSvm } from '../layer-svm.ts';
 
 /** Features of training images, read in blocks of rows; where they lie is not this folder's matter. */
 export interface TrainingFeatures {
@@ -23,7 +23,7 @@ export interface TrainingFeatures {
   /** The network's taps; absent where the features hold none. */
   readonly layers?: TrainingLayers;
   /** The run's one-class SVMs. */
-  readonly svms?: readonly LayerDetector[];
+  readonly svms?: readonly LayerSvm[];
 }
 
 /** Pooled values of taps, in the network's order. */

@@ -102,18 +102,18 @@ export class RbfKernel {
   async addExpansion(
     sums: Float64Array,
     points: Points,
-    centres: Points,
+    centers: Points,
     weights: Float64Array,
     gamma: number,
   ): Promise<void> {
     const stride = points.width + 2;
     const pointsOfCall = BLOCK * this.#threads;
-    for (let first = 0; first < centres.count; first += BLOCK) {
-      const last = Math.min(first + BLOCK, centres.count);
+    for (let first = 0; first < centers.count; first += BLOCK) {
+      const last = Math.min(first + BLOCK, centers.count);
       const block = {
-        values: centres.values.subarray(first * stride, last * stride),
+        values: centers.values.subarray(first * stride, last * stride),
         count: last - first,
-        width: centres.width,
+        width: centers.width,
       };
       const rows = this.#rows(block, gamma);
       const blockWeights = this.#array(last - first);

@@ -38,7 +38,7 @@ export interface OpenOodSummary {
  * @param published by our names of methods
  * @param isComplete whether all near and all far sets of the protocol are there
  */
-export function summariseOpenOod(
+export function summarizeOpenOod(
   tables: readonly MethodTable[],
   published: ReadonlyMap<string, PublishedResult>,
   isComplete: { readonly near: boolean; readonly far: boolean },
@@ -50,7 +50,7 @@ export function summariseOpenOod(
     const own = tables.map((table) => table.methods.find((method) => method.name === name)!);
     const mean = (kind: 'near' | 'far') => {
       const means = own.flatMap(({ means }) => means[kind] ?? []);
-      return means.length > 0 ? summarise(means) : undefined;
+      return means.length > 0 ? summarize(means) : undefined;
     };
     const [near, far] = [mean('near'), mean('far')];
     const theirs = published.get(name);
@@ -59,7 +59,7 @@ export function summariseOpenOod(
     return {
       method: name,
       ...(isTuned && { isTuned }),
-      sets: sets.map((_, s) => summarise(own.map((method) => method.sets[s]))),
+      sets: sets.map((_, s) => summarize(own.map((method) => method.sets[s]))),
       ...(near && { near }),
       ...(far && { far }),
       ...(theirs && { published: { near: theirs.near, far: theirs.far } }),
@@ -69,7 +69,7 @@ export function summariseOpenOod(
   return { sets, rows };
 }
 
-function summarise(each: readonly Metrics[]): MetricSummary {
+function summarize(each: readonly Metrics[]): MetricSummary {
   const of = (metric: keyof Metrics): MeanDeviation => {
     const mean = each.reduce((sum, metrics) => sum + metrics[metric], 0) / each.length;
     const variance = each.reduce((sum, metrics) => sum + (metrics[metric] - mean) ** 2, 0) / each.length;

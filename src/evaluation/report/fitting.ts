@@ -1,9 +1,9 @@
 import type { GammaTrial } from '../../detectors/choose-gamma.ts';
 import type { LayerResult } from '../evaluate.ts';
 import { escapeXml } from '../svg.ts';
-import type { ReportContent } from './content.ts';
 import { type HeatRow, heatMap, layerLabel } from './heat-map.ts';
 import { count, folded, share, table } from './html.ts';
+import type { ReportContent } from './report-content.ts';
 
 type Detector = ReportContent['detectors'][number];
 

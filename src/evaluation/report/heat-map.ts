@@ -1,9 +1,9 @@
 import type { LayerResult } from '../evaluate.ts';
 import { escapeXml } from '../svg.ts';
 import { percent } from '../tables.ts';
+import type { ComparedSet } from './compared-sets.ts';
 import { folded, share, table } from './html.ts';
 import { layerAxis, layerPicture } from './layer-axis.ts';
-import type { ComparedSet } from './methods.ts';
 
 /** A row of a heat map: a cell for each layer. */
 export interface HeatRow {

@@ -5,8 +5,8 @@ import { text } from '../svg.ts';
 import { count, share, svg } from './html.ts';
 
 const BINS = 60;
-const width = 360;
-const height = 250;
+const WIDTH = 360;
+const HEIGHT = 250;
 
 /** A peak this many times as high as the lower one is cut off: the lower one would not be seen otherwise. */
 const HIGHEST = 3;
@@ -28,7 +28,7 @@ export function histogram(
   const shares = [ind, ood].map((scores) => binned(scores, x));
   const peaks = shares.map((bins) => Math.max(...bins));
   const highest = Math.min(Math.max(...peaks), HIGHEST * Math.min(...peaks));
-  const plot: Plot = { left: 8, top: 34, width: width - 16, height: height - 78, x, y: [0, highest * 1.06] };
+  const plot: Plot = { left: 8, top: 34, width: WIDTH - 16, height: HEIGHT - 78, x, y: [0, highest * 1.06] };
   const areas = shares.map((bins, i) => {
     const className = i === 0 ? 'ind' : 'ood';
     const line = outline(plot, bins);
@@ -38,7 +38,7 @@ export function histogram(
   const limit = limitOf(ind);
   const at = short(xOf(plot, Math.min(limit, x[1])));
   const bottom = plot.top + plot.height;
-  const side = Number(at) > width / 2 ? 'end' : 'start';
+  const side = Number(at) > WIDTH / 2 ? 'end' : 'start';
   const content = [
     `<line class="axis" x1="${plot.left}" x2="${plot.left + plot.width}" y1="${bottom}" y2="${bottom}"/>`,
     ...areas,
@@ -50,11 +50,11 @@ export function histogram(
       `class="note" text-anchor="${side}"`,
     ),
     xAxis(plot, roundMarks(x, 5)),
-    text(plot.left, height - 8, `← like ${names[0]}`, 'class="note"'),
-    text(plot.left + plot.width, height - 8, `${method} score, more OOD →`, 'class="note" text-anchor="end"'),
+    text(plot.left, HEIGHT - 8, `← like ${names[0]}`, 'class="note"'),
+    text(plot.left + plot.width, HEIGHT - 8, `${method} score, more OOD →`, 'class="note" text-anchor="end"'),
   ];
   const title = `Histograms of the ${method} scores of ${count(ind.length)} images of ${names[0]} and ${count(ood.length)} of ${names[1]}`;
-  return svg(width, height, title, content.join(''));
+  return svg(WIDTH, HEIGHT, title, content.join(''));
 }
 
 /** The score that 5 % of the InD images exceed. */

@@ -1,10 +1,10 @@
 import { BEST_METHOD } from '../evaluate.ts';
 import { escapeXml } from '../svg.ts';
 import { fpr95Convention, percent } from '../tables.ts';
-import type { ReportContent } from './content.ts';
+import type { ComparedSet } from './compared-sets.ts';
 import { tint } from './heat-map.ts';
 import { type Column, count, folded, share, table } from './html.ts';
-import type { ComparedSet } from './methods.ts';
+import type { ReportContent } from './report-content.ts';
 import { badge, found, verdict } from './verdict.ts';
 
 /** The run in four numbers. */

@@ -1,12 +1,12 @@
 import { escapeXml } from '../svg.ts';
 import { fpr95Convention } from '../tables.ts';
-import type { ReportContent } from './content.ts';
+import { comparedSets } from './compared-sets.ts';
 import { fittingSection } from './fitting.ts';
-import { galleryRows, usualScores } from './gallery.ts';
+import { galleryRows, usualScores } from './gallery-rows.ts';
 import { aurocMap } from './heat-map.ts';
 import { methodSection } from './method-section.ts';
-import { comparedSets } from './methods.ts';
 import { facts, overviewTable, verdicts, warningList, words } from './overview.ts';
+import type { ReportContent } from './report-content.ts';
 import { setSection } from './set-section.ts';
 import { manifest, timings } from './steps.ts';
 import { style } from './style.ts';

@@ -2,11 +2,11 @@ import { linePath, type Plot, xAxis, xOf, yAxis, yOf } from '../axes.ts';
 import { type RocCurve, rocCurve } from '../metrics.ts';
 import { text } from '../svg.ts';
 import { percent } from '../tables.ts';
+import type { Method } from './compared-sets.ts';
 import { svg } from './html.ts';
-import type { Method } from './methods.ts';
 
-const width = 360;
-const height = 330;
+const WIDTH = 360;
+const HEIGHT = 330;
 const plot: Plot = { left: 42, top: 12, width: 306, height: 274, x: [0, 1], y: [0, 1] };
 
 /** A curve's points are at least this far apart, along both axes together: a pixel or two. */
@@ -48,14 +48,14 @@ export function rocChart(methods: readonly Method[], ood: string): string {
     text(right - 164, legend + 33, `InD positive ${percent(fprAt95TprIndPositive)}`),
     text(
       plot.left + plot.width / 2,
-      height - 6,
+      HEIGHT - 6,
       'InD images called OOD, %',
       'class="note" text-anchor="middle"',
     ),
     `<text transform="translate(11 ${plot.top + plot.height / 2}) rotate(-90)" class="note" text-anchor="middle">OOD images found, %</text>`,
   ];
   const title = `ROC curves for ${ood}. ${first.label}: AUROC ${percent(auroc)} %, FPR95 ${percent(fprAt95Tpr)} % with OOD and ${percent(fprAt95TprIndPositive)} % with InD as the positive class`;
-  return svg(width, height, title, content.join(''));
+  return svg(WIDTH, HEIGHT, title, content.join(''));
 }
 
 /** The curve's first and last point, and so many between that the eye sees no difference. */

@@ -1,12 +1,12 @@
 import { escapeXml } from '../svg.ts';
 import { bounds, columns, isComparable, percent } from '../tables.ts';
-import type { Gallery } from './content.ts';
-import { galleryRows, type UsualScores } from './gallery.ts';
+import type { ComparedSet, Method } from './compared-sets.ts';
+import { galleryRows, type UsualScores } from './gallery-rows.ts';
 import { tint } from './heat-map.ts';
 import { histogram } from './histogram.ts';
 import { count, figure, share, table } from './html.ts';
-import { layerChart, layerTable } from './layer-chart.ts';
-import type { ComparedSet, Method } from './methods.ts';
+import type { Gallery } from './report-content.ts';
+import { layerChart, layerTable } from './report-layers.ts';
 import { rocChart } from './roc.ts';
 import { badge, verdict } from './verdict.ts';
 

@@ -1,6 +1,6 @@
 import { escapeXml } from '../svg.ts';
-import type { ReportStep } from './content.ts';
 import { count, folded, table } from './html.ts';
+import type { ReportStep } from './report-content.ts';
 
 /** How long each step of the run took, where, and at what rate. */
 export function timings(steps: readonly ReportStep[]): string {

@@ -1,7 +1,7 @@
 import { GUARD } from '../guard-scores.ts';
 import { escapeXml } from '../svg.ts';
+import type { ComparedSet, Method } from './compared-sets.ts';
 import { share } from './html.ts';
-import type { ComparedSet, Method } from './methods.ts';
 
 /** How much of a set is found at 5 % false alarms, in words; what scores at random finds 5 %. */
 const grades: readonly { readonly from: number; readonly name: string; readonly className: string }[] = [

@@ -2,12 +2,12 @@ import { intAttribute } from '../attributes.ts';
 import { channelAxes } from '../channel-axis.ts';
 import { multiplyAdds } from '../cost.ts';
 import { ElementType, type ModelProto, type NodeProto } from '../onnx.ts';
-import { classTokenOf, type Pooling, poolingOf } from '../pooling.ts';
 import { inferShapes, type Shape, type ValueType } from '../shapes.ts';
+import { classTokenOf, type Pooling, poolingOf } from '../tap-pooling.ts';
 import { producers } from '../topology.ts';
 import type { Classifier } from './classifier.ts';
 import { type ImageFlow, imageFlow } from './image-flow.ts';
-import { asQuantised, integerProducts, usersBeyond } from './quantised.ts';
+import { asQuantized, integerProducts, usersBeyond } from './quantized.ts';
 
 export type TapKind =
   | 'convolution'
@@ -86,7 +86,7 @@ export function tapCandidates(model: ModelProto, classifier: Classifier): TapCan
     if (!floats.has(elemType) || !shape || shape[0] !== batch || !shape.slice(1).every(isSize)) return [];
     const pooling = poolingOf(shape);
     const operator = products.get(value) ?? node.opType;
-    const name = asQuantised(flow, value);
+    const name = asQuantized(flow, value);
     const kind = kindOf(node, operator, shape, { flow, features, logits, branch: branches.get(name) });
     if (!pooling || !kind) return [];
     const common = {

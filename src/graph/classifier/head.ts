@@ -4,7 +4,7 @@ import { makeNode } from '../make.ts';
 import { freshNames } from '../names.ts';
 import type { ModelProto, NodeProto, TensorProto } from '../onnx.ts';
 import { inferShapes, type Shape, type ValueType } from '../shapes.ts';
-import { dtypeOf, tensorFromProto } from '../tensor.ts';
+import { dtypeOf, tensorFromProto } from '../tensor-proto.ts';
 import { producers } from '../topology.ts';
 
 /** A classifier's last layer where that is linear: logits = weight · x + bias, of the pooled value x that goes into it. */
@@ -133,7 +133,7 @@ function constantsOf(model: ModelProto, producer: ReadonlyMap<string, NodeProto>
         return order[0] === 0 ? from : { shape: [from.shape[1], from.shape[0]], data: transposed(from) };
       }
       case 'DequantizeLinear':
-        return dequantised(node, from, constant(node.input[1]), constant(node.input[2] ?? ''));
+        return dequantized(node, from, constant(node.input[1]), constant(node.input[2] ?? ''));
       default:
         return undefined;
     }
@@ -142,7 +142,7 @@ function constantsOf(model: ModelProto, producer: ReadonlyMap<string, NodeProto>
 }
 
 /** (x − zero point) · scale, of all or along an axis. */
-function dequantised(
+function dequantized(
   node: NodeProto,
   { shape, data }: Constant,
   scale: Constant | undefined,

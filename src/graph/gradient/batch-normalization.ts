@@ -21,8 +21,8 @@ export const batchNormalization: Rule = {
     // is given instead must be two values that no optimisation makes one.
     const given = [scale, offset].map((value) => write.node('Sub', [value, value]));
     const inputs = [x, scale, offset, ...given];
-    const normalise = makeNode('BatchNormalization', inputs, node.output[0], attributes);
-    write.nodes.push({ ...normalise, output: [node.output[0], mean, variance] });
+    const normalize = makeNode('BatchNormalization', inputs, node.output[0], attributes);
+    write.nodes.push({ ...normalize, output: [node.output[0], mean, variance] });
     kept.set('mean', mean);
     kept.set('variance', variance);
 
@@ -56,8 +56,8 @@ export const batchNormalization: Rule = {
     const perChannel = [channels, ...places.map(() => 1)];
     const epsilon = write.floats(attribute(node, 'epsilon')?.f ?? 1e-5);
     const spread = write.node('Sqrt', [write.node('Add', [kept.get('variance')!, epsilon])]);
-    const centred = write.node('Sub', [x, write.reshape(kept.get('mean')!, perChannel)]);
-    const products = write.node('Mul', [dy, centred]);
+    const centered = write.node('Sub', [x, write.reshape(kept.get('mean')!, perChannel)]);
+    const products = write.node('Mul', [dy, centered]);
     const sum = write.sum(dy, others);
     const scaleGradient = write.node('Div', [write.sum(products, others), spread]);
     if (!wants(0)) return [undefined, scaleGradient, sum];
@@ -71,7 +71,7 @@ export const batchNormalization: Rule = {
     const slope = write.node('Div', [write.node('Mul', [share, scaleGradient]), spread]);
     const offset = write.node('Mul', [share, sum]);
     const [none, one] = [0, 1].map((value) => write.floats(Array(channels).fill(value), [channels]));
-    const affine = write.node('BatchNormalization', [centred, slope, offset, none, one], {
+    const affine = write.node('BatchNormalization', [centered, slope, offset, none, one], {
       epsilon: float(0),
     });
     const scaled = write.node('Mul', [dy, write.reshape(factor, perChannel)]);

@@ -1,7 +1,7 @@
 import { type Tensor, toFloat32 } from '../../common/tensor.ts';
 import { attribute, intAttribute } from '../attributes.ts';
 import { ElementType, type GraphProto } from '../onnx.ts';
-import { tensorFromProto } from '../tensor.ts';
+import { tensorFromProto } from '../tensor-proto.ts';
 import { producers } from '../topology.ts';
 
 /** Gives what is known of a graph's values before it runs: initializers, and Constant nodes, cast or under a second name. */

@@ -10,7 +10,7 @@ import { neededValues, nodeLabel, sortNodes } from '../topology.ts';
 import { constantsOf } from './constants.ts';
 import { NodeWriter } from './node-writer.ts';
 import type { Rule, Site } from './rule.ts';
-import { rules } from './table.ts';
+import { rules } from './rule-table.ts';
 
 /** The output that holds the gradient with respect to a value. */
 export const gradientOf = (name: string) => `gradient/${name}`;

@@ -2,7 +2,7 @@ import type { Tensor } from '../../common/tensor.ts';
 import { type Attribute, float } from '../builder.ts';
 import { makeNode } from '../make.ts';
 import { ElementType, type NodeProto, type TensorProto } from '../onnx.ts';
-import { tensorToProto } from '../tensor.ts';
+import { tensorToProto } from '../tensor-proto.ts';
 
 /** Attributes of a node, as `attributeProto` takes them. */
 export type Attributes = Readonly<Record<string, Attribute>>;

@@ -1,7 +1,7 @@
 import { freshNames } from '../names.ts';
 import { ElementType, type GraphProto, type ModelProto, type NodeProto } from '../onnx.ts';
 import { pruneUnused } from '../rewrite.ts';
-import { tensorFromProto } from '../tensor.ts';
+import { tensorFromProto } from '../tensor-proto.ts';
 import { neededValues, producers } from '../topology.ts';
 
 /** The initializers that training changes, by name, in the order in which nodes take them. */

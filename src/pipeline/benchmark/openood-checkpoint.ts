@@ -1,11 +1,11 @@
 import { basename } from 'node:path';
-import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
+import { findPreprocessing } from '../../../converters/huggingface/find-preprocessing.ts';
 import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { sha256File } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { OpenOodBenchmark } from '../../evaluation/openood/protocol.ts';
-import type { Normalisation } from '../../graph/preprocessing.ts';
+import type { Normalization } from '../../graph/preprocessing.ts';
 import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
@@ -24,7 +24,7 @@ export async function adoptOpenOodCheckpoint(
   run: RunFolder,
   source: string,
   { title, classes, preprocessing }: OpenOodBenchmark,
-  given?: Normalisation,
+  given?: Normalization,
   onProgress?: OnProgress,
 ): Promise<Partial<BackboneMetadata>> {
   const target = run.file('backbone.onnx');
@@ -38,17 +38,17 @@ export async function adoptOpenOodCheckpoint(
       if ((await fileKind(source)) === 'onnx') {
         const own = backboneMetadata(await readModel(source), source);
         const isSaid = own.mean !== undefined || (await findPreprocessing(source)) !== undefined;
-        const normalisation = given ?? (isSaid ? undefined : { mean, std });
+        const normalization = given ?? (isSaid ? undefined : { mean, std });
         const square = { height: size, width: size };
         await importClassifier(source, target, {
           ...geometry,
           size: square,
-          preprocessing: normalisation,
+          preprocessing: normalization,
           onProgress,
         });
       } else {
         await importCheckpoint(source, target, {
-          normalisation: given ?? { mean, std },
+          normalization: given ?? { mean, std },
           classes,
           onProgress,
         });

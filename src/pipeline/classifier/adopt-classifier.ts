@@ -1,5 +1,5 @@
+import { findPreprocessing } from '../../../converters/huggingface/find-preprocessing.ts';
 import { modelFile } from '../../../converters/huggingface/model-file.ts';
-import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
 import { UsageError } from '../../common/errors.ts';
 import { isSameFile, sha256, sha256File } from '../../common/files.ts';
 import type { RunFolder, StepRecord } from '../run-folder.ts';

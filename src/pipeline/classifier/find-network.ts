@@ -13,7 +13,7 @@ import { isCounter, type Shapes } from '../../../models/weights.ts';
 import { CheckpointError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
 import { type StateDict, type Tensor, toFloat32 } from '../../common/tensor.ts';
-import type { Normalisation } from '../../graph/preprocessing.ts';
+import type { Normalization } from '../../graph/preprocessing.ts';
 
 /** The network that a checkpoint holds. */
 export interface FoundNetwork extends Candidate {
@@ -22,7 +22,7 @@ export interface FoundNetwork extends Candidate {
   /** How they lay in the file. */
   readonly record: StateDictRecord;
   /** What the file says that images are normalised with. */
-  readonly normalisation?: Normalisation;
+  readonly normalization?: Normalization;
   readonly notes: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export async function findNetwork(
   const notes: string[] = [];
   const { weights, leftOut } = withoutCounters(stateDict);
   if (leftOut.length > 0) notes.push(`left out, as no weights: ${listed(leftOut)}`);
-  const pair = normalisationIn(weights);
+  const pair = normalizationIn(weights);
   for (const key of pair?.keys ?? []) weights.delete(key);
   if (pair) notes.push(`${pair.keys.join(' and ')} are taken as the mean and deviation of images`);
   const configuration = await findConfiguration(path);
@@ -51,7 +51,7 @@ export async function findNetwork(
       wrapper,
       sets,
       prefix: prefix || undefined,
-      normalisation: pair?.keys,
+      normalization: pair?.keys,
       configuration,
       modules,
     },
@@ -76,7 +76,7 @@ export async function findNetwork(
     network: found.network,
     weights: own,
     record,
-    normalisation: pair?.normalisation,
+    normalization: pair?.normalization,
     notes,
   };
 }
@@ -193,7 +193,7 @@ const pairs = [
 ];
 
 /** The buffers that networks normalise images with themselves. */
-function normalisationIn(weights: StateDict): { keys: string[]; normalisation: Normalisation } | undefined {
+function normalizationIn(weights: StateDict): { keys: string[]; normalization: Normalization } | undefined {
   for (const key of weights.keys())
     for (const [mean, std] of pairs) {
       const [, path, name] = /^(.*\.)?([^.]+)$/.exec(key)!;
@@ -205,7 +205,7 @@ function normalisationIn(weights: StateDict): { keys: string[]; normalisation: N
       const unit = [...means, ...deviations].some((value) => value > 2) ? 255 : 1;
       const inUnits = (values: readonly number[]) => values.map((value) => value / unit);
       if (deviations.every((value) => value > 0))
-        return { keys, normalisation: { mean: inUnits(means), std: inUnits(deviations) } };
+        return { keys, normalization: { mean: inUnits(means), std: inUnits(deviations) } };
     }
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { configuredClassNames } from '../../../converters/huggingface/class-names.ts';
-import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
+import { findPreprocessing } from '../../../converters/huggingface/find-preprocessing.ts';
 import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
 import type { Geometry, ImageSize } from '../../../data/image-set.ts';
 import { assemble, stateDictOf } from '../../../models/backbone.ts';
@@ -33,7 +33,7 @@ export interface ImportOptions extends ResizingOptions {
   /** Where a checkpoint holds several sets of weights, the key of the one wanted: `ema`. */
   readonly wrapper?: string;
   /** What the weights were trained with, where it is not what the file, its configuration or its family say. */
-  readonly normalisation?: Preprocessing;
+  readonly normalization?: Preprocessing;
   /** The size of images, where the same holds. */
   readonly size?: ImageSize;
   /** Names of values or nodes, patterns, or `all`. */
@@ -54,7 +54,7 @@ export interface Imported {
   readonly classes: number;
   readonly parameters: number;
   readonly taps: readonly string[];
-  readonly normalisation: Preprocessing;
+  readonly normalization: Preprocessing;
   /** What says the normalisation: `as given`, a file's name, `the checkpoint`, or the family. */
   readonly origin: string;
   readonly geometry: Geometry;
@@ -117,11 +117,11 @@ async function convert(
   next();
   const checkpoint = await readCheckpoint(source, { wrapper: options.wrapper });
   next();
-  const configured = options.normalisation && options.size ? undefined : await findPreprocessing(source);
+  const configured = options.normalization && options.size ? undefined : await findPreprocessing(source);
   const size = options.size ?? configured?.geometry;
   const found = await findNetwork(source, checkpoint, { arch: options.arch, size });
   checkClasses(source, found, options.classes);
-  const { normalisation, origin, geometry } = describeImages(source, found, configured, options);
+  const { normalization, origin, geometry } = describeImages(source, found, configured, options);
   const { id, reading, network, weights, record } = found;
   const bare = assemble(network, weights, {}, found.unused);
   const { taps, detectorTaps } = tapsOf(bare, found, source, options.taps);
@@ -131,7 +131,7 @@ async function convert(
   const model = setMetadata(bare, {
     ...encodeBackboneMetadata({
       ...{ architecture: id, classCount: reading.classes, classNames, taps, detectorTaps },
-      ...{ ...normalisation, ...resizing },
+      ...{ ...normalization, ...resizing },
       ...{ assumptions: reading.assumptions, stateDict: record },
     }),
     'la_ood.source': basename(source),
@@ -149,7 +149,7 @@ async function convert(
     architecture: id,
     classes: reading.classes,
     parameters,
-    ...{ taps, normalisation, origin, geometry },
+    ...{ taps, normalization, origin, geometry },
     ...(classNames && { classNames }),
     assumptions: reading.assumptions,
     notes,
@@ -171,10 +171,10 @@ function checkClasses(where: string, { reading, network }: FoundNetwork, wanted:
 /** The images that the network takes, by what is said of them, the nearest first. */
 function describeImages(
   where: string,
-  { input, normalisation: ofFile, id }: FoundNetwork,
+  { input, normalization: ofFile, id }: FoundNetwork,
   configured: Awaited<ReturnType<typeof findPreprocessing>>,
-  { normalisation: given, size, ...resizing }: ImportOptions,
-): { normalisation: Preprocessing; origin: string; geometry: Geometry } {
+  { normalization: given, size, ...resizing }: ImportOptions,
+): { normalization: Preprocessing; origin: string; geometry: Geometry } {
   const plain = ({ mean, std, scale, channelOrder }: Preprocessing): Preprocessing => ({
     ...{ mean, std },
     ...(scale !== undefined && { scale }),
@@ -186,17 +186,17 @@ function describeImages(
     [configured && plain(configured), configured ? basename(configured.source) : ''],
     [input && { mean: input.mean, std: input.std }, id],
   ];
-  const [normalisation, origin] = sources.find(([preprocessing]) => preprocessing) ?? [];
+  const [normalization, origin] = sources.find(([preprocessing]) => preprocessing) ?? [];
   const geometry = size ? undefined : (configured?.geometry ?? input?.geometry);
-  if (!normalisation || !(size ?? geometry))
+  if (!normalization || !(size ?? geometry))
     throw new CheckpointError(
       where,
-      `nothing says ${normalisation ? 'the size of the images' : 'how the images are normalised'} that ${id} with so many classes takes`,
-      normalisation ? 'give --size' : 'give --mean and --std as in its training, and --size',
+      `nothing says ${normalization ? 'the size of the images' : 'how the images are normalised'} that ${id} with so many classes takes`,
+      normalization ? 'give --size' : 'give --mean and --std as in its training, and --size',
     );
   const { height, width } = (size ?? geometry)!;
   const found = saysResizing(resizing) || !geometry ? { height, width } : geometry;
-  return { normalisation, origin: origin!, geometry: withResizing(where, found, resizing) };
+  return { normalization, origin: origin!, geometry: withResizing(where, found, resizing) };
 }
 
 /** The original's own taps; of other networks those that are taken of any classifier. */

@@ -1,6 +1,9 @@
 import { basename } from 'node:path';
+import {
+  type FoundPreprocessing,
+  findPreprocessing,
+} from '../../../converters/huggingface/find-preprocessing.ts';
 import { modelFile } from '../../../converters/huggingface/model-file.ts';
-import { type FoundPreprocessing, findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
 import type { Geometry } from '../../../data/image-set.ts';
 import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
@@ -13,13 +16,13 @@ import { readModel } from '../../graph/read.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import { preprocessingOf, resizingOf } from '../features/feature-graph.ts';
-import { type ClassNames, findClassNames } from './class-names.ts';
+import { type ClassNames, findClassNames } from './find-class-names.ts';
+import { type NormalizeOptions, normalizeClassifier } from './normalize-classifier.ts';
 import { type ResizingOptions, saysResizing, withResizing } from './resizing.ts';
-import { type UnderstandOptions, understandClassifier } from './understand-classifier.ts';
 import { verifyBackbone } from './verify-backbone.ts';
 
 /** What a classifier's file does not say, or says otherwise; what is absent is found. */
-export interface ImportClassifierOptions extends UnderstandOptions, ResizingOptions {
+export interface ImportClassifierOptions extends NormalizeOptions, ResizingOptions {
   /** Names of values or nodes, patterns, or `all`; at most 30 over the depth where absent. */
   readonly taps?: readonly string[];
   /** A file of the names of the classes (see `findClassNames`). */
@@ -86,8 +89,8 @@ export async function importClassifier(
   const found = isSaid ? undefined : await findPreprocessing(source);
   const size = options.size ?? found?.geometry;
   next();
-  const understood = await understandClassifier(original, source, { ...options, size });
-  const { model, classifier, candidates } = understood;
+  const normalized = await normalizeClassifier(original, source, { ...options, size });
+  const { model, classifier, candidates } = normalized;
   const { preprocessing, origin } = choosePreprocessing(source, classifier, options, own, found);
   const geometry = chooseGeometry(source, classifier, options, own, found);
   const chosen = options.taps && chooseTaps(candidates, options.taps, source);
@@ -99,7 +102,7 @@ export async function importClassifier(
   const named = await findClassNames(source, original, classCount, options.classes);
   const said = {
     ...{ classCount, classNames: named?.names, taps, detectorTaps, ...preprocessing, ...resizing },
-    ...(understood.original.isMultiLabel && { isMultiLabel: true }),
+    ...(normalized.original.isMultiLabel && { isMultiLabel: true }),
   };
   const backbone = setMetadata(model, {
     ...encodeBackboneMetadata(said),
@@ -107,11 +110,11 @@ export async function importClassifier(
     'la_ood.source_sha256': await sha256File(source),
     'la_ood.preprocessing': origin,
   });
-  const notes = [...understood.notes];
+  const notes = [...normalized.notes];
   next();
   await writeModel(target, backbone, {
     check: async (written) => {
-      const compared = { original, classifier: understood.original, preprocessing };
+      const compared = { original, classifier: normalized.original, preprocessing };
       notes.push(...(await verifyBackbone(await readModel(written), source, compared)));
     },
   });

@@ -1,13 +1,13 @@
 import { GraphError } from '../../common/errors.ts';
 import { type Tensor, toFloat32 } from '../../common/tensor.ts';
 import { type Classifier, LOGITS } from '../../graph/classifier/classifier.ts';
-import { quantisationOf } from '../../graph/classifier/quantised.ts';
+import { quantizationOf } from '../../graph/classifier/quantized.ts';
 import { ElementType, type ModelProto } from '../../graph/onnx.ts';
 import { type Preprocessing, prependPreprocessing } from '../../graph/preprocessing.ts';
-import type { Optimisation } from '../../runtime/device.ts';
+import type { Optimization } from '../../runtime/device.ts';
 import { featureGraph } from '../features/feature-graph.ts';
 import { runOnPixels } from '../run-graph.ts';
-import { isClose, largestDifference, randomPixels } from './understand-classifier.ts';
+import { isClose, largestDifference, randomPixels } from './normalize-classifier.ts';
 
 /** What a backbone was made of. */
 interface Origin {
@@ -34,13 +34,13 @@ export async function verifyBackbone(
   where: string,
   { original, classifier, preprocessing }: Origin,
 ): Promise<string[]> {
-  const isQuantised = quantisationOf(original) !== undefined;
-  const asWritten: Optimisation = isQuantised ? 'disabled' : 'all';
+  const isQuantized = quantizationOf(original) !== undefined;
+  const asWritten: Optimization = isQuantized ? 'disabled' : 'all';
   const { model, taps, batch, size } = featureGraph(backbone, where);
   const images = [0, 1].map((seed) => randomPixels(size, 1, seed));
   const runs = batch === undefined ? [...images, Buffer.concat(images)] : images;
-  const run = async (optimisation: Optimisation) => {
-    const [first, second, both] = await runOnPixels(model, where, size, runs, { optimisation, single: true });
+  const run = async (optimization: Optimization) => {
+    const [first, second, both] = await runOnPixels(model, where, size, runs, { optimization, single: true });
     return { both, single: (tap: string) => [first, second].flatMap((one) => [...toFloat32(one[tap])]) };
   };
   const { both, single } = await run(asWritten);
@@ -64,15 +64,15 @@ export async function verifyBackbone(
   const exposed = { ...original, graph: { ...graph, output: [{ name: logits }] } };
   // Where it takes several at once, all of them are the same.
   const copies = images.map((image) => Buffer.concat(Array.from({ length: atOnce }, () => image)));
-  const originals = async (optimisation: Optimisation) => {
+  const originals = async (optimization: Optimization) => {
     const wanted = prependPreprocessing(exposed, preprocessing);
-    const runs = await runOnPixels(wanted, where, size, copies, { optimisation, single: true });
+    const runs = await runOnPixels(wanted, where, size, copies, { optimization, single: true });
     return runs.flatMap((run) => logitsOf(run[logits], classifier));
   };
   const wanted = await originals(asWritten);
   if (!isClose(wanted, single(LOGITS)))
     throw otherLogits(original, where, largestDifference(wanted, single(LOGITS)));
-  if (!isQuantised) return [];
+  if (!isQuantized) return [];
   const fused = largestDifference(await originals('all'), (await run('all')).single(LOGITS));
   if (fused < NOTABLE) return [];
   return [

@@ -1,10 +1,10 @@
 import { toCsv } from '../../common/csv.ts';
-import type { FittedDetector } from '../../detectors/fit-layer.ts';
+import type { FittedLayerSvm } from '../../detectors/layer-svm.ts';
 import type { FeatureLayer } from '../features/feature-files.ts';
 
 /** The original's table of what was chosen; layers are numbered from 1. */
 export function hyperparameterCsv(
-  detectors: readonly FittedDetector[],
+  detectors: readonly FittedLayerSvm[],
   layers: readonly FeatureLayer[],
 ): string {
   return toCsv([
@@ -23,7 +23,7 @@ export function hyperparameterCsv(
  * Every candidate for γ, and which of them were the best so far: those are the rows that the original writes. Where a
  * candidate could not win, its errors are lower bounds, and what was not needed to prove it is left empty.
  */
-export function processCsv(detectors: readonly FittedDetector[], layers: readonly FeatureLayer[]): string {
+export function processCsv(detectors: readonly FittedLayerSvm[], layers: readonly FeatureLayer[]): string {
   const rows = detectors.flatMap(({ nu, fit }, l) => {
     let best = 1;
     return fit.trials.map(({ gamma, supportVectors, errorOod, errorInd, error, isBound }) => {

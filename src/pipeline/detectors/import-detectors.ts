@@ -1,15 +1,15 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openFeatures } from '../../../converters/hdf5/features.ts';
-import { readSklearnDetectors } from '../../../converters/sklearn/read-detectors.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
+import { readSklearnDetectors } from '../../../converters/sklearn/read-sklearn-detectors.ts';
 import { sha256File } from '../../common/files.ts';
 import { BACKBONE_KEY, detectorsModel } from '../../detectors/detectors-model.ts';
-import type { LayerDetector } from '../../detectors/fit-layer.ts';
+import type { LayerSvm } from '../../detectors/layer-svm.ts';
 import { fitStandardScaler } from '../../detectors/standard-scaler.ts';
 import { writeModel } from '../../graph/write.ts';
 import { chooseLayers, featureFile } from '../features/feature-files.ts';
 import type { RunFolder } from '../run-folder.ts';
-import { readDetectors } from './fit.ts';
+import { readDetectors } from './read-detectors.ts';
 
 export interface ImportDetectorsOptions {
   /** The folder of the original's detectors, `saved_models/<model>/<ind>_best`: one `<layer from 0>.joblib` a layer. */
@@ -31,7 +31,7 @@ export interface ImportDetectorsOptions {
 export async function importDetectors(
   run: RunFolder,
   { folder, ind, layers: wanted }: ImportDetectorsOptions,
-): Promise<LayerDetector[]> {
+): Promise<LayerSvm[]> {
   const path = await featureFile(run, 'train', ind);
   const features = await openFeatures(path);
   try {

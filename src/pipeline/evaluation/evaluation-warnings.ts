@@ -1,12 +1,10 @@
-import { openFeatures } from '../../../converters/hdf5/features.ts';
 import type { Evaluation } from '../../evaluation/evaluate.ts';
-import { featureLayers, setName } from '../features/feature-files.ts';
+import { setName } from '../features/feature-files.ts';
+import { imageHashes } from '../features/image-hashes.ts';
 
 /**
  * What makes an evaluation's figures doubtful, in a line each without a full stop: images of an OOD set that are InD
- * images, told by bit-equal logits, or values in the last layer
- * where the file does not say which those are (those that are only nearly the same are found by
- * `findDuplicates`), and sets of different sizes.
+ * images, told by `imageHashes`, and sets of different sizes.
  *
  * @param ind the InD feature file
  * @param oods the OOD feature files
@@ -17,11 +15,11 @@ export async function warningsOf(
   oods: readonly string[],
 ): Promise<string[]> {
   const warnings: string[] = [];
-  const indImages = await logitRows(ind);
+  const indImages = await imageHashes(ind);
   const known = new Set(indImages);
   for (const file of oods) {
     const name = setName(file);
-    const shared = (await logitRows(file)).filter((row) => known.has(row)).length;
+    const shared = (await imageHashes(file)).filter((image) => known.has(image)).length;
     if (shared > 0)
       warnings.push(
         `${shared} images of ${name} are images of the InD set ${setName(ind)}: they are not OOD`,
@@ -33,19 +31,4 @@ export async function warningsOf(
       );
   }
   return warnings;
-}
-
-/** Each image's values as text, by their bytes. */
-async function logitRows(path: string): Promise<string[]> {
-  const features = await openFeatures(path);
-  try {
-    const layers = featureLayers(features);
-    const { index, width } = layers.find(({ tap }) => tap === features.attributes.logits) ?? layers.at(-1)!;
-    const { buffer } = Float32Array.from(features.readLayer(index));
-    return Array.from({ length: features.count }, (_, i) =>
-      Buffer.from(buffer, 4 * width * i, 4 * width).toString('latin1'),
-    );
-  } finally {
-    features.close();
-  }
 }

@@ -1,7 +1,7 @@
-import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import type { Geometry } from '../../../data/image-set.ts';
 import { DataError, LaOodError, RunError } from '../../common/errors.ts';
-import type { Gallery, GalleryImage } from '../../evaluation/report/content.ts';
+import type { Gallery, GalleryImage } from '../../evaluation/report/report-content.ts';
 import { maximumOverLayers, type ScoredSet } from '../../evaluation/scored-set.ts';
 import { featureLayers } from '../features/feature-files.ts';
 import { openRecorded, recordedSet } from '../features/recorded-set.ts';

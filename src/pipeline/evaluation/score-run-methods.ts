@@ -1,6 +1,6 @@
 import type { OnProgress } from '../../common/progress.ts';
 import type { MethodOptions } from '../../detectors/methods/method.ts';
-import { methods as allMethods } from '../../detectors/methods/table.ts';
+import { methods as allMethods } from '../../detectors/methods/method-registry.ts';
 import type { MethodScores } from '../../evaluation/method-table.ts';
 import { readModel } from '../../graph/read.ts';
 import type { DeviceName } from '../../runtime/device.ts';
@@ -14,6 +14,8 @@ export interface ScoreRunMethodsOptions extends MethodOptions {
   /** Names of methods, or `all`. */
   readonly methods: readonly string[];
   readonly device?: DeviceName;
+  /** Bytes that scoring may take beyond what the methods hold; 2 GiB where absent. */
+  readonly memory?: number;
   readonly onProgress?: OnProgress;
 }
 
@@ -35,11 +37,11 @@ export async function scoreRunMethods(
   run: RunFolder,
   ind: string,
   sets: readonly string[],
-  { device, ...fitting }: ScoreRunMethodsOptions,
+  { device, memory, ...fitting }: ScoreRunMethodsOptions,
 ): Promise<ScoredRunMethods> {
   const { onProgress } = fitting;
   const { methods: fitted, refused } = await fitRunMethods(run, { ...fitting, ind: setName(ind) });
-  const scorer = await MethodScorer.open(await readModel(run.file(METHODS_FILE)), device);
+  const scorer = await MethodScorer.open(await readModel(run.file(METHODS_FILE)), device, memory);
   try {
     const isWrong = await wrongImages(ind);
     const ofInd = await scorer.score(ind, undefined, onProgress);

@@ -1,6 +1,6 @@
-import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
+import { LABELS_LAYER } from '../features/extract-features.ts';
 import { featureLayers } from '../features/feature-files.ts';
-import { LABELS_LAYER } from '../features/features.ts';
 
 /**
  * Which images of a feature file the classifier gets wrong: for each image 1 or 0; undefined where the file has no labels

@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { FeatureFile } from '../../../converters/hdf5/features.ts';
+import type { FeatureFile } from '../../../converters/hdf5/open-features.ts';
 import { RunError, UsageError } from '../../common/errors.ts';
 import { nearestName } from '../../common/suggest.ts';
 import type { SetKind } from '../../evaluation/method-table.ts';
 import type { RunFolder } from '../run-folder.ts';
-import type { Role } from './features.ts';
+import type { Role } from './extract-features.ts';
 
 /** A layer of a feature file. */
 export interface FeatureLayer {

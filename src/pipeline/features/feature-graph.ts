@@ -4,10 +4,10 @@ import { GraphError } from '../../common/errors.ts';
 import { describeClassifier, type LinearHead } from '../../graph/classifier/classifier.ts';
 import { nameHeadInput } from '../../graph/classifier/head.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import { deviationOf } from '../../graph/pooling.ts';
 import { type Preprocessing, prependPreprocessing } from '../../graph/preprocessing.ts';
 import { exposeTaps, pruneUnused } from '../../graph/rewrite.ts';
 import { inferShapes } from '../../graph/shapes.ts';
+import { deviationOf } from '../../graph/tap-pooling.ts';
 import { conditionTaps } from './condition-taps.ts';
 
 /** A backbone rewritten to go from pixels (`pixels`, uint8 N×H×W×3) to the pooled value of every tap, float32 N×C: those
@@ -58,7 +58,7 @@ export function featureGraph(
     throw new GraphError(where, 'does not say its taps and its normalisation', 'make it with la-ood import');
   if (!height || !width)
     throw new GraphError(where, 'its input does not say the height and width of its images');
-  const normalised = dtype === 'uint8' ? undefined : preprocessing;
+  const normalized = dtype === 'uint8' ? undefined : preprocessing;
   const named = head && nameHeadInput(backbone, head);
   const deviating = deviations === 'all' ? withPositions(backbone, own) : deviations;
   const ofConditions = conditionTaps(backbone).flatMap((value) => [value, deviationOf(value)]);
@@ -66,7 +66,7 @@ export function featureGraph(
     ...new Set([...own, ...deviating.map(deviationOf), ...(named ? [named.name] : []), ...ofConditions]),
   ];
   const exposed = exposeTaps(named?.model ?? backbone, taps, where);
-  const model = pruneUnused(prependPreprocessing(exposed, normalised));
+  const model = pruneUnused(prependPreprocessing(exposed, normalized));
   const shapes = inferShapes(model);
   const widths = taps.map((tap) => {
     const width = shapes.get(tap)?.shape?.[1];

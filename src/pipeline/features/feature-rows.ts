@@ -1,14 +1,16 @@
-import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { type FeatureFile, openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { RunError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { type Tensor, toFloat32 } from '../../common/tensor.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { GraphSession, type Tensors } from '../../runtime/graph-session.ts';
+import { largestBatch } from '../../runtime/memory.ts';
 import { type FeatureLayer, featureLayers, setName } from './feature-files.ts';
 
-/** Samples of one graph run. */
+/** Samples of one graph run, at most and at least: where constants fill the memory, fewer samples save nothing. */
 const ROWS = 1000;
+const FEWEST_ROWS = 16;
 
 /** What a graph yields for the images of a feature file: of each output so many numbers an image, row-major. */
 export type FeatureOutputs = ReadonlyMap<string, Float32Array>;
@@ -27,11 +29,14 @@ export async function outputsOnFeatures(
     outputs: wanted = model.graph.output.map(({ name }) => name),
     backbone,
     device,
+    memory,
     onProgress,
   }: {
     readonly outputs?: readonly string[];
     readonly backbone?: string;
     readonly device?: DeviceName;
+    /** Bytes that running the graph may take beyond its constants; 2 GiB where absent. */
+    readonly memory?: number;
     readonly onProgress?: OnProgress;
   } = {},
 ): Promise<FeatureOutputs> {
@@ -41,8 +46,8 @@ export async function outputsOnFeatures(
     const taps = model.graph.input.map(({ name }) => name);
     const layers = layersOf(features, taps, path, backbone, inputWidths(model));
     const all = new Map<string, Float32Array>();
-    const progress = { task: `score ${setName(path)}`, tell: onProgress };
-    for await (const { start, rows, outputs } of runOnFeatures(session, features, layers, wanted, progress))
+    const running = { atOnce: rowsAtOnce(model, memory), task: `score ${setName(path)}`, tell: onProgress };
+    for await (const { start, rows, outputs } of runOnFeatures(session, features, layers, wanted, running))
       for (const name of wanted) {
         const values = toFloat32(outputs[name]);
         const width = values.length / rows;
@@ -63,17 +68,33 @@ export interface RowOutputs {
   readonly outputs: Tensors;
 }
 
+/**
+ * Samples that a run of a graph of pooled features may have.
+ *
+ * @param memory bytes beyond its constants, 2 GiB where absent
+ */
+export function rowsAtOnce(model: ModelProto, memory?: number): number {
+  return Math.max(FEWEST_ROWS, largestBatch(model, memory, ROWS));
+}
+
+/** How a graph runs over a feature file. */
+export interface RowRuns {
+  /** Samples of a run; see {@link rowsAtOnce}. */
+  readonly atOnce: number;
+  readonly task: string;
+  readonly tell?: OnProgress;
+}
+
 /** Runs a graph of pooled features over a feature file, block by block. */
 export async function* runOnFeatures(
   session: GraphSession,
   features: FeatureFile,
   layers: readonly FeatureLayer[],
   outputs: readonly string[],
-  progress?: { readonly task: string; readonly tell?: OnProgress },
+  { atOnce, task, tell }: RowRuns,
 ): AsyncGenerator<RowOutputs, void, undefined> {
   const { count } = features;
-  for (let start = 0; start < count; start += ROWS) {
-    const rows = Math.min(ROWS, count - start);
+  for (const { start, rows } of blocksOf(count, atOnce)) {
     const feeds = Object.fromEntries(
       layers.map(({ tap, index, width }): [string, Tensor] => [
         tap,
@@ -81,8 +102,16 @@ export async function* runOnFeatures(
       ]),
     );
     yield { start, rows, outputs: await session.run(feeds, outputs) };
-    progress?.tell?.({ task: progress.task, done: start + rows, total: count, unit: 'images' });
+    tell?.({ task, done: start + rows, total: count, unit: 'images' });
   }
+}
+
+/** The rows of a feature file, some at a time. */
+export function blocksOf(count: number, most = ROWS): { readonly start: number; readonly rows: number }[] {
+  return Array.from({ length: Math.ceil(count / most) }, (_, block) => ({
+    start: block * most,
+    rows: Math.min(most, count - block * most),
+  }));
 }
 
 /** The channels that a graph of pooled features takes of each tap, where it says them. */

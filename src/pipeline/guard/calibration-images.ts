@@ -1,8 +1,6 @@
-import { openFeatures } from '../../../converters/hdf5/features.ts';
 import { RunError } from '../../common/errors.ts';
 import { alarmsOf, fewestImages, supportsRate } from '../../evaluation/conformal.ts';
-import type { FeatureGraph } from '../features/feature-graph.ts';
-import { layersOf } from '../features/feature-rows.ts';
+import { imageHashes } from '../features/image-hashes.ts';
 
 /** The feature files of held-out images, and of the training images where there are any. */
 export interface CalibrationSources {
@@ -19,15 +17,14 @@ export interface CalibrationSources {
  */
 export async function checkCalibrationImages(
   { heldOut, train }: CalibrationSources,
-  { logits }: FeatureGraph,
   rate: number,
 ): Promise<string[]> {
-  const rows = await logitRows(heldOut, logits);
-  alarmsOf(rows.length, rate);
-  const copies = checkCopies(rows, heldOut, rate);
-  const known = new Set(train ? await logitRows(train, logits) : []);
-  const same = rows.filter((row) => known.has(row)).length;
-  if (same === rows.length)
+  const images = await imageHashes(heldOut);
+  alarmsOf(images.length, rate);
+  const copies = checkCopies(images, heldOut, rate);
+  const known = new Set(train ? await imageHashes(train) : []);
+  const same = images.filter((image) => known.has(image)).length;
+  if (same === images.length)
     throw new RunError(
       heldOut,
       'all its images are training images, of which a classifier is surer than of others: no false-alarm rate can be promised',
@@ -37,22 +34,22 @@ export async function checkCalibrationImages(
     ...copies,
     ...(same > 0
       ? [
-          `${same} of the ${rows.length} calibration images have the logits of training images: the false-alarm rate is not what is stated, since a classifier is surer of what it was trained on`,
+          `${same} of the ${images.length} calibration images have the logits of training images: the false-alarm rate is not what is stated, since a classifier is surer of what it was trained on`,
         ]
       : []),
   ];
 }
 
 /**
- * @param rows what tells images apart
+ * @param images what tells them apart, each one's
  * @param where their file, for errors
  * @returns a note where some are copies of others
  * @throws RunError where the different ones are too few for the rate
  */
-export function checkCopies(rows: readonly string[], where: string, rate: number): string[] {
-  const different = new Set(rows).size;
-  if (different === rows.length) return [];
-  const found = `${different} of its ${rows.length} images ${different === 1 ? 'is' : 'are'} different from each other`;
+export function checkCopies(images: readonly string[], where: string, rate: number): string[] {
+  const different = new Set(images).size;
+  if (different === images.length) return [];
+  const found = `${different} of its ${images.length} images ${different === 1 ? 'is' : 'are'} different from each other`;
   if (!supportsRate(different, rate))
     throw new RunError(
       where,
@@ -66,20 +63,4 @@ export function checkCopies(rows: readonly string[], where: string, rate: number
 export function checkSpread(scores: Float32Array, where: string): void {
   if (scores.every((score) => score === scores[0]))
     throw new RunError(where, 'all its images have one score', 'calibrate with images that differ');
-}
-
-async function logitRows(path: string, logits: string): Promise<string[]> {
-  const features = await openFeatures(path);
-  try {
-    const [{ index }] = layersOf(features, [logits], features.path, undefined);
-    return rowTexts(features.readLayer(index), features.count);
-  } finally {
-    features.close();
-  }
-}
-
-/** Each of so many rows as text to compare by: the logits of an image. */
-export function rowTexts(values: Float32Array, count: number): string[] {
-  const width = values.length / count;
-  return Array.from({ length: count }, (_, row) => values.subarray(row * width, (row + 1) * width).join());
 }

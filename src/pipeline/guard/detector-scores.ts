@@ -1,7 +1,7 @@
 import { DetectorError } from '../../common/errors.ts';
 import type { Tensor } from '../../common/tensor.ts';
 import { detectorsOfModel } from '../../detectors/detectors-model.ts';
-import type { LayerDetector } from '../../detectors/fit-layer.ts';
+import type { LayerSvm } from '../../detectors/layer-svm.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
 
@@ -41,7 +41,7 @@ export async function detectorScores(
 /** One run for all layers: those with fewer points than the others get zeros besides. */
 async function scoresOf(
   model: ModelProto,
-  detectors: readonly LayerDetector[],
+  detectors: readonly LayerSvm[],
   points: ReadonlyMap<string, readonly Float32Array[]>,
 ): Promise<Map<string, Float32Array>> {
   const rows = Math.max(...detectors.map(({ tap }) => points.get(tap)!.length));
@@ -67,7 +67,7 @@ async function scoresOf(
 }
 
 /** A detector's support vectors as the pooled features that they were. */
-function supportPoints({ supportVectors, width, scaler }: LayerDetector): Float32Array[] {
+function supportPoints({ supportVectors, width, scaler }: LayerSvm): Float32Array[] {
   const { mean, scale } = scaler;
   return Array.from({ length: supportVectors.length / width }, (_, i) =>
     Float32Array.from({ length: width }, (_, j) => supportVectors[i * width + j] * scale[j] + mean[j]),

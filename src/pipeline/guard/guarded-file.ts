@@ -3,7 +3,7 @@ import { answerCalibration } from '../../detectors/guard/answers-model.ts';
 import type { Question } from '../../detectors/guard/questions.ts';
 import type { Calibration } from '../../evaluation/conformal.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import { tensorFromProto } from '../../graph/tensor.ts';
+import { tensorFromProto } from '../../graph/tensor-proto.ts';
 import { programVersion } from '../versions.ts';
 import type { GuardDescription } from './fitted-guard.ts';
 

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { type FeatureFile, openFeatures } from '../../../converters/hdf5/open-features.ts';
 import type { OnProgress } from '../../common/progress.ts';
-import { fitGaussians } from '../../detectors/gaussian.ts';
-import { fitKnn } from '../../detectors/knn.ts';
+import { fitGaussians } from '../../detectors/fit-gaussians.ts';
+import { fitKnn } from '../../detectors/fit-knn.ts';
 import {
   type Aggregation,
   aggregate,
@@ -10,7 +10,7 @@ import {
   layersModel,
 } from '../../detectors/layer-aggregation.ts';
 import {
-  type FitLayerDetectors,
+  type DetectorFitter,
   groupTaps,
   type LayerDetectors,
   layerNames,
@@ -28,7 +28,7 @@ import { watchedTaps } from './watched-taps.ts';
 export const layerMethods = ['layer-svms', 'layer-gaussians', 'layer-knn'] as const;
 export type LayerMethod = (typeof layerMethods)[number];
 
-const fitters: Readonly<Record<Exclude<LayerMethod, 'layer-svms'>, FitLayerDetectors>> = {
+const fitters: Readonly<Record<Exclude<LayerMethod, 'layer-svms'>, DetectorFitter>> = {
   'layer-gaussians': fitGaussians,
   'layer-knn': fitKnn,
 };
@@ -64,7 +64,9 @@ export async function fitLayerGuard(
 ): Promise<FittedLayerGuard> {
   const detectors =
     detector === 'layer-svms'
-      ? oneClassSvms(await readDetectors(sources.svms!, sources.backbone, 'that of the run'))
+      ? oneClassSvms(
+          await readDetectors(sources.svms!, { sha256: sources.backbone, backbone: 'that of the run' }),
+        )
       : await fitOnTaps(fitters[detector], graph, sources, onProgress);
   const watched = new Set(detectors.groups.flat());
   const widths = new Map(
@@ -87,7 +89,7 @@ export async function fitLayerGuard(
 }
 
 async function fitOnTaps(
-  fitDetectors: FitLayerDetectors,
+  fitDetectors: DetectorFitter,
   graph: FeatureGraph,
   { train, backbone }: LayerSources,
   onProgress?: OnProgress,

@@ -1,4 +1,4 @@
-import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { DetectorError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { FittedMethod, Method } from '../../detectors/methods/method.ts';

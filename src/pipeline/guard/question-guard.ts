@@ -1,4 +1,4 @@
-import { type FeatureFile, listedNames, openFeatures } from '../../../converters/hdf5/features.ts';
+import { type FeatureFile, listedNames, openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { conditionNames, conditionsOf } from '../../../data/derived/conditions.ts';
 import { sampleChanges } from '../../../data/derived/corrupted-sample.ts';
 import { DetectorError, RunError } from '../../common/errors.ts';
@@ -17,13 +17,13 @@ import {
   columnsOf,
   fitCombination,
 } from '../../detectors/guard/combination.ts';
-import { contentMethods } from '../../detectors/guard/content.ts';
+import { contentMethods } from '../../detectors/guard/content-methods.ts';
 import { fitDirections } from '../../detectors/guard/directions.ts';
 import { questions } from '../../detectors/guard/questions.ts';
 import { sideBySide } from '../../detectors/layer-detectors.ts';
+import { CORRUPTIONS } from '../features/extract-features.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { type FeatureOutputs, layersOf } from '../features/feature-rows.ts';
-import { CORRUPTIONS } from '../features/features.ts';
 import { fitOnFeatures } from '../methods/fit-on-features.ts';
 import type { FittedGuard } from './fitted-guard.ts';
 

@@ -22,8 +22,9 @@ import { setMetadata, withConstants } from '../../graph/rewrite.ts';
 import { writeModel } from '../../graph/write.ts';
 import { type GuardInfo, guardInfo } from '../../guard/guard-info.ts';
 import type { FeatureOutputs } from '../features/feature-rows.ts';
+import { rowHashes } from '../features/image-hashes.ts';
 import { type OnLeftOut, openImages } from '../open-images.ts';
-import { checkCopies, checkSpread, rowTexts } from './calibration-images.ts';
+import { checkCopies, checkSpread } from './calibration-images.ts';
 import { CALIBRATED_ON_KEY, CALIBRATION_KEY } from './guarded-file.ts';
 import { type ImageRunOptions, outputsOnImages } from './outputs-on-images.ts';
 import { compareRuntimes, type RuntimeComparison } from './runtimes.ts';
@@ -71,19 +72,43 @@ export async function recalibrateGuard(
   if (await isSameFile(path, output))
     throw new UsageError('--output', 'is the guard itself', 'name another file');
   const model = await readModel(path);
-  const guard = guardInfo(model, path);
-  const { rate = guard.calibration.rate, confidence = guard.calibration.confidence } = options;
+  const { calibration: before } = guardInfo(model, path);
   const { orient, skipDamaged, onProgress, onLeftOut } = options;
   const { images } = await openImages(source, { orient, skipDamaged, onProgress, onLeftOut });
-  alarmsOf(images.length, rate);
+  const { scores: _, ...calibrated } = await calibrateAnew(model, images, source, output, options);
+  return { file: output, thresholdBefore: before.threshold, ...calibrated };
+}
 
-  const { outputs, logits } = await componentsOf(model, guard, images, path, options);
-  const notes = checkCopies(logits, source, rate);
+/** What calibrating a guard anew found. */
+export interface Calibrated extends Pick<RecalibrationReport, 'calibration' | 'notes' | 'runtimes'> {
+  /** Of the calibration images, each compared with the others. */
+  readonly scores: Float32Array;
+}
+
+/**
+ * Writes a guard with other centres, scales and ranks, those of some images.
+ *
+ * @param source what the images are called, for errors
+ * @param output the file that is written
+ * @throws UsageError where there are too few images for the rate; RunError where they are alike
+ */
+export async function calibrateAnew(
+  model: ModelProto,
+  images: ImageSet,
+  source: string,
+  output: string,
+  options: ImageRunOptions & Pick<RecalibrateOptions, 'rate' | 'confidence'>,
+): Promise<Calibrated> {
+  const guard = guardInfo(model, output);
+  const { rate = guard.calibration.rate, confidence = guard.calibration.confidence } = options;
+  alarmsOf(images.length, rate);
+  const { outputs, hashes } = await componentsOf(model, guard, images, output, options);
+  const notes = checkCopies(hashes, source, rate);
   const { scores, constants } = calibrationOf(guard, outputs, rate);
   checkSpread(scores, source);
   const calibration = calibrate(scores, rate, confidence);
   const decision = decisionModel(model.graph.output[0].name, 1, scores, calibration.threshold);
-  const replaced = withConstants(model, [...constants, ...decision.graph.initializer], path);
+  const replaced = withConstants(model, [...constants, ...decision.graph.initializer], output);
   const trial = await imagesForTrial(images, guard);
   let runtimes: RuntimeComparison | undefined;
   await writeModel(
@@ -98,20 +123,17 @@ export async function recalibrateGuard(
       },
     },
   );
-  return {
-    ...{ file: output, calibration, thresholdBefore: guard.calibration.threshold, notes },
-    runtimes: runtimes!,
-  };
+  return { scores, calibration, notes, runtimes: runtimes! };
 }
 
-/** What the calibration images are scored by, and their logits as text to compare by. */
+/** What the calibration images are scored by, and what tells them apart. */
 async function componentsOf(
   model: ModelProto,
   guard: GuardInfo,
   images: ImageSet,
   where: string,
   options: ImageRunOptions,
-): Promise<{ outputs: FeatureOutputs; logits: string[] }> {
+): Promise<{ outputs: FeatureOutputs; hashes: string[] }> {
   const values = new Set(model.graph.node.flatMap(({ output }) => output));
   const within = [...guard.parts.map(contentValue), PROJECTIONS_VALUE];
   const isMean = guard.aggregation === 'mean';
@@ -123,7 +145,7 @@ async function componentsOf(
   const exposed = { ...whole, graph: { ...whole.graph, output } };
   const logits = model.graph.output[0].name;
   const outputs = await outputsOnImages(exposed, images, guard, ['ood_score', ...found, logits], options);
-  return { outputs, logits: rowTexts(outputs.get(logits)!, images.length) };
+  return { outputs, hashes: rowHashes(outputs.get(logits)!, images.length) };
 }
 
 /** The scores of calibration images by what is usual of themselves, and the constants that say it. */

@@ -3,7 +3,7 @@ import { GraphError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { toFloat32 } from '../../common/tensor.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import type { Optimisation } from '../../runtime/device.ts';
+import type { Optimization } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
 import { largestBatch } from '../../runtime/memory.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
@@ -103,14 +103,14 @@ async function everyWay(
 ): Promise<Record<string, Float32Array>[]> {
   const batched = largestBatch(model, memory, BATCHED);
   const batches = images.batch ? [images.batch] : [...new Set([1, batched])];
-  const ways = (['all', 'disabled'] as const).flatMap((optimisation) =>
-    batches.map((batch) => ({ optimisation, batch })),
+  const ways = (['all', 'disabled'] as const).flatMap((optimization) =>
+    batches.map((batch) => ({ optimization, batch })),
   );
   const runs: Record<string, Float32Array>[] = [];
-  for (const [way, { optimisation, batch }] of ways.entries()) {
+  for (const [way, { optimization, batch }] of ways.entries()) {
     const [before, total] = [way * images.count, ways.length * images.count];
     const tell = (done: number) => onProgress?.({ task, done: before + done, total, unit: 'images' });
-    runs.push(await runAll(model, images, outputs, optimisation, batch, tell));
+    runs.push(await runAll(model, images, outputs, optimization, batch, tell));
   }
   return runs;
 }
@@ -119,14 +119,14 @@ async function runAll(
   model: ModelProto,
   { pixels, count, size: { height, width } }: TrialImages,
   outputs: readonly string[],
-  optimisation: Optimisation,
+  optimization: Optimization,
   batch: number,
   tell: (done: number) => void,
 ): Promise<Record<string, Float32Array>> {
   const stride = height * width * 3;
   const parts = new Map(outputs.map((name) => [name, [] as Float32Array[]]));
   tell(0);
-  const session = await GraphSession.open(model, { device: 'cpu', optimisation });
+  const session = await GraphSession.open(model, { device: 'cpu', optimization });
   try {
     for (let start = 0; start < count; start += batch) {
       const end = Math.min(count, start + batch);

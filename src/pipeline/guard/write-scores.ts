@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { toCsv } from '../../common/csv.ts';
 import { writeAtomically } from '../../common/files.ts';
-import type { ScoredImage } from './score.ts';
+import type { ScoredImage } from './score-images.ts';
 
 const HEAD = ['set', 'image', 'label', 'class', 'ood_score', 'p_value', 'is_ood'];
 

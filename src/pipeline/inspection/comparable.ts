@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type FeatureFile, openFeatures } from '../../../converters/hdf5/features.ts';
+import { type FeatureFile, openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
 import { stateDictOf } from '../../../models/backbone.ts';
 import { backboneMetadata } from '../../../models/metadata.ts';
@@ -10,7 +10,7 @@ import { type StateDict, type Tensor, toFloat32 } from '../../common/tensor.ts';
 import { holdsDetectors } from '../../detectors/detectors-model.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import { readModel } from '../../graph/read.ts';
-import { dtypeOf, tensorFromProto } from '../../graph/tensor.ts';
+import { dtypeOf, tensorFromProto } from '../../graph/tensor-proto.ts';
 import { detectorScores } from '../guard/detector-scores.ts';
 import { fileKind } from './file-kind.ts';
 import { numbersOfCsv, numbersOfJson } from './table-numbers.ts';

@@ -10,7 +10,7 @@ import { writeAtomically } from '../../common/files.ts';
 import type { OnLeftOut } from '../open-images.ts';
 
 /** Images whose sizes are looked up. */
-const sampled = 1000;
+const SAMPLED = 1000;
 
 /** A set of images. */
 export interface ImagesInspection {
@@ -30,7 +30,7 @@ export interface ImagesInspection {
   /** Images of each class, in the order of the labels. */
   readonly classes?: readonly { readonly name: string; readonly images: number }[];
   /** Images without a class. */
-  readonly unlabelled: number;
+  readonly unlabeled: number;
   /** The contact sheet that was written. */
   readonly sheet?: string;
 }
@@ -89,7 +89,7 @@ async function countSizes({ length, storedSize, imageName }: ImageSet, seed: num
   const damaged: LeftOut[] = [];
   if (!storedSize) return { sizes: [], measured: 0, damaged };
   const counts = new Map<string, { height: number; width: number; images: number }>();
-  const numbers = randomNumbers(length, sampled, seed);
+  const numbers = randomNumbers(length, SAMPLED, seed);
   for (const number of numbers) {
     const size = await storedSize(number).catch((error: Error) => {
       if (!(error instanceof DataError) || damaged.length + 1 === numbers.length) throw error;
@@ -106,16 +106,16 @@ async function countSizes({ length, storedSize, imageName }: ImageSet, seed: num
 
 function countClasses({ length, classes, label }: ImageSet) {
   const counts = new Map<number, number>();
-  let unlabelled = 0;
+  let unlabeled = 0;
   for (let i = 0; i < length; i++) {
     const at = label(i);
-    if (at === undefined) unlabelled++;
+    if (at === undefined) unlabeled++;
     else counts.set(at, (counts.get(at) ?? 0) + 1);
   }
   const names = classes ?? [...counts.keys()].sort((a, b) => a - b).map(String);
   const images = (name: string, index: number) => counts.get(classes ? index : Number(name)) ?? 0;
   return {
     classes: names.length > 0 ? names.map((name, i) => ({ name, images: images(name, i) })) : undefined,
-    unlabelled,
+    unlabeled,
   };
 }

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
+import { findPreprocessing } from '../../../converters/huggingface/find-preprocessing.ts';
 import { type BackboneMetadata, backboneMetadata } from '../../../models/metadata.ts';
 import { GraphError } from '../../common/errors.ts';
 import { elementCount } from '../../common/tensor.ts';
@@ -9,17 +9,17 @@ import type { TapKind } from '../../graph/classifier/candidates.ts';
 import { defaultTaps } from '../../graph/classifier/choose-taps.ts';
 import type { Classifier } from '../../graph/classifier/classifier.ts';
 import { ElementType, type ModelProto } from '../../graph/onnx.ts';
-import type { Pooling } from '../../graph/pooling.ts';
 import { readModel } from '../../graph/read.ts';
 import { getMetadata } from '../../graph/rewrite.ts';
 import { type Dim, inferShapes, type ValueType } from '../../graph/shapes.ts';
-import { dtypeOf } from '../../graph/tensor.ts';
+import type { Pooling } from '../../graph/tap-pooling.ts';
+import { dtypeOf } from '../../graph/tensor-proto.ts';
 import { requiredInputs } from '../../graph/topology.ts';
 import {
-  type UnderstandOptions,
-  type UnderstoodClassifier,
-  understandClassifier,
-} from '../classifier/understand-classifier.ts';
+  type NormalizedClassifier,
+  type NormalizeOptions,
+  normalizeClassifier,
+} from '../classifier/normalize-classifier.ts';
 import type { FileFacts } from './file-kind.ts';
 
 /** An input, an output or a tap of a graph. */
@@ -87,7 +87,7 @@ export interface DetectorsInspection extends FileFacts {
 export async function inspectModel(
   path: string,
   facts: FileFacts,
-  options: UnderstandOptions = {},
+  options: NormalizeOptions = {},
 ): Promise<ModelInspection | DetectorsInspection> {
   const model = await readModel(path);
   return holdsDetectors(model) ? detectorFacts(model, path, facts) : modelFacts(model, path, facts, options);
@@ -114,14 +114,14 @@ async function modelFacts(
   model: ModelProto,
   path: string,
   facts: FileFacts,
-  options: UnderstandOptions,
+  options: NormalizeOptions,
 ): Promise<ModelInspection> {
   const { graph, opsetImport, irVersion, producerName = '', producerVersion = '' } = model;
   const problem = problemOf(model, path);
   // A graph that does not hang together has no shapes to infer.
   const types = problem ? new Map<string, ValueType>() : inferShapes(model, path);
   const own = backboneMetadata(model, path);
-  const { understood, reason } = problem ? { reason: undefined } : await understand(model, path, options);
+  const { normalized, reason } = problem ? { reason: undefined } : await normalize(model, path, options);
   const describe = (name: string): ValueFacts => {
     const { elemType, shape } = types.get(name) ?? {};
     return { name, dtype: elemType === undefined ? undefined : dtypeOf(elemType), shape };
@@ -140,10 +140,10 @@ async function modelFacts(
     parameters: graph.initializer
       .filter(({ dataType }) => floats.has(dataType))
       .reduce((sum, { dims }) => sum + elementCount(dims), 0),
-    classifier: understood?.original,
+    classifier: normalized?.original,
     noClassifier: reason,
-    preparedBy: understood && (await preparedBy(own, path)),
-    taps: tapFacts(own, understood, describe),
+    preparedBy: normalized && (await preparedBy(own, path)),
+    taps: tapFacts(own, normalized, describe),
     metadata: getMetadata(model),
     problems: problem ? [problem] : [],
   };
@@ -157,13 +157,13 @@ async function preparedBy(own: Partial<BackboneMetadata>, path: string): Promise
 }
 
 /** What can be watched in a classifier; why it is none, where it is not. */
-async function understand(
+async function normalize(
   model: ModelProto,
   path: string,
-  options: UnderstandOptions,
-): Promise<{ understood?: UnderstoodClassifier; reason?: string }> {
+  options: NormalizeOptions,
+): Promise<{ normalized?: NormalizedClassifier; reason?: string }> {
   try {
-    return { understood: await understandClassifier(model, path, options) };
+    return { normalized: await normalizeClassifier(model, path, options) };
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
     const { where, problem, remedy } = error;
@@ -174,10 +174,10 @@ async function understand(
 
 function tapFacts(
   { taps, detectorTaps = taps }: Partial<BackboneMetadata>,
-  understood: UnderstoodClassifier | undefined,
+  normalized: NormalizedClassifier | undefined,
   describe: (name: string) => ValueFacts,
 ): TapFacts[] {
-  const candidates = understood?.candidates ?? [];
+  const candidates = normalized?.candidates ?? [];
   const known = new Map(candidates.map((candidate) => [candidate.name, candidate]));
   const chosen = new Set(detectorTaps ?? defaultTaps(candidates));
   return (taps ?? candidates.map(({ name }) => name)).map((name) => {

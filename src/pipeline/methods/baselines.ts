@@ -1,7 +1,7 @@
-import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { fitMethods } from '../../detectors/methods/fit-methods.ts';
+import { chooseMethods } from '../../detectors/methods/method-registry.ts';
 import { methodsModel } from '../../detectors/methods/methods-model.ts';
-import { chooseMethods } from '../../detectors/methods/table.ts';
 import { Training } from '../../detectors/methods/training.ts';
 import { featureLayers } from '../features/feature-files.ts';
 import { MethodScorer } from './score-methods.ts';

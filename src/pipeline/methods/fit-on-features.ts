@@ -1,4 +1,4 @@
-import type { FeatureFile } from '../../../converters/hdf5/features.ts';
+import type { FeatureFile } from '../../../converters/hdf5/open-features.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { fitMethods, type MethodsFit } from '../../detectors/methods/fit-methods.ts';
 import type { Method } from '../../detectors/methods/method.ts';

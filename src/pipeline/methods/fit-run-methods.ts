@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises';
-import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { DetectorError, RunError } from '../../common/errors.ts';
 import { sha256File, sha256Files } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { BACKBONE_KEY } from '../../detectors/detectors-model.ts';
 import { fitMethods } from '../../detectors/methods/fit-methods.ts';
 import type { MethodOptions } from '../../detectors/methods/method.ts';
+import { chooseMethods } from '../../detectors/methods/method-registry.ts';
 import { methodsModel } from '../../detectors/methods/methods-model.ts';
-import { chooseMethods } from '../../detectors/methods/table.ts';
 import { Training } from '../../detectors/methods/training.ts';
 import { describeClassifier } from '../../graph/classifier/classifier.ts';
 import { readModel } from '../../graph/read.ts';
@@ -70,7 +70,7 @@ export async function fitRunMethods(
       try {
         checkBackbone(file.attributes.backbone_sha256, sha256, path);
         const { head } = describeClassifier(await readModel(backbonePath), backbonePath);
-        const svms = hasSvms ? await readDetectors(svmsPath, sha256, backbonePath) : undefined;
+        const svms = hasSvms ? await readDetectors(svmsPath, { sha256, backbone: backbonePath }) : undefined;
         const training = new Training(trainingFeatures(file, { head, svms }));
         let count = 0;
         const { fitted, refused } = await fitMethods(methods, training, options, ({ title }) =>

@@ -1,10 +1,10 @@
-import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
 import type { DeviceName } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
 import { setName } from '../features/feature-files.ts';
-import { layersOf, runOnFeatures } from '../features/feature-rows.ts';
+import { layersOf, rowsAtOnce, runOnFeatures } from '../features/feature-rows.ts';
 
 /** The scores of images, by the method's name; higher is more OOD. */
 export type MethodScores = ReadonlyMap<string, Float32Array>;
@@ -14,16 +14,21 @@ export class MethodScorer {
   readonly methods: readonly string[];
   readonly #model: ModelProto;
   readonly #session: GraphSession;
+  readonly #rows: number;
 
-  private constructor(model: ModelProto, session: GraphSession) {
+  private constructor(model: ModelProto, session: GraphSession, rows: number) {
     this.methods = model.graph.output.map(({ name }) => name);
     this.#model = model;
     this.#session = session;
+    this.#rows = rows;
   }
 
-  /** @param model `methods.onnx`, or what `methodsModel` made */
-  static async open(model: ModelProto, device: DeviceName = 'cpu'): Promise<MethodScorer> {
-    return new MethodScorer(model, await GraphSession.open(model, { device }));
+  /**
+   * @param model `methods.onnx`, or what `methodsModel` made
+   * @param memory bytes that running it may take beyond its constants; 2 GiB where absent
+   */
+  static async open(model: ModelProto, device: DeviceName = 'cpu', memory?: number): Promise<MethodScorer> {
+    return new MethodScorer(model, await GraphSession.open(model, { device }), rowsAtOnce(model, memory));
   }
 
   /**
@@ -38,13 +43,13 @@ export class MethodScorer {
       const taps = this.#model.graph.input.map(({ name }) => name);
       const layers = layersOf(features, taps, path, backbone);
       const scores = new Map(this.methods.map((name) => [name, new Float32Array(features.count)]));
-      const progress = { task: `score ${setName(path)}`, tell: onProgress };
+      const running = { atOnce: this.#rows, task: `score ${setName(path)}`, tell: onProgress };
       for await (const { start, outputs } of runOnFeatures(
         this.#session,
         features,
         layers,
         this.methods,
-        progress,
+        running,
       ))
         for (const [name, values] of scores) values.set(outputs[name].data as Float32Array, start);
       return scores;

@@ -1,10 +1,10 @@
-import type { FeatureFile } from '../../../converters/hdf5/features.ts';
+import type { FeatureFile } from '../../../converters/hdf5/open-features.ts';
 import { RunError } from '../../common/errors.ts';
-import type { LayerDetector } from '../../detectors/fit-layer.ts';
+import type { LayerSvm } from '../../detectors/layer-svm.ts';
 import type { TrainingFeatures, TrainingLayers } from '../../detectors/methods/training.ts';
 import type { LinearHead } from '../../graph/classifier/classifier.ts';
+import { HEAD_INPUT_LAYER, LABELS_LAYER, MULTI_LABEL } from '../features/extract-features.ts';
 import { type FeatureLayer, featureLayers } from '../features/feature-files.ts';
-import { HEAD_INPUT_LAYER, LABELS_LAYER, MULTI_LABEL } from '../features/features.ts';
 
 /** The layers of a feature file that methods read. */
 export interface MethodLayers {
@@ -42,7 +42,7 @@ export interface TrainingSources {
   /** The classifier's last layer; absent where it is not linear. */
   readonly head?: LinearHead;
   /** The run's one-class SVMs. */
-  readonly svms?: readonly LayerDetector[];
+  readonly svms?: readonly LayerSvm[];
 }
 
 /**

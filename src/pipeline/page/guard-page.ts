@@ -4,11 +4,11 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { RunError } from '../../common/errors.ts';
 import { packageRoot } from '../../common/package-root.ts';
-import { guardFacts } from './guard-facts.ts';
+import { collectGuardFacts } from './collect-guard-facts.ts';
 
 /** A file of the page. */
 export interface PageFile {
-  /** Where it lies below the page's address: `src/page/main.js`. */
+  /** Where it lies below the page's address: `src/page/page.js`. */
   readonly path: string;
   /** Its media type. */
   readonly type: string;
@@ -57,7 +57,7 @@ const { resolve: resolvePackage } = createRequire(import.meta.url);
  * @throws GraphError where the file is no guarded model; RunError where the page's own files have not been built
  */
 export async function guardPage(model: string): Promise<readonly PageFile[]> {
-  const facts = await guardFacts(model, `${basename(dirname(resolve(model)))}/${basename(model)}`);
+  const facts = await collectGuardFacts(model, `${basename(dirname(resolve(model)))}/${basename(model)}`);
   const onnxruntime = dirname(resolvePackage('onnxruntime-web/wasm'));
   const contents: Record<string, Uint8Array> = {
     ...(await builtFiles()),

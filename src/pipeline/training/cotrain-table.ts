@@ -1,5 +1,5 @@
 import { toCsv } from '../../common/csv.ts';
-import type { CoTrainedRow } from './cotrain.ts';
+import type { CoTrainedRow } from './cotrain-run.ts';
 
 /** A row for each OOD set and number of epochs; shares in percent, two decimals. */
 export function comparisonCsv(rows: readonly CoTrainedRow[]): string {

@@ -12,7 +12,7 @@ import { writeModel } from '../../graph/write.ts';
 import { BatchMaker } from '../../training/batch-maker.ts';
 import { checkpointModel, stateOfCheckpoint } from '../../training/checkpoint.ts';
 import type { TrainingEngine, TrainingSession } from '../../training/engine.ts';
-import type { LabelledImages } from '../../training/labelled-images.ts';
+import type { LabeledImages } from '../../training/labeled-images.ts';
 import type { CoTraining } from '../../training/objective.ts';
 import type { Recipe } from '../../training/recipe.ts';
 import { type EpochReport, type TrainingState, train } from '../../training/train.ts';
@@ -24,8 +24,8 @@ export interface ResumableTraining {
   readonly where: string;
   readonly engine: TrainingEngine;
   readonly preprocessing: Preprocessing;
-  readonly train: LabelledImages;
-  readonly test: LabelledImages;
+  readonly train: LabeledImages;
+  readonly test: LabeledImages;
   readonly recipe: Recipe;
   readonly seed: number;
   /** The file that holds the state after the last epoch that was finished; it is gone on from where it is there. */
@@ -51,7 +51,7 @@ export async function trainResumably(task: ResumableTraining): Promise<readonly 
   try {
     const coTraining = task.coTraining?.(maker);
     const session = await engine.open({
-      ...{ model: before?.model ?? separateParameters(task.model, where), where, optimiser: recipe },
+      ...{ model: before?.model ?? separateParameters(task.model, where), where, optimizer: recipe },
       objective: { labelSmoothing: recipe.labelSmoothing, coTraining },
       parts: recipe.parts,
       ...(before && { velocities: before.velocities }),

@@ -1,5 +1,5 @@
 import { GraphError } from '../../common/errors.ts';
-import type { LayerDetector } from '../../detectors/fit-layer.ts';
+import type { LayerSvm } from '../../detectors/layer-svm.ts';
 import type { Extension } from '../../graph/gradient/extend.ts';
 import { ElementType } from '../../graph/onnx.ts';
 import type { ValueType } from '../../graph/shapes.ts';
@@ -16,7 +16,7 @@ export const scaleOf = (layer: number) => `training/scale/${layer}`;
  */
 export function densitiesGraph(
   write: Extension,
-  detectors: readonly LayerDetector[],
+  detectors: readonly LayerSvm[],
   types: ReadonlyMap<string, ValueType>,
   where: string,
 ): string {
@@ -38,7 +38,7 @@ function density(
   write: Extension,
   pooled: string,
   layer: number,
-  { width, gamma, supportVectors, alpha }: LayerDetector,
+  { width, gamma, supportVectors, alpha }: LayerSvm,
 ): string {
   const count = alpha.length;
   const [mean, scale] = [meanOf(layer), scaleOf(layer)].map((name) =>

@@ -1,5 +1,5 @@
 import { GraphError } from '../../common/errors.ts';
-import { dynamicBatch } from '../../graph/batch.ts';
+import { dynamicBatch } from '../../graph/dynamic-batch.ts';
 import { extendModel } from '../../graph/gradient/extend.ts';
 import { gradientGraph } from '../../graph/gradient/gradient-graph.ts';
 import { parametersOf } from '../../graph/gradient/parameters.ts';
@@ -44,7 +44,7 @@ export interface StepGraph {
 export function stepGraph(
   network: ModelProto,
   objective: Objective,
-  optimiser: SgdOptions,
+  optimizer: SgdOptions,
   where: string,
 ): StepGraph {
   const { model: masked, masks } = maskDropouts(dynamicBatch(network), where);
@@ -77,7 +77,7 @@ export function stepGraph(
   const model = appendSgd(
     gradientGraph(needed, LOSS, weights, where),
     new Map(weights.map((weight) => [weight, shapes.get(weight)!])),
-    optimiser,
+    optimizer,
   );
   const output = model.graph.output.filter(({ name }) => !name.startsWith('gradient/'));
   return {

@@ -1,5 +1,5 @@
 import { elementCount } from '../../common/tensor.ts';
-import { dynamicBatch } from '../../graph/batch.ts';
+import { dynamicBatch } from '../../graph/dynamic-batch.ts';
 import type { ModelProto, NodeProto } from '../../graph/onnx.ts';
 import { inferShapes } from '../../graph/shapes.ts';
 

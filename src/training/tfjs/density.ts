@@ -1,5 +1,5 @@
 import type { Tensor, Tensor2D } from '@tensorflow/tfjs-core';
-import type { LayerDetector } from '../../detectors/fit-layer.ts';
+import type { LayerSvm } from '../../detectors/layer-svm.ts';
 import type { StandardScaler } from '../../detectors/standard-scaler.ts';
 import type { TensorFlow } from './backend.ts';
 import type { Pass } from './trainable-graph.ts';
@@ -15,7 +15,7 @@ export class Density {
   /** α_j, a row. */
   readonly #alpha: Tensor;
 
-  constructor(tf: TensorFlow, { tap, width, gamma, supportVectors, alpha }: LayerDetector) {
+  constructor(tf: TensorFlow, { tap, width, gamma, supportVectors, alpha }: LayerSvm) {
     this.#tf = tf;
     this.#tap = tap;
     this.#gamma = gamma;

@@ -2,7 +2,7 @@ import { GraphError } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
 import { type Tensor, toFloat32 } from '../../common/tensor.ts';
 import { attribute, intAttribute } from '../../graph/attributes.ts';
-import { dynamicBatch } from '../../graph/batch.ts';
+import { dynamicBatch } from '../../graph/dynamic-batch.ts';
 import {
   ElementType,
   type GraphProto,
@@ -11,12 +11,12 @@ import {
   type TensorProto,
 } from '../../graph/onnx.ts';
 import { inferShapes, type ValueType } from '../../graph/shapes.ts';
-import { tensorFromProto } from '../../graph/tensor.ts';
+import { tensorFromProto } from '../../graph/tensor-proto.ts';
 import { consumers, nodeLabel, producers, requiredInputs, sortNodes } from '../../graph/topology.ts';
 import type { TensorFlow } from './backend.ts';
-import { isElementwise } from './operators/activation.ts';
+import { isElementwise } from './operators/activation-operators.ts';
 import type { Layer, Node } from './operators/operator.ts';
-import { operators } from './operators/table.ts';
+import { operators } from './operators/operator-table.ts';
 import { Parameter, type WeightLayout } from './parameter.ts';
 
 /** A graph, ready to be computed. */

@@ -1,9 +1,9 @@
 import type { Tensor as TfTensor } from '@tensorflow/tfjs-core';
 import type { RandomState } from '../../common/random.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import { tensorToProto } from '../../graph/tensor.ts';
+import { tensorToProto } from '../../graph/tensor-proto.ts';
 import type { TensorFlow } from './backend.ts';
-import { type Kernels, kernelsOf } from './kernels.ts';
+import { type Kernels, kernelsOf } from './node-kernels.ts';
 import type { Step } from './operators/operator.ts';
 import type { Parameter } from './parameter.ts';
 import { type Plan, type PlannedLayer, planGraph } from './plan.ts';

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import h5wasm from 'h5wasm/node';
-import { openFeatures } from '../../../converters/hdf5/features.ts';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { type FeatureLayout, writeFeatures } from '../../../converters/hdf5/write-features.ts';
 import { FeatureError } from '../../../src/common/errors.ts';
 

@@ -2,13 +2,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect } from 'chai';
-import { findPreprocessing } from '../../../converters/huggingface/preprocessing.ts';
+import { findPreprocessing } from '../../../converters/huggingface/find-preprocessing.ts';
 import { DataError } from '../../../src/common/errors.ts';
 import { rejection } from '../../data/rejection.ts';
 
 const imagenet = { image_mean: [0.485, 0.456, 0.406], image_std: [0.229, 0.224, 0.225] };
 const halves = [0.5, 0.5, 0.5];
-const normalised = { mean: imagenet.image_mean, std: imagenet.image_std, scale: 1 / 255 };
+const normalized = { mean: imagenet.image_mean, std: imagenet.image_std, scale: 1 / 255 };
 
 describe('findPreprocessing', () => {
   let folder: string;
@@ -68,7 +68,7 @@ describe('findPreprocessing', () => {
     };
     const cut = { ...square(224), filter: 'bicubic', framing: covering(256) };
     const small = await processor({ ...convnext, size: { shortest_edge: 224 } });
-    expect(small).to.deep.equal({ ...normalised, geometry: cut });
+    expect(small).to.deep.equal({ ...normalized, geometry: cut });
     const large = await processor({ ...convnext, size: { shortest_edge: 384 } });
     expect(large?.geometry).to.deep.equal({ ...square(384), filter: 'bicubic' });
     const clip = { image_processor_type: 'CLIPImageProcessor', size: { shortest_edge: 240 }, resample: 1 };

@@ -54,9 +54,9 @@ describe('checkpoint tensors', () => {
       /layer\.weight: has the element type complex64, which is not supported; convert it/,
     );
     await expectTensorRefused({ storage: 'QUInt8Storage' }, /element type quint8/);
-    const quantised = new PickleAssembler().protocol(2).emit('EMPTY_DICT').string('q');
-    quantised.global('torch._utils', '_rebuild_qtensor').emit('EMPTY_TUPLE', 'REDUCE', 'SETITEM', 'STOP');
-    await expectRefused(await checkpointOf(quantised.bytes()), /q: is quantised; convert it with dequantize/);
+    const quantized = new PickleAssembler().protocol(2).emit('EMPTY_DICT').string('q');
+    quantized.global('torch._utils', '_rebuild_qtensor').emit('EMPTY_TUPLE', 'REDUCE', 'SETITEM', 'STOP');
+    await expectRefused(await checkpointOf(quantized.bytes()), /q: is quantised; convert it with dequantize/);
   });
 
   it('30: refuses NaN and infinite weights, naming the first', async () => {

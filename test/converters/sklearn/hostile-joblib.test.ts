@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { readSklearnDetectors } from '../../../converters/sklearn/read-detectors.ts';
 import { readJoblib } from '../../../converters/sklearn/read-joblib.ts';
+import { readSklearnDetectors } from '../../../converters/sklearn/read-sklearn-detectors.ts';
 import { DetectorError } from '../../../src/common/errors.ts';
 import { PickleAssembler } from '../../../src/common/pickle/assembler.ts';
 import {

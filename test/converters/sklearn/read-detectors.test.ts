@@ -1,7 +1,10 @@
 import { deflateSync, gzipSync } from 'node:zlib';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { readSklearnDetectors, type SklearnLayer } from '../../../converters/sklearn/read-detectors.ts';
+import {
+  readSklearnDetectors,
+  type SklearnLayer,
+} from '../../../converters/sklearn/read-sklearn-detectors.ts';
 import { PickleAssembler } from '../../../src/common/pickle/assembler.ts';
 import { detectorsModel, detectorsOfModel } from '../../../src/detectors/detectors-model.ts';
 import { decodeModel } from '../../../src/graph/read.ts';

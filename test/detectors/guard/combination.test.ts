@@ -35,13 +35,13 @@ describe('The combination of a guard', () => {
   it('is Fisher’s sum of ranks, the largest deviation, and both joined', () => {
     const { content, conditions, condition, ood } = answersOf(calibration, combination);
     const mean = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0) / values.length;
-    const standardised = (values: Float32Array, by = values) => {
+    const standardized = (values: Float32Array, by = values) => {
       const own = mean(by);
       const deviation = Math.sqrt(mean(Array.from(by, (value) => (value - own) ** 2)));
       return Array.from(values, (value) => (value - own) / deviation);
     };
     const ranks = calibration.content.map((scores) => conformalPValues(scores, scores));
-    const z = calibration.directions.map((values) => standardised(values));
+    const z = calibration.directions.map((values) => standardized(values));
     const expected = Array.from({ length: 200 }, (_, i) => ({
       content: -ranks.reduce((sum, p) => sum + Math.log(p[i]), 0),
       conditions: Math.max(...z.map((own) => Math.abs(own[i]))),
@@ -53,8 +53,8 @@ describe('The combination of a guard', () => {
       expect(condition![i]).to.equal(2 * largest + (z[largest][i] < 0 ? 1 : 0));
     }
     const usual = calibrationAnswers(calibration, combination);
-    const ofContent = standardised(content!, usual.content);
-    const ofConditions = standardised(conditions!, usual.conditions);
+    const ofContent = standardized(content!, usual.content);
+    const ofConditions = standardized(conditions!, usual.conditions);
     for (let i = 0; i < 200; i++)
       expect(ood[i]).to.be.closeTo(ofContent[i] + Math.max(0, ofConditions[i] - 1), 1e-3);
   });

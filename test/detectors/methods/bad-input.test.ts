@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { fitMethods } from '../../../src/detectors/methods/fit-methods.ts';
+import { methods } from '../../../src/detectors/methods/method-registry.ts';
 import { methodsModel } from '../../../src/detectors/methods/methods-model.ts';
-import { methods } from '../../../src/detectors/methods/table.ts';
 import { Training, type TrainingFeatures } from '../../../src/detectors/methods/training.ts';
 import { auroc } from '../../../src/evaluation/metrics.ts';
 import { GraphSession } from '../../../src/runtime/graph-session.ts';

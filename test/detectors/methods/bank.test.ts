@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { fitMethods } from '../../../src/detectors/methods/fit-methods.ts';
-import { chooseMethods } from '../../../src/detectors/methods/table.ts';
+import { chooseMethods } from '../../../src/detectors/methods/method-registry.ts';
 import { Training } from '../../../src/detectors/methods/training.ts';
 import { Network, trainingOf } from './features.ts';
 

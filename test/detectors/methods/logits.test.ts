@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { fitMethods } from '../../../src/detectors/methods/fit-methods.ts';
+import { chooseMethods } from '../../../src/detectors/methods/method-registry.ts';
 import { methodsModel } from '../../../src/detectors/methods/methods-model.ts';
-import { chooseMethods } from '../../../src/detectors/methods/table.ts';
 import { Training } from '../../../src/detectors/methods/training.ts';
 import { encodeModel } from '../../../src/graph/write.ts';
 import * as ort from '../../../src/runtime/onnxruntime.ts';

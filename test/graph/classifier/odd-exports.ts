@@ -15,14 +15,14 @@ export interface OddExport {
   readonly dtype?: 'float' | 'float16' | 'double';
   /** Divides by 1e-8 before the last layer, which float16 takes for 0. */
   readonly underflows?: boolean;
-  readonly quantised?: 'QDQ' | 'dynamic';
+  readonly quantized?: 'QDQ' | 'dynamic';
   readonly classes?: number;
   /** Flattens with Reshape to this shape. */
   readonly reshape?: readonly number[];
 }
 
 export function oddExport(odd: OddExport = {}): ModelProto {
-  const { batch = 'N', opset = 17, names = {}, dtype = 'float', quantised, classes = 5, reshape } = odd;
+  const { batch = 'N', opset = 17, names = {}, dtype = 'float', quantized, classes = 5, reshape } = odd;
   const graph = new GraphBuilder('odd');
   const named = (name: string) => names[name] ?? name;
   const constant = (name: string, shape: number[], seed: number) => {
@@ -37,7 +37,7 @@ export function oddExport(odd: OddExport = {}): ModelProto {
     const data = Int8Array.from(random(shape, seed).data as Float32Array, (value) => Math.round(200 * value));
     return graph.initializer(name, { dtype: 'int8', shape, data });
   };
-  const quantise = (x: string) => {
+  const quantize = (x: string) => {
     const [scale, zero] = [scalar(`${x}_scale`, 0.05), byte(`${x}_zero`, 128)];
     const q = graph.node('QuantizeLinear', [x, scale, zero], { name: `${x}_q` });
     return graph.node('DequantizeLinear', [q, scale, zero], { name: `${x}_dq` });
@@ -58,13 +58,13 @@ export function oddExport(odd: OddExport = {}): ModelProto {
   };
   const conv = (x: string, name: string, shape: number[]) => {
     const attributes = { pads: [1, 1, 1, 1] };
-    if (quantised === 'dynamic') return dynamicProduct('ConvInteger', x, named(name), shape, attributes);
+    if (quantized === 'dynamic') return dynamicProduct('ConvInteger', x, named(name), shape, attributes);
     const weight = constant(`${name}.weight`, shape, shape[1]);
     const y = graph.node('Conv', [x, weight], { name: `${name}_node`, outputs: [named(name)], attributes });
-    return quantised === 'QDQ' ? quantise(y) : y;
+    return quantized === 'QDQ' ? quantize(y) : y;
   };
   graph.input('image', ElementType[dtype], [batch, 3, 8, 8]);
-  const first = quantised === 'QDQ' ? quantise('image') : 'image';
+  const first = quantized === 'QDQ' ? quantize('image') : 'image';
   const relu = (x: string, name: string) =>
     graph.node('Relu', [x], { name: `${name}_node`, outputs: [named(name)] });
   let x = relu(conv(first, 'conv1', [4, 3, 3, 3]), 'act1');
@@ -78,7 +78,7 @@ export function oddExport(odd: OddExport = {}): ModelProto {
     x = graph.node('Div', [x, tiny], { name: 'quotient' });
   }
   const scores =
-    quantised === 'dynamic'
+    quantized === 'dynamic'
       ? dynamicProduct('MatMulInteger', x, named('scores'), [6, classes])
       : graph.node('MatMul', [x, constant('fc.weight', [6, classes], 3)], { name: named('scores') });
   graph.output(scores, ElementType[dtype], [batch, classes]);

@@ -5,7 +5,7 @@ import { elementCount } from '../../../src/common/tensor.ts';
 import { type Attribute, float, GraphBuilder, type NodeOptions } from '../../../src/graph/builder.ts';
 import { extendModel } from '../../../src/graph/gradient/extend.ts';
 import { gradientGraph, gradientOf } from '../../../src/graph/gradient/gradient-graph.ts';
-import { rules } from '../../../src/graph/gradient/table.ts';
+import { rules } from '../../../src/graph/gradient/rule-table.ts';
 import { ElementType } from '../../../src/graph/onnx.ts';
 import { inferShapes } from '../../../src/graph/shapes.ts';
 import { opened, type Values } from './session.ts';

@@ -4,7 +4,7 @@ import type { RandomState } from '../../../common/random.ts';
 import type { Tensor } from '../../../common/tensor.ts';
 import type { NodeProto } from '../../../graph/onnx.ts';
 import type { TensorFlow } from '../backend.ts';
-import type { Kernels } from '../kernels.ts';
+import type { Kernels } from '../node-kernels.ts';
 import type { Parameter, WeightLayout } from '../parameter.ts';
 
 /**
