@@ -20,6 +20,7 @@ import { real } from './real.ts';
 import { scoring } from './scoring.ts';
 import { server } from './server.ts';
 import { training } from './training.ts';
+import { trainingProfile } from './training-profile.ts';
 
 /** `npm run bench -- NAME`: ratios measured side by side in one run. */
 
@@ -38,6 +39,7 @@ const benches: Readonly<Record<string, Bench>> = {
   calibration,
   real,
   training,
+  'training-profile': trainingProfile,
   'fine-tuning': fineTuning,
   import: importing,
 };

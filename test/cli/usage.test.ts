@@ -29,7 +29,7 @@ describe('la-ood: usage', () => {
   });
 
   it('answers wrong usage with one line and exit code 2', async () => {
-    const { exitCode, stdout, stderr } = await start(['fit', '--gamas', '1']).finished;
+    const { exitCode, stdout, stderr } = await laOod('fit', '--gamas', '1');
     expect(exitCode).to.equal(2);
     expect(stdout).to.equal('');
     expect(stderr).to.equal(

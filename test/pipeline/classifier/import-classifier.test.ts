@@ -2,28 +2,28 @@ import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { buildBackbone } from '../../models/backbone.ts';
-import { backboneMetadata } from '../../models/metadata.ts';
-import { architectureNamed } from '../../models/registry.ts';
-import { DataError, GraphError, UsageError } from '../../src/common/errors.ts';
-import { float, GraphBuilder } from '../../src/graph/builder.ts';
-import { describeClassifier } from '../../src/graph/classifier/classifier.ts';
-import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
-import { readModel } from '../../src/graph/read.ts';
-import { setMetadata } from '../../src/graph/rewrite.ts';
-import { writeModel } from '../../src/graph/write.ts';
-import { adoptClassifier } from '../../src/pipeline/classifier/adopt-classifier.ts';
+import { buildBackbone } from '../../../models/backbone.ts';
+import { backboneMetadata } from '../../../models/metadata.ts';
+import { architectureNamed } from '../../../models/registry.ts';
+import { DataError, GraphError, UsageError } from '../../../src/common/errors.ts';
+import { float, GraphBuilder } from '../../../src/graph/builder.ts';
+import { describeClassifier } from '../../../src/graph/classifier/classifier.ts';
+import { ElementType, type ModelProto } from '../../../src/graph/onnx.ts';
+import { readModel } from '../../../src/graph/read.ts';
+import { setMetadata } from '../../../src/graph/rewrite.ts';
+import { writeModel } from '../../../src/graph/write.ts';
+import { adoptClassifier } from '../../../src/pipeline/classifier/adopt-classifier.ts';
 import {
   type ImportClassifierOptions,
   importClassifier,
-} from '../../src/pipeline/classifier/import-classifier.ts';
-import { extractFeatures } from '../../src/pipeline/features/extract-features.ts';
-import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
-import { RunFolder } from '../../src/pipeline/run-folder.ts';
-import { imageFolder, weights } from '../cli/files.ts';
-import { rejection } from '../data/rejection.ts';
-import { convolutionalNet, random, transformer } from '../graph/classifier/networks.ts';
-import { runModel } from '../graph/models.ts';
+} from '../../../src/pipeline/classifier/import-classifier.ts';
+import { extractFeatures } from '../../../src/pipeline/features/extract-features.ts';
+import { featureGraph } from '../../../src/pipeline/features/feature-graph.ts';
+import { RunFolder } from '../../../src/pipeline/run-folder.ts';
+import { imageFolder, weights } from '../../cli/files.ts';
+import { rejection } from '../../data/rejection.ts';
+import { convolutionalNet, random, transformer } from '../../graph/classifier/networks.ts';
+import { runModel } from '../../graph/models.ts';
 
 const preprocessing = { mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.4] };
 

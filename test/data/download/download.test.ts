@@ -5,11 +5,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { downloadFile, type RemoteFile } from '../../data/download/download-file.ts';
-import { manualSources, sources } from '../../data/download/sources.ts';
-import { DataError } from '../../src/common/errors.ts';
-import { temporaryFolder } from './images.ts';
-import { rejection } from './rejection.ts';
+import { downloadFile, type RemoteFile } from '../../../data/download/download-file.ts';
+import { manualSources, sources } from '../../../data/download/sources.ts';
+import { DataError } from '../../../src/common/errors.ts';
+import { temporaryFolder } from '../images.ts';
+import { rejection } from '../rejection.ts';
 
 const bytes = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24));
 const md5 = createHash('md5').update(bytes).digest('hex');

@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { writeSafetensors } from '../../converters/safetensors/write-safetensors.ts';
-import { chooseNetwork } from '../../models/families/choose.ts';
-import { backboneMetadata } from '../../models/metadata.ts';
-import type { StateDict, Tensor } from '../../src/common/tensor.ts';
+import { writeSafetensors } from '../../../converters/safetensors/write-safetensors.ts';
+import { chooseNetwork } from '../../../models/families/choose.ts';
+import { backboneMetadata } from '../../../models/metadata.ts';
+import type { StateDict, Tensor } from '../../../src/common/tensor.ts';
 import {
   CheckpointError,
   type CheckpointInspection,
@@ -19,8 +19,8 @@ import {
   readModel,
   UsageError,
   writeCheckpoint,
-} from '../../src/index.ts';
-import { writeZooFile } from '../golden/zoo-files.ts';
+} from '../../../src/index.ts';
+import { writeZooFile } from '../../golden/zoo-files.ts';
 
 /** Weights of small networks with the keys of published families. */
 
