@@ -63,6 +63,15 @@ export async function decodeImage(
  * The size that an image file's header tells.
  *
  * @throws DataError where it is no image
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises';
+ * import { imageSize } from 'la-ood';
+ *
+ * const { height, width } = await imageSize(await readFile('photo.jpg'), 'photo.jpg');
+ * console.log(height, width);
+ * ```
  */
 export async function imageSize(bytes: Uint8Array, where: string): Promise<ImageSize> {
   try {
@@ -80,10 +89,19 @@ async function storedSize(bytes: Uint8Array, kind: ImageKind | undefined): Promi
   if (kind === 'GIF') return gifSize(bytes);
   if (kind === 'BMP') return bmpSize(bytes);
   if (kind === undefined) throw new Error(`it is ${unreadKind(bytes)}, not an image that is read`);
-  const frame = jpegFrame(bytes);
+  const frame = jpegFrame(bytes) ?? pngFrame(bytes);
   if (frame) return frame;
   const { default: sharp } = await import('sharp');
   return sharp(bytes, { limitInputPixels: MAX_PIXELS }).metadata();
+}
+
+/** The size in a PNG's first chunk: asking libvips for it takes half as long as decoding a small image. */
+function pngFrame(bytes: Uint8Array): ImageSize | undefined {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  // The signature, the chunk's length of 13 and its name.
+  if (view.length < 33 || view.toString('latin1', 0, 16) !== '\x89PNG\r\n\x1a\n\0\0\0\rIHDR')
+    return undefined;
+  return { width: view.readUInt32BE(16), height: view.readUInt32BE(20) };
 }
 
 async function decodeKind(

@@ -25,7 +25,7 @@ export const changedSets: readonly ChangedSet[] = [
   { by: 'jpeg@40', conditions: ['compressed more'] },
   { by: 'jpeg@20', conditions: ['compressed more'] },
   { by: 'saturation@.3', conditions: ['less colourful'] },
-  ...['sharpen@1', 'gamma@1.5', 'cast@.15', 'hue@.1', 'posterise@3', 'cutout@.375', 'pixelate@.5'].map(
+  ...['sharpen@1', 'gamma@1.5', 'cast@.15', 'hue@.1', 'posterize@3', 'cutout@.375', 'pixelate@.5'].map(
     (by) => ({ by }),
   ),
 ];

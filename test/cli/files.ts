@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
@@ -8,6 +8,7 @@ import { initialWeights } from '../../models/initial.ts';
 import { architectureNamed } from '../../models/registry.ts';
 import { RandomState } from '../../src/common/random.ts';
 import type { StateDict } from '../../src/common/tensor.ts';
+import { bmp } from '../data/files.ts';
 
 /** Real files to call the command line with. */
 
@@ -32,15 +33,25 @@ export async function checkpoint(path: string, seed = 1): Promise<string> {
   return path;
 }
 
-/** The first images of a built-in set, as PNG files. */
-export async function imageFolder(folder: string, set: string, count: number): Promise<string> {
+/** The first images of a built-in set as files: BMP, which takes a hundredth of the time that PNG takes. */
+export async function imageFolder(
+  folder: string,
+  set: string,
+  count: number,
+  kind: 'bmp' | 'png' = 'bmp',
+): Promise<string> {
   const side = { height: 32, width: 32 };
   const pixels = await (await openImageSet(set)).read(0, count, side);
   await mkdir(folder, { recursive: true });
   const bytes = 3 * side.height * side.width;
-  for (let i = 0; i < count; i++)
-    await sharp(pixels.subarray(i * bytes, (i + 1) * bytes), { raw: { ...side, channels: 3 } })
-      .png({ compressionLevel: 1 })
-      .toFile(join(folder, `${String(i).padStart(4, '0')}.png`));
+  for (let i = 0; i < count; i++) {
+    const own = pixels.subarray(i * bytes, (i + 1) * bytes);
+    const file = join(folder, `${String(i).padStart(4, '0')}.${kind}`);
+    if (kind === 'bmp') await writeFile(file, bmp({ ...side, pixels: own }));
+    else
+      await sharp(own, { raw: { ...side, channels: 3 } })
+        .png()
+        .toFile(file);
+  }
   return folder;
 }

@@ -40,7 +40,7 @@ describe('la-ood guard and score', () => {
     const early = await laOod('guard', '--run', at('early'), '--aggregation', 'max');
     expect(early.exitCode).to.equal(1);
     expect(early.stderr).to.match(
-      /detectors\.onnx: is missing; run la-ood fit --run .* first, or take --detector layer-gaussians\n$/,
+      /detectors\.onnx: is missing; run npx la-ood fit --run .* first, or take --detector layer-gaussians\n$/,
     );
   });
 
@@ -113,13 +113,13 @@ describe('la-ood guard and score', () => {
   });
 
   it('scores folders and single images, in order, the same whatever the batch', async () => {
-    const image = join(at('test'), '0007.png');
+    const image = join(at('test'), '0007.bmp');
     const { images, ood, rows } = await json<Scores>('score', guarded(), at('noise'), image);
     expect(images).to.equal(41);
     expect(ood).to.equal(rows.filter(({ isOod }) => isOod).length);
     expect(rows.map(({ image }) => image).slice(0, 2)).to.deep.equal([
-      at('noise', '0000.png'),
-      at('noise', '0001.png'),
+      at('noise', '0000.bmp'),
+      at('noise', '0001.bmp'),
     ]);
     const { rows: again } = await json<Scores>('score', guarded(), at('noise'), image, '--batch', '7');
     rows.forEach((row, i) => {
@@ -128,15 +128,15 @@ describe('la-ood guard and score', () => {
   });
 
   it('scores what a pattern fits, and what standard input names', async () => {
-    const { rows } = await json<Scores>('score', guarded(), `${at()}/n*/000?.png`);
+    const { rows } = await json<Scores>('score', guarded(), `${at()}/n*/000?.bmp`);
     expect(rows.map(({ image }) => image)).to.deep.equal(
-      Array.from({ length: 10 }, (_, i) => at('noise', `000${i}.png`)),
+      Array.from({ length: 10 }, (_, i) => at('noise', `000${i}.bmp`)),
     );
-    const { rows: anywhere } = await json<Scores>('score', guarded(), `${at()}/**/0007.png`);
+    const { rows: anywhere } = await json<Scores>('score', guarded(), `${at()}/**/0007.bmp`);
     expect(anywhere.map(({ image }) => image)).to.deep.equal(
-      ['noise', 'test', 'train'].map((set) => at(set, '0007.png')),
+      ['noise', 'test', 'train'].map((set) => at(set, '0007.bmp')),
     );
-    const paths = [3, 1].map((i) => at('noise', `000${i}.png`));
+    const paths = [3, 1].map((i) => at('noise', `000${i}.bmp`));
     const piped = await start(['score', guarded(), '-', '--json'], {}, `${paths.join('\n')}\n`).finished;
     const named: Scores = JSON.parse(piped.stdout);
     expect(named.rows.map(({ image }) => image)).to.deep.equal(paths);
@@ -177,7 +177,7 @@ describe('la-ood guard and score', () => {
     const cell = (name: string) => Number(first[head.indexOf(name)]);
     expect(cell('logit_3')).to.equal(rows[0].logits![3]);
     expect(cell('probability_9')).to.equal(rows[0].probabilities![9]);
-    const { stdout } = await laOod('score', guarded(), join(at('noise'), '0000.png'), '--logits');
+    const { stdout } = await laOod('score', guarded(), join(at('noise'), '0000.bmp'), '--logits');
     const [titles, values] = stdout.split('\n').map((line) => line.split(/ {2,}/));
     expect(titles.slice(0, 4)).to.deep.equal(['image', 'label', 'probability', 'ood_score']);
     expect(Number(values[2])).to.be.closeTo(Math.max(...rows[0].probabilities!), 1e-3);
@@ -217,19 +217,136 @@ describe('la-ood guard and score', () => {
       expect([set, until]).to.deep.equal([at('noise'), undefined]);
     }
     for (const { meanPValue } of spans.at(-1)!.watched) expect(meanPValue).to.be.lessThan(0.1);
-    const { stdout } = await laOod('monitor', guarded(), at('test'), at('noise'));
+    const { stdout } = await laOod('monitor', guarded(), `${at('test')}:100`, at('noise'));
     expect(stdout).to.match(
       /\nConditions: still drifting since image \d+, mostly \S+.* \(found at image \d+/,
     );
     expect(stdout).to.match(
-      /540 images, \d+ called OOD \(\d+\.\d %\), 2 drifts; of false alarms there is one in 10,000/,
+      /140 images, \d+ called OOD \(\d+\.\d %\), 2 drifts; of false alarms there is one in 10,000/,
     );
   });
 
   it('tells conditions that drift from content that does not', async () => {
     const brighter = `brightness-4:${at('test')}:200`;
-    const { stdout } = await laOod('monitor', guarded(), at('test'), brighter);
+    const { stdout } = await laOod('monitor', guarded(), `${at('test')}:100`, brighter);
     expect(stdout).to.match(/\nConditions: still drifting since image \d+, mostly brighter/);
+  });
+
+  it('says which question an image failed, and how its conditions are', async () => {
+    await json('guard', '--run', at('run'), '--false-alarms', '.1');
+    const changes = {
+      'gaussian_blur-5': 'blurrier',
+      'contrast-4': 'of less contrast',
+      'gaussian_noise-3': 'noisier',
+    };
+    for (const [change, named] of Object.entries(changes)) {
+      const { rows } = await json<Scores>('score', guarded(), `${change}:${at('test')}:100`);
+      const found = rows.filter(({ condition }) => condition !== undefined);
+      const right = found.filter(({ condition }) => condition === named);
+      expect(right.length / found.length, named).to.be.greaterThan(0.75);
+      expect(rows.filter(({ isOod }) => isOod).length, named).to.be.greaterThan(20);
+      const { reason, conditionsPValue } = rows.find(({ isOod, condition }) => isOod && condition === named)!;
+      expect(reason).to.include(`${named} than its training images`);
+      expect(conditionsPValue).to.be.at.most(0.1);
+    }
+    const { rows } = await json<Scores>('score', guarded(), 'demo:shapes:100');
+    const ood = rows.filter(({ isOod }) => isOod);
+    expect(ood.filter(({ reason }) => reason === 'unlike what it was taught').length).to.be.greaterThan(
+      ood.length / 2,
+    );
+    for (const { isOod, reason } of rows) expect(reason !== '').to.equal(isOod);
+  });
+
+  it('is tried on every image, where batches do not come out even', async () => {
+    const { runtimes } = await json<RecalibrationReport>(
+      ...['guard', guarded(), '--calibrate', `${at('test')}:50`, '--output', at('even.onnx')],
+    );
+    expect(runtimes.images).to.equal(50);
+    expect(runtimes.pValue).to.be.within(0, 0.05);
+  });
+
+  it('is calibrated anew by other images, and fits nothing', async () => {
+    await json('guard', '--run', at('run'), '--false-alarms', '.1');
+    const blurred = `gaussian_blur-5:${at('test')}:100`;
+    const flagged = async (file: string) => (await json<Scores>('score', file, blurred)).ood;
+    for (const detector of [undefined, 'layer-gaussians', 'energy']) {
+      if (detector) await json('guard', '--run', at('run'), '--false-alarms', '.1', '--detector', detector);
+      const file = at('blurred.onnx');
+      const anew = ['guard', guarded(), '--calibrate', blurred, '--output', file];
+      const { calibration } = await json<RecalibrationReport>(...anew);
+      expect(calibration).to.include({ rate: 0.1, confidence: 0.95, count: 100 });
+      // The images that calibrate: a tenth of them, up to ties and their own part in the ranks.
+      expect(await flagged(file), `${detector}`).to.be.within(6, 14);
+      if (!detector) expect(await flagged(guarded())).to.be.greaterThan(40);
+      // By the images of before it is what it was.
+      const back = ['guard', file, '--calibrate', at('test'), '--output', at('back.onnx')];
+      await json(...back, '--false-alarms', '.1');
+      const some = `${at('noise')}:40`;
+      const names = [guarded(), at('back.onnx')].map((path) => json<Scores>('score', path, some));
+      const [before, after] = await Promise.all(names);
+      for (const [i, { score, pValue }] of before.rows.entries()) {
+        expect(after.rows[i].score).to.be.closeTo(score, 2e-3 * Math.max(1, Math.abs(score)));
+        expect(after.rows[i].pValue).to.be.closeTo(pValue, 0.005);
+      }
+      const metadata = getMetadata(await readModel(file));
+      expect(metadata['la_ood.calibrated_on_sha256']).to.match(/^[0-9a-f]{64}$/);
+      expect(JSON.parse(metadata['la_ood.calibration'])).to.deep.equal(calibration);
+    }
+  });
+
+  it('is written with weights in half floats too, calibrated by itself, and says what that costs', async () => {
+    const { stdout, exitCode, stderr } = await laOod(
+      'guard',
+      '--run',
+      at('run'),
+      '--false-alarms',
+      '.1',
+      '--half',
+    );
+    expect(exitCode, stderr).to.equal(0);
+    expect(stdout).to.match(
+      /With weights in half floats, [\d.]+ MB in place of [\d.]+, calibrated by itself:/,
+    );
+    expect(stdout).to.match(/\nOOD set +AUROC before +AUROC +lost\nnoise +\d/);
+    const { half } = await json<GuardReport>('guard', '--run', at('run'), '--false-alarms', '.1', '--half');
+    expect(half!.bytes / half!.bytesBefore).to.be.within(0.3, 0.7);
+    const [{ auroc, aurocBefore }] = half!.sets;
+    expect(aurocBefore).to.equal(report.sets[0].auroc);
+    expect(Math.abs(auroc - aurocBefore)).to.be.below(0.01);
+    expect(half!.calibration).to.include({ rate: 0.1, count: 500 });
+    expect(half!.calibration.threshold).to.not.equal(report.calibration.threshold);
+
+    // Another classifier, by rounding, whose calibration images are called OOD at the rate that is stated.
+    const path = at('run', half!.file);
+    const own = await json<Scores>('score', path, at('test'));
+    expect(own.ood / own.images).to.be.within(0.08, 0.1);
+    const [whole, rounded] = await Promise.all(
+      [guarded(), path].map(async (file) => {
+        const session = await ort.InferenceSession.create(file);
+        const images = await openImageSet(at('noise'));
+        const data = await images.read(0, 8, { height: 32, width: 32 });
+        const outputs = await session.run({ pixels: new ort.Tensor('uint8', data, [8, 32, 32, 3]) });
+        await session.release();
+        return outputs[session.outputNames[0]].data as Float32Array;
+      }),
+    );
+    const largest = Math.max(...whole.map(Math.abs));
+    const apart = Math.max(...whole.map((logit, i) => Math.abs(logit - rounded[i]))) / largest;
+    expect(apart).to.be.within(1e-6, 0.01);
+  });
+
+  it('says what it loses in AUROC to another run, on sets of the same images', async () => {
+    await copyOfRun('guarded', at('content'));
+    const own = ['guard', '--run', at('content'), '--watch', 'content'];
+    const { sets } = await json<GuardReport>(...own, '--beside', at('run'));
+    const { stdout } = await laOod(...own, '--beside', at('run'));
+    const points = [report.sets[0].auroc, sets[0].auroc, report.sets[0].auroc - sets[0].auroc];
+    const cells = points.map((share) => (100 * share).toFixed(2));
+    expect(stdout)
+      .to.include('\nBeside ')
+      .and.match(new RegExp(`\nnoise +${cells.join(' +')}\n`));
+    const alone = await laOod(...own, '--beside', at('noise'));
+    expect(alone.stderr).to.match(/noise: has no guard; run la-ood guard --run \S+noise first\n$/);
   });
 
   it('lets images leave early, at the same false-alarm rate', async () => {
@@ -306,31 +423,6 @@ describe('la-ood guard and score', () => {
     await session.release();
   });
 
-  it('says which question an image failed, and how its conditions are', async () => {
-    await json('guard', '--run', at('run'), '--false-alarms', '.1');
-    const changes = {
-      'gaussian_blur-5': 'blurrier',
-      'contrast-4': 'of less contrast',
-      'gaussian_noise-3': 'noisier',
-    };
-    for (const [change, named] of Object.entries(changes)) {
-      const { rows } = await json<Scores>('score', guarded(), `${change}:${at('test')}:150`);
-      const found = rows.filter(({ condition }) => condition !== undefined);
-      const right = found.filter(({ condition }) => condition === named);
-      expect(right.length / found.length, named).to.be.greaterThan(0.75);
-      expect(rows.filter(({ isOod }) => isOod).length, named).to.be.greaterThan(30);
-      const { reason, conditionsPValue } = rows.find(({ isOod, condition }) => isOod && condition === named)!;
-      expect(reason).to.include(`${named} than its training images`);
-      expect(conditionsPValue).to.be.at.most(0.1);
-    }
-    const { rows } = await json<Scores>('score', guarded(), 'demo:shapes:100');
-    const ood = rows.filter(({ isOod }) => isOod);
-    expect(ood.filter(({ reason }) => reason === 'unlike what it was taught').length).to.be.greaterThan(
-      ood.length / 2,
-    );
-    for (const { isOod, reason } of rows) expect(reason !== '').to.equal(isOod);
-  });
-
   it('answers one question alone', async () => {
     for (const [watch, other] of [
       ['content', 'conditions'],
@@ -357,7 +449,7 @@ describe('la-ood guard and score', () => {
     const without = await laOod('guard', '--run', at('run'));
     expect(without.exitCode).to.equal(1);
     expect(without.stderr).to.match(
-      /demo_corrupted\.hdf5: is missing; run la-ood features --run .* --train SET once more, or take --watch content\n$/,
+      /demo_corrupted\.hdf5: is missing; run npx la-ood features --run .* --train SET once more, or take --watch content\n$/,
     );
     expect((await laOod('guard', '--run', at('run'), '--watch', 'content')).exitCode).to.equal(0);
     await rename(`${file}.away`, file);
@@ -365,103 +457,11 @@ describe('la-ood guard and score', () => {
     const other = await laOod('guard', '--run', at('run'));
     expect(other.exitCode).to.equal(1);
     expect(other.stderr).to.match(
-      /demo_corrupted\.hdf5: was made by another version of la-ood; run la-ood features --train SET once more\n$/,
+      /demo_corrupted\.hdf5: was made by another version of la-ood; run npx la-ood features --train SET once more\n$/,
     );
     const train = ['--ind', 'demo', '--train', at('train'), '--corrupted', '50'];
     await json('features', '--run', at('run'), ...train);
     expect((await laOod('guard', '--run', at('run'))).exitCode).to.equal(0);
-  });
-
-  it('is calibrated anew by other images, and fits nothing', async () => {
-    await json('guard', '--run', at('run'), '--false-alarms', '.1');
-    const blurred = `gaussian_blur-5:${at('test')}:150`;
-    const flagged = async (file: string) => (await json<Scores>('score', file, blurred)).ood;
-    for (const detector of [undefined, 'layer-gaussians', 'energy']) {
-      if (detector) await json('guard', '--run', at('run'), '--false-alarms', '.1', '--detector', detector);
-      const file = at('blurred.onnx');
-      const anew = ['guard', guarded(), '--calibrate', blurred, '--output', file];
-      const { calibration } = await json<RecalibrationReport>(...anew);
-      expect(calibration).to.include({ rate: 0.1, confidence: 0.95, count: 150 });
-      // The images that calibrate: a tenth of them, up to ties and their own part in the ranks.
-      expect(await flagged(file), `${detector}`).to.be.within(10, 20);
-      if (!detector) expect(await flagged(guarded())).to.be.greaterThan(60);
-      // By the images of before it is what it was.
-      const back = ['guard', file, '--calibrate', at('test'), '--output', at('back.onnx')];
-      await json(...back, '--false-alarms', '.1');
-      const some = `${at('noise')}:40`;
-      const names = [guarded(), at('back.onnx')].map((path) => json<Scores>('score', path, some));
-      const [before, after] = await Promise.all(names);
-      for (const [i, { score, pValue }] of before.rows.entries()) {
-        expect(after.rows[i].score).to.be.closeTo(score, 2e-3 * Math.max(1, Math.abs(score)));
-        expect(after.rows[i].pValue).to.be.closeTo(pValue, 0.005);
-      }
-      const metadata = getMetadata(await readModel(file));
-      expect(metadata['la_ood.calibrated_on_sha256']).to.match(/^[0-9a-f]{64}$/);
-      expect(JSON.parse(metadata['la_ood.calibration'])).to.deep.equal(calibration);
-    }
-  });
-
-  it('is written with weights in half floats too, calibrated by itself, and says what that costs', async () => {
-    const { stdout, exitCode, stderr } = await laOod(
-      'guard',
-      '--run',
-      at('run'),
-      '--false-alarms',
-      '.1',
-      '--half',
-    );
-    expect(exitCode, stderr).to.equal(0);
-    expect(stdout).to.match(
-      /With weights in half floats, [\d.]+ MB in place of [\d.]+, calibrated by itself:/,
-    );
-    expect(stdout).to.match(/\nOOD set +AUROC before +AUROC +lost\nnoise +\d/);
-    const { half } = await json<GuardReport>('guard', '--run', at('run'), '--false-alarms', '.1', '--half');
-    expect(half!.bytes / half!.bytesBefore).to.be.within(0.3, 0.7);
-    const [{ auroc, aurocBefore }] = half!.sets;
-    expect(aurocBefore).to.equal(report.sets[0].auroc);
-    expect(Math.abs(auroc - aurocBefore)).to.be.below(0.01);
-    expect(half!.calibration).to.include({ rate: 0.1, count: 500 });
-    expect(half!.calibration.threshold).to.not.equal(report.calibration.threshold);
-
-    // Another classifier, by rounding, whose calibration images are called OOD at the rate that is stated.
-    const path = at('run', half!.file);
-    const own = await json<Scores>('score', path, at('test'));
-    expect(own.ood / own.images).to.be.within(0.08, 0.1);
-    const [whole, rounded] = await Promise.all(
-      [guarded(), path].map(async (file) => {
-        const session = await ort.InferenceSession.create(file);
-        const images = await openImageSet(at('noise'));
-        const data = await images.read(0, 8, { height: 32, width: 32 });
-        const outputs = await session.run({ pixels: new ort.Tensor('uint8', data, [8, 32, 32, 3]) });
-        await session.release();
-        return outputs[session.outputNames[0]].data as Float32Array;
-      }),
-    );
-    const largest = Math.max(...whole.map(Math.abs));
-    const apart = Math.max(...whole.map((logit, i) => Math.abs(logit - rounded[i]))) / largest;
-    expect(apart).to.be.within(1e-6, 0.01);
-  });
-
-  it('says what it loses in AUROC to another run, on sets of the same images', async () => {
-    await copyOfRun('guarded', at('content'));
-    const own = ['guard', '--run', at('content'), '--watch', 'content'];
-    const { sets } = await json<GuardReport>(...own, '--beside', at('run'));
-    const { stdout } = await laOod(...own, '--beside', at('run'));
-    const points = [report.sets[0].auroc, sets[0].auroc, report.sets[0].auroc - sets[0].auroc];
-    const cells = points.map((share) => (100 * share).toFixed(2));
-    expect(stdout)
-      .to.include('\nBeside ')
-      .and.match(new RegExp(`\nnoise +${cells.join(' +')}\n`));
-    const alone = await laOod(...own, '--beside', at('noise'));
-    expect(alone.stderr).to.match(/noise: has no guard; run la-ood guard --run \S+noise first\n$/);
-  });
-
-  it('is tried on every image, where batches do not come out even', async () => {
-    const { runtimes } = await json<RecalibrationReport>(
-      ...['guard', guarded(), '--calibrate', `${at('test')}:50`, '--output', at('even.onnx')],
-    );
-    expect(runtimes.images).to.equal(50);
-    expect(runtimes.pValue).to.be.within(0, 0.05);
   });
 
   it('refuses to calibrate by too few images, by copies, and over itself', async () => {
@@ -471,7 +471,7 @@ describe('la-ood guard and score', () => {
     expect(few.exitCode).to.equal(2);
     expect(few.stderr).to.match(/cannot be promised from 8 calibration images; take at least 9 images/);
     await mkdir(at('copies'));
-    for (let i = 0; i < 20; i++) await copyFile(join(at('test'), '0007.png'), at('copies', `${i}.png`));
+    for (let i = 0; i < 20; i++) await copyFile(join(at('test'), '0007.bmp'), at('copies', `${i}.bmp`));
     const copies = await calibrate(at('copies'));
     expect(copies.exitCode).to.equal(1);
     expect(copies.stderr).to.match(/all its images are alike; calibrate with at least 9 different images/);
@@ -487,7 +487,7 @@ describe('la-ood guard and score', () => {
     expect(rare.stderr).to.match(/cannot be promised from 500 calibration images; take at least 999 images/);
     const bare = await laOod('score', at('run', 'backbone.onnx'), at('noise'));
     expect(bare.exitCode).to.equal(1);
-    expect(bare.stderr).to.match(/is no guarded model; la-ood guard makes one of a run\n$/);
+    expect(bare.stderr).to.match(/is no guarded model; npx la-ood guard makes one of a run\n$/);
     await writeFile(at('broken.onnx'), 'not a model');
     expect((await laOod('score', at('broken.onnx'), at('noise'))).exitCode).to.equal(1);
   });

@@ -24,7 +24,14 @@ describe('la-ood features, of sets in every form', () => {
 
   it('reads an archive, and a single image', async () => {
     const sources = ['--ood', at('whole.zip'), `one=${at('one.png')}`];
-    const { sets } = await json<{ sets: { images: number }[] }>('features', '--run', at('run'), ...sources);
+    const { sets } = await json<{ sets: { images: number }[] }>(
+      'features',
+      '--run',
+      at('run'),
+      '--batch',
+      '4',
+      ...sources,
+    );
     expect(sets.map(({ images }) => images)).to.deep.equal([3, 1]);
   });
 

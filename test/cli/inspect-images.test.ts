@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import sharp from 'sharp';
+import { openImageSet } from '../../data/open.ts';
 import type { DuplicateReport, ImagesInspection } from '../../src/index.ts';
 import { png, zip } from '../data/files.ts';
 import { writeImage } from '../data/images.ts';
@@ -59,8 +60,9 @@ describe('la-ood duplicates', () => {
     await imageFolder(at('ind'), 'demo:train', 200);
     await imageFolder(at('same'), 'demo:train', 3);
     await mkdir(at('near'));
+    const [train, side] = [await openImageSet('demo:train'), { height: 32, width: 32 }];
     for (const i of [10, 11, 12, 13])
-      await sharp(at('ind', `00${i}.png`))
+      await sharp(await train.read(i, 1, side), { raw: { ...side, channels: 3 } })
         .resize(64, 64)
         .jpeg({ quality: 80 })
         .toFile(at('near', `${i}.jpg`));
@@ -74,7 +76,7 @@ describe('la-ood duplicates', () => {
       [0, 0],
     ]);
     expect(others[1].duplicates).to.deep.equal(
-      [10, 11, 12, 13].map((i) => ({ image: `${i}.jpg`, of: `00${i}.png`, exact: false })),
+      [10, 11, 12, 13].map((i) => ({ image: `${i}.jpg`, of: `00${i}.bmp`, exact: false })),
     );
   });
 

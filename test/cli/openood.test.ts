@@ -49,7 +49,7 @@ describe('benchmark openood, on a miniature in the published layout', () => {
       const label = (i: number) => (isLabeled ? i % 10 : -1);
       const lines = Array.from(
         { length: count },
-        (_, i) => `${folder}/${String(i).padStart(4, '0')}.png ${label(i)}\n`,
+        (_, i) => `${folder}/${String(i).padStart(4, '0')}.bmp ${label(i)}\n`,
       );
       await writeFile(`${lists}/${list}.txt`, lines.join(''));
     }

@@ -47,7 +47,7 @@ export async function copyOfRun(state: keyof typeof states, target: string): Pro
   await cp(await once(state, states[state]), target, { recursive: true });
 }
 
-/** The folder of PNG files that the features of a set were computed of: 600, 500 or 40. It must not be changed. */
+/** The folder of image files that the features of a set were computed of: 600, 500 or 40. It must not be changed. */
 export function imagesOf(set: (typeof imageSets)[number]): Promise<string> {
   return once(`images/${set}`, (folder) => imageFolder(folder, `demo:${set}`, counts[set]));
 }

@@ -28,8 +28,8 @@ export async function makeLake(test: Context, at: (...parts: string[]) => string
   if (!process.env.LA_OOD_REFERENCE) {
     await copyFile(new URL('data/demo/backbone.onnx', packageRoot), join(run, 'backbone.onnx'));
     await guard(run, 'demo:train', 'demo:test');
-    const few = await imageFolder(join(images, 'noise'), 'demo:noise', 500);
-    await imageFolder(join(images, 'shapes'), 'demo:test:5000', 5000);
+    const few = await imageFolder(join(images, 'noise'), 'demo:noise', 500, 'png');
+    await imageFolder(join(images, 'shapes'), 'demo:test:5000', 5000, 'png');
     return { ...lake, count: 5500, few };
   }
   const checkpoint = join(process.env.LA_OOD_REFERENCE, 'checkpoints', 'resnet20-12fca82f.th');

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { ZipFile } from 'yazl';
+import type { Image } from '../../data/image-set.ts';
 
 /** Files that hold images, as their writers would make them; parity tests have those of the real writers. */
 
@@ -16,6 +17,24 @@ export interface Member {
 export function png(r: number, g: number, b: number, side = 4): Promise<Buffer> {
   const create = { width: side, height: side, channels: 3, background: { r, g, b } } as const;
   return sharp({ create }).png().toBuffer();
+}
+
+/** An image as a BMP of 24 bits, its rows from the top; its width is a multiple of four. */
+export function bmp({ height, width, pixels }: Image): Buffer {
+  const file = Buffer.alloc(54 + pixels.length);
+  file.write('BM');
+  for (const [at, value] of [
+    [2, file.length],
+    [10, 54],
+    [14, 40],
+    [18, width],
+    [22, -height],
+  ])
+    file.writeInt32LE(value, at);
+  file.writeUInt16LE(1, 26);
+  file.writeUInt16LE(24, 28);
+  for (let i = 0; i < pixels.length; i += 3) for (let c = 0; c < 3; c++) file[54 + i + c] = pixels[i + 2 - c];
+  return file;
 }
 
 /** A tar archive (POSIX ustar). */

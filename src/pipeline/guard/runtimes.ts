@@ -1,11 +1,12 @@
+import { availableParallelism } from 'node:os';
 import type { Geometry } from '../../../data/image-set.ts';
 import { GraphError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { toFloat32 } from '../../common/tensor.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
-import type { Optimization } from '../../runtime/device.ts';
+import type { Setting } from '../../runtime/device.ts';
 import { GraphSession } from '../../runtime/graph-session.ts';
-import { largestBatch } from '../../runtime/memory.ts';
+import { planMemory } from '../../runtime/memory.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 
 /** Images that a guard is tried on: count × height × width × 3. */
@@ -23,7 +24,7 @@ export interface TrialOptions {
   readonly onProgress?: OnProgress;
 }
 
-/** What a guard says of images at no and at full optimisation, single and batched. */
+/** What a guard says of images at no and at full optimization, single and batched. */
 export interface RuntimeComparison {
   readonly images: number;
   /** The largest difference of a p-value. */
@@ -39,7 +40,7 @@ const BATCHED = 8;
 const NEAR = 0.005;
 
 /**
- * Runs a guard on images at ORT_DISABLE_ALL and at full optimisation, one image at a time and eight.
+ * Runs a guard on images at ORT_DISABLE_ALL and at full optimization, one image at a time and eight.
  *
  * @param file the name that its file is to have, for errors
  * @throws GraphError where a decision differs on an image whose p-value is not next to the rate
@@ -64,7 +65,7 @@ export async function compareRuntimes(
     if (away > Math.max(NEAR, (1 + 1e-6) / (count + 1)))
       throw new GraphError(
         file,
-        `decides otherwise at another optimisation level or batch size, on image ${i} of ${images.count}, by a p-value of ${first.p_value[i].toPrecision(2)}`,
+        `decides otherwise at another optimization level or batch size, on image ${i} of ${images.count}, by a p-value of ${first.p_value[i].toPrecision(2)}`,
         'do not use it, and report this',
       );
   }
@@ -93,7 +94,7 @@ export async function floatErrors(
   );
 }
 
-/** The outputs of a graph of pixels in each way to run it. */
+/** The outputs of a graph of pixels in each way to run it, as many ways at a time as there are cores, or as the memory is for. */
 async function everyWay(
   model: ModelProto,
   images: TrialImages,
@@ -101,17 +102,26 @@ async function everyWay(
   task: string,
   { memory, onProgress }: TrialOptions,
 ): Promise<Record<string, Float32Array>[]> {
-  const batched = largestBatch(model, memory, BATCHED);
-  const batches = images.batch ? [images.batch] : [...new Set([1, batched])];
+  const { sessions, largestBatch } = planMemory(model, memory);
+  const batches = images.batch ? [images.batch] : [...new Set([1, Math.min(BATCHED, largestBatch)])];
   const ways = (['all', 'disabled'] as const).flatMap((optimization) =>
     batches.map((batch) => ({ optimization, batch })),
   );
+  const atOnce = Math.min(sessions, ways.length);
+  const threads = Math.ceil(availableParallelism() / atOnce);
+  let done = 0;
+  const tell = (count: number) => {
+    done += count;
+    onProgress?.({ task, done, total: ways.length * images.count, unit: 'images' });
+  };
+  tell(0);
   const runs: Record<string, Float32Array>[] = [];
-  for (const [way, { optimization, batch }] of ways.entries()) {
-    const [before, total] = [way * images.count, ways.length * images.count];
-    const tell = (done: number) => onProgress?.({ task, done: before + done, total, unit: 'images' });
-    runs.push(await runAll(model, images, outputs, optimization, batch, tell));
-  }
+  const waiting = ways.entries();
+  const runWaiting = async () => {
+    for (const [way, { batch, optimization }] of waiting)
+      runs[way] = await runAll(model, images, outputs, batch, { optimization, threads }, tell);
+  };
+  await Promise.all(Array.from({ length: atOnce }, runWaiting));
   return runs;
 }
 
@@ -119,14 +129,13 @@ async function runAll(
   model: ModelProto,
   { pixels, count, size: { height, width } }: TrialImages,
   outputs: readonly string[],
-  optimization: Optimization,
   batch: number,
-  tell: (done: number) => void,
+  setting: Setting,
+  tell: (count: number) => void,
 ): Promise<Record<string, Float32Array>> {
   const stride = height * width * 3;
   const parts = new Map(outputs.map((name) => [name, [] as Float32Array[]]));
-  tell(0);
-  const session = await GraphSession.open(model, { device: 'cpu', optimization });
+  const session = await GraphSession.open(model, { device: 'cpu', ...setting });
   try {
     for (let start = 0; start < count; start += batch) {
       const end = Math.min(count, start + batch);
@@ -136,7 +145,7 @@ async function runAll(
         outputs,
       );
       for (const [name, own] of parts) own.push(toFloat32(results[name]));
-      tell(end);
+      tell(end - start);
     }
   } finally {
     await session.close();

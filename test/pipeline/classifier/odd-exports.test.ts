@@ -1,15 +1,15 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { GraphError } from '../../src/common/errors.ts';
-import { makeNode } from '../../src/graph/make.ts';
-import type { ModelProto } from '../../src/graph/onnx.ts';
-import { readModel } from '../../src/graph/read.ts';
-import { writeModel } from '../../src/graph/write.ts';
-import { importClassifier } from '../../src/pipeline/classifier/import-classifier.ts';
-import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
-import { temporaryFolder } from '../cli/files.ts';
-import { rejection } from '../data/rejection.ts';
+import { GraphError } from '../../../src/common/errors.ts';
+import { makeNode } from '../../../src/graph/make.ts';
+import type { ModelProto } from '../../../src/graph/onnx.ts';
+import { readModel } from '../../../src/graph/read.ts';
+import { writeModel } from '../../../src/graph/write.ts';
+import { importClassifier } from '../../../src/pipeline/classifier/import-classifier.ts';
+import { featureGraph } from '../../../src/pipeline/features/feature-graph.ts';
+import { temporaryFolder } from '../../cli/files.ts';
+import { rejection } from '../../data/rejection.ts';
 import {
   integersAllTheWay,
   oddExport,
@@ -17,8 +17,8 @@ import {
   withBatch,
   withBranches,
   withEnding,
-} from '../graph/classifier/odd-exports.ts';
-import { runModel } from '../graph/models.ts';
+} from '../../graph/classifier/odd-exports.ts';
+import { runModel } from '../../graph/models.ts';
 
 const preprocessing = { mean: [0, 0, 0], std: [1, 1, 1] };
 const count = 4;

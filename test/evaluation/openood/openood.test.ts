@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { packageRoot } from '../../src/common/package-root.ts';
-import { type MeasuredSet, measureMethods } from '../../src/evaluation/method-table.ts';
-import { openOodCsv, openOodText } from '../../src/evaluation/openood/openood-tables.ts';
-import { type OpenOodBenchmark, openOodBenchmarks } from '../../src/evaluation/openood/protocol.ts';
-import { parsePublished, publishedOf } from '../../src/evaluation/openood/published.ts';
-import { summarizeOpenOod } from '../../src/evaluation/openood/summary.ts';
+import { packageRoot } from '../../../src/common/package-root.ts';
+import { type MeasuredSet, measureMethods } from '../../../src/evaluation/method-table.ts';
+import { openOodCsv, openOodText } from '../../../src/evaluation/openood/openood-tables.ts';
+import { type OpenOodBenchmark, openOodBenchmarks } from '../../../src/evaluation/openood/protocol.ts';
+import { parsePublished, publishedOf } from '../../../src/evaluation/openood/published.ts';
+import { summarizeOpenOod } from '../../../src/evaluation/openood/summary.ts';
 
 const csv = readFileSync(new URL('src/evaluation/openood/published.csv', packageRoot), 'utf8');
 const published = parsePublished(csv);

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { packageRoot } from '../../src/common/package-root.ts';
-import { GraphBuilder } from '../../src/graph/builder.ts';
-import { ElementType } from '../../src/graph/onnx.ts';
-import { readModel } from '../../src/graph/read.ts';
-import { conditionTaps } from '../../src/pipeline/features/condition-taps.ts';
-import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
+import { packageRoot } from '../../../src/common/package-root.ts';
+import { GraphBuilder } from '../../../src/graph/builder.ts';
+import { ElementType } from '../../../src/graph/onnx.ts';
+import { readModel } from '../../../src/graph/read.ts';
+import { conditionTaps } from '../../../src/pipeline/features/condition-taps.ts';
+import { featureGraph } from '../../../src/pipeline/features/feature-graph.ts';
 
 describe('The taps that tell of conditions', () => {
   it('are early, small maps, behind what is computed with a convolution', async () => {

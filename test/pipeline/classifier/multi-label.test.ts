@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { makeNode, makeValueInfo } from '../../src/graph/make.ts';
-import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
+import { makeNode, makeValueInfo } from '../../../src/graph/make.ts';
+import { ElementType, type ModelProto } from '../../../src/graph/onnx.ts';
 import {
   encodeModel,
   extractFeatures,
@@ -9,9 +9,9 @@ import {
   importClassifier,
   RunFolder,
   scoreImages,
-} from '../../src/index.ts';
-import { temporaryFolder } from '../data/images.ts';
-import { smallNet } from '../graph/models.ts';
+} from '../../../src/index.ts';
+import { temporaryFolder } from '../../data/images.ts';
+import { smallNet } from '../../graph/models.ts';
 
 describe('A classifier whose classes do not exclude each other', () => {
   const folder = temporaryFolder();

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { derivations } from '../../data/derived/derived-set.ts';
-import type { ImageSet } from '../../data/image-set.ts';
-import { openImageSet } from '../../data/open.ts';
-import { DataError } from '../../src/common/errors.ts';
-import { rejection } from './rejection.ts';
+import { derivations } from '../../../data/derived/derived-set.ts';
+import type { ImageSet } from '../../../data/image-set.ts';
+import { openImageSet } from '../../../data/open.ts';
+import { DataError } from '../../../src/common/errors.ts';
+import { rejection } from '../rejection.ts';
 
 const size = { height: 32, width: 32 };
 const stride = 3 * size.height * size.width;
@@ -73,7 +73,7 @@ describe('Derived sets', () => {
       ...{ 'contrast@': [1, 0.5, 0.3], 'brightness@': [0, -0.1, -0.2], 'saturation@': [1, 0.5, 0.3] },
       ...{ 'fade-grey@': [0, 0.3, 0.5], 'fade-white@': [0, 0.3, 0.5], 'sharpen@': [0, 0.5, 1] },
       ...{ 'gamma@': [1, 1.2, 1.5], 'cast@': [0, 0.1, 0.15], 'hue@': [0, 0.1, 0.2] },
-      ...{ 'posterise@': [8, 4, 3], 'cutout@': [0, 0.25, 0.5], 'pixelate@': [1, 0.7, 0.5] },
+      ...{ 'posterize@': [8, 4, 3], 'cutout@': [0, 0.25, 0.5], 'pixelate@': [1, 0.7, 0.5] },
     };
     expect(Object.keys(cases)).to.have.members(strengths);
     for (const [kind, [none, little, more]] of Object.entries(cases)) {

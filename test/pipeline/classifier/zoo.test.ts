@@ -1,5 +1,5 @@
-import { checkZooNetwork } from '../golden/zoo-network.ts';
-import { reference } from '../reference.ts';
+import { checkZooNetwork } from '../../golden/zoo-network.ts';
+import { reference } from '../../reference.ts';
 
 /** Small ones of the published networks; all of them are in `test/golden`. */
 describe('published networks, a few', () => {

@@ -1,10 +1,10 @@
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect } from 'chai';
-import { openImageSet } from '../../data/open.ts';
-import { DataError } from '../../src/common/errors.ts';
-import { temporaryFolder, writeImage } from './images.ts';
-import { rejection } from './rejection.ts';
+import { openImageSet } from '../../../data/open.ts';
+import { DataError } from '../../../src/common/errors.ts';
+import { temporaryFolder, writeImage } from '../images.ts';
+import { rejection } from '../rejection.ts';
 
 const size = { height: 1, width: 1 };
 

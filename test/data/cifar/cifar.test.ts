@@ -1,11 +1,11 @@
 import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { openImageSet } from '../../data/open.ts';
-import { DataError } from '../../src/common/errors.ts';
-import { PickleAssembler } from '../../src/common/pickle/assembler.ts';
-import { opcodes } from '../../src/common/pickle/opcodes.ts';
-import { temporaryFolder } from './images.ts';
-import { rejection } from './rejection.ts';
+import { openImageSet } from '../../../data/open.ts';
+import { DataError } from '../../../src/common/errors.ts';
+import { PickleAssembler } from '../../../src/common/pickle/assembler.ts';
+import { opcodes } from '../../../src/common/pickle/opcodes.ts';
+import { temporaryFolder } from '../images.ts';
+import { rejection } from '../rejection.ts';
 
 const size = { height: 32, width: 32 };
 

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import sharp, { type JpegOptions } from 'sharp';
-import { decodeJpeg } from '../../data/jpeg/decode-jpeg.ts';
-import { jpegFrame, jpegHeaders } from '../../data/jpeg/headers.ts';
+import { decodeJpeg } from '../../../data/jpeg/decode-jpeg.ts';
+import { jpegFrame, jpegHeaders } from '../../../data/jpeg/headers.ts';
 
 /** An image of waves and noise, by a seed. */
 function encoded(height: number, width: number, seed: number, options: JpegOptions): Promise<Buffer> {

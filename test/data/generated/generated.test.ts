@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { generatedNames } from '../../data/generated/generated-set.ts';
-import { openImageSet } from '../../data/open.ts';
+import { generatedNames } from '../../../data/generated/generated-set.ts';
+import { openImageSet } from '../../../data/open.ts';
 
 const size = { height: 32, width: 32 };
 

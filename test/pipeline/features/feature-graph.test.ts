@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { RandomState } from '../../src/common/random.ts';
-import { readModel } from '../../src/graph/read.ts';
-import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
-import { runOnPixels } from '../../src/pipeline/run-graph.ts';
+import { RandomState } from '../../../src/common/random.ts';
+import { readModel } from '../../../src/graph/read.ts';
+import { featureGraph } from '../../../src/pipeline/features/feature-graph.ts';
+import { runOnPixels } from '../../../src/pipeline/run-graph.ts';
 
 describe('the feature graph', () => {
   it('pools standard deviations over positions beside means where they are wanted, and gives them no detector', async () => {

@@ -2,28 +2,28 @@ import { mkdir, mkdtemp, readdir, rename, rm, symlink, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { buildBackbone } from '../../models/backbone.ts';
-import { backboneMetadata } from '../../models/metadata.ts';
-import { architectureNamed } from '../../models/registry.ts';
-import { DataError, GraphError, UsageError } from '../../src/common/errors.ts';
-import { float, GraphBuilder } from '../../src/graph/builder.ts';
-import { describeClassifier } from '../../src/graph/classifier/classifier.ts';
-import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
-import { readModel } from '../../src/graph/read.ts';
-import { setMetadata } from '../../src/graph/rewrite.ts';
-import { writeModel } from '../../src/graph/write.ts';
-import { adoptClassifier } from '../../src/pipeline/classifier/adopt-classifier.ts';
+import { buildBackbone } from '../../../models/backbone.ts';
+import { backboneMetadata } from '../../../models/metadata.ts';
+import { architectureNamed } from '../../../models/registry.ts';
+import { DataError, GraphError, UsageError } from '../../../src/common/errors.ts';
+import { float, GraphBuilder } from '../../../src/graph/builder.ts';
+import { describeClassifier } from '../../../src/graph/classifier/classifier.ts';
+import { ElementType, type ModelProto } from '../../../src/graph/onnx.ts';
+import { readModel } from '../../../src/graph/read.ts';
+import { setMetadata } from '../../../src/graph/rewrite.ts';
+import { writeModel } from '../../../src/graph/write.ts';
+import { adoptClassifier } from '../../../src/pipeline/classifier/adopt-classifier.ts';
 import {
   type ImportClassifierOptions,
   importClassifier,
-} from '../../src/pipeline/classifier/import-classifier.ts';
-import { extractFeatures } from '../../src/pipeline/features/extract-features.ts';
-import { featureGraph } from '../../src/pipeline/features/feature-graph.ts';
-import { RunFolder } from '../../src/pipeline/run-folder.ts';
-import { imageFolder, weights } from '../cli/files.ts';
-import { rejection } from '../data/rejection.ts';
-import { convolutionalNet, random, transformer } from '../graph/classifier/networks.ts';
-import { runModel } from '../graph/models.ts';
+} from '../../../src/pipeline/classifier/import-classifier.ts';
+import { extractFeatures } from '../../../src/pipeline/features/extract-features.ts';
+import { featureGraph } from '../../../src/pipeline/features/feature-graph.ts';
+import { RunFolder } from '../../../src/pipeline/run-folder.ts';
+import { imageFolder, weights } from '../../cli/files.ts';
+import { rejection } from '../../data/rejection.ts';
+import { convolutionalNet, random, transformer } from '../../graph/classifier/networks.ts';
+import { runModel } from '../../graph/models.ts';
 
 const preprocessing = { mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.4] };
 
@@ -96,7 +96,7 @@ describe('importClassifier', () => {
     ]);
     const nothing = await rejection(imported(convolutionalNet(), {}), GraphError);
     expect(nothing.message).to.match(
-      /net\.onnx: nothing says how its images are normalised.*; give --mean and --std/,
+      /net\.onnx: nothing says how its images are normalised.*; give `mean` and `std`/,
     );
     const other = { ...files, 'preprocessor_config.json': { ...config, crop_size: 10 } };
     const wrong = await rejection(imported(convolutionalNet(), {}, other), GraphError);
@@ -170,7 +170,7 @@ describe('importClassifier', () => {
     const { classifier } = await imported(free, { preprocessing, size: { height: 16, width: 12 } });
     expect(classifier).to.include({ height: 16, width: 12 });
     const error = await rejection(imported(free), GraphError);
-    expect(error.message).to.match(/its input image takes images of any size; say which with --size$/);
+    expect(error.message).to.match(/its input image takes images of any size; say which with `size`$/);
     for (const [options, message] of [
       [{ size: { height: 16, width: 12 } }, /takes images of 8×8, and not 16×12/],
       [{ shorterSide: 6 }, /takes images of 8×8, which cannot be cut out of 6/],
@@ -275,7 +275,7 @@ describe('importClassifier', () => {
     expect(none).to.equal(undefined);
     expect(featureGraph(backbone, 'backbone.onnx').widths).to.have.length(8);
     const error = await rejection(imported(bytes), GraphError);
-    expect(error.message).to.match(/takes bytes, which it normalises itself; leave out --mean/);
+    expect(error.message).to.match(/takes bytes, which it normalises itself; leave out `mean`/);
   });
 
   it("keeps the original's taps and normalisation for its models", async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { interleave } from '../../data/planes/interleave.ts';
-import { RandomState } from '../../src/common/random.ts';
+import { interleave } from '../../../data/planes/interleave.ts';
+import { RandomState } from '../../../src/common/random.ts';
 
 describe('Interleaving planes', () => {
   it('takes the samples of each pixel, however many there are', () => {

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
-import { RandomState } from '../../src/common/random.ts';
-import { calibrate } from '../../src/evaluation/conformal.ts';
-import { evaluate, pairings } from '../../src/evaluation/evaluate.ts';
-import type { GuardScores } from '../../src/evaluation/guard-scores.ts';
-import { setKinds } from '../../src/evaluation/method-table.ts';
-import { computeMetrics } from '../../src/evaluation/metrics.ts';
-import { reportHtml } from '../../src/evaluation/report/report.ts';
-import type { Gallery, ReportContent } from '../../src/evaluation/report/report-content.ts';
-import type { ScoredSet } from '../../src/evaluation/scored-set.ts';
-import { tableOf, textOf } from '../html.ts';
+import { RandomState } from '../../../src/common/random.ts';
+import { calibrate } from '../../../src/evaluation/conformal.ts';
+import { evaluate, pairings } from '../../../src/evaluation/evaluate.ts';
+import type { GuardScores } from '../../../src/evaluation/guard-scores.ts';
+import { setKinds } from '../../../src/evaluation/method-table.ts';
+import { computeMetrics } from '../../../src/evaluation/metrics.ts';
+import { reportHtml } from '../../../src/evaluation/report/report.ts';
+import type { Gallery, ReportContent } from '../../../src/evaluation/report/report-content.ts';
+import type { ScoredSet } from '../../../src/evaluation/scored-set.ts';
+import { tableOf, textOf } from '../../html.ts';
 
 const hostile = "<script>alert(1)</script>\"><img src=x onerror=alert(2)> & 'so on'";
 

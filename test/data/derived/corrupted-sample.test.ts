@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { conditionsOf } from '../../data/derived/conditions.ts';
-import { corruptedSample, sampleChanges } from '../../data/derived/corrupted-sample.ts';
-import { openImageSet } from '../../data/open.ts';
-import { randomNumbers } from '../../data/subset.ts';
-import { RandomState } from '../../src/common/random.ts';
+import { conditionsOf } from '../../../data/derived/conditions.ts';
+import { corruptedSample, sampleChanges } from '../../../data/derived/corrupted-sample.ts';
+import { openImageSet } from '../../../data/open.ts';
+import { randomNumbers } from '../../../data/subset.ts';
+import { RandomState } from '../../../src/common/random.ts';
 
 const size = { height: 32, width: 32 };
 const stride = 3 * size.height * size.width;

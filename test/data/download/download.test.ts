@@ -5,11 +5,11 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { downloadFile, type RemoteFile } from '../../data/download/download-file.ts';
-import { manualSources, sources } from '../../data/download/sources.ts';
-import { DataError } from '../../src/common/errors.ts';
-import { temporaryFolder } from './images.ts';
-import { rejection } from './rejection.ts';
+import { downloadFile, type RemoteFile } from '../../../data/download/download-file.ts';
+import { manualSources, sources } from '../../../data/download/sources.ts';
+import { DataError } from '../../../src/common/errors.ts';
+import { temporaryFolder } from '../images.ts';
+import { rejection } from '../rejection.ts';
 
 const bytes = Buffer.from(Uint8Array.from({ length: 300_000 }, (_, i) => Math.imul(i, 0x9e3779b1) >>> 24));
 const md5 = createHash('md5').update(bytes).digest('hex');
@@ -137,7 +137,7 @@ describe('Downloads', () => {
     handlers['wrong.bin'] = (_, response) => response.end(damaged);
     const { message } = await rejection(downloadFile(remote('wrong.bin'), folder.path, quick), DataError);
     expect(message).to.match(
-      /sends a file of MD5 [0-9a-f]{32}, [0-9a-f]{32} was published; try another --mirror/,
+      /sends a file of MD5 [0-9a-f]{32}, [0-9a-f]{32} was published; try another `mirror`/,
     );
     for (const name of ['wrong.bin', 'wrong.bin.part'])
       expect(await content(name).catch(({ code }) => code)).to.equal('ENOENT');
@@ -149,7 +149,7 @@ describe('Downloads', () => {
     for (const [name, expected] of [
       ['page.bin', /has 25 bytes, 300000 were published/],
       ['long.bin', /sends more than the 300000 bytes/],
-      ['missing.bin', /answers 404 Not Found; give a --mirror/],
+      ['missing.bin', /answers 404 Not Found; give a `mirror`/],
     ] as const)
       expect((await rejection(downloadFile(remote(name), folder.path, quick), DataError)).message).to.match(
         expected,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { type DemoSetName, demoSet, demoSetNames, demoSize } from '../../data/demo/demo-set.ts';
-import { DataError } from '../../src/common/errors.ts';
-import { sha256 } from '../../src/common/files.ts';
+import { type DemoSetName, demoSet, demoSetNames, demoSize } from '../../../data/demo/demo-set.ts';
+import { DataError } from '../../../src/common/errors.ts';
+import { sha256 } from '../../../src/common/files.ts';
 
 describe('The built-in demo sets', () => {
   const pinned: Record<DemoSetName, string> = {
