@@ -1,5 +1,5 @@
 import { DetectorError } from '../../common/errors.ts';
-import { headTotals } from './head-totals.ts';
+import { leastHeadInput } from './head-totals.ts';
 import type { FittedMethod, Method, MethodOptions, Need } from './method.ts';
 import type { Training } from './training.ts';
 
@@ -68,7 +68,7 @@ async function has(training: Training, need: Need): Promise<boolean> {
     case 'one class an image':
       return !isMultiLabel;
     case 'activations':
-      return (await headTotals(training)).least >= 0;
+      return (await leastHeadInput(training)) >= 0;
   }
 }
 
