@@ -81,12 +81,12 @@ async function timeOurs(
     logits: [queries.logits, classes],
     head_input: [queries.headInput, width],
   };
-  const session = await ort.InferenceSession.create(encodeModel(model));
+  const session = await ort.openSession(encodeModel(model));
   const run = (start: number) => {
     const end = Math.min(queries.count, start + ROWS);
     const feeds = session.inputNames.map((input) => {
       const [all, own] = values[input];
-      return [input, new ort.Tensor('float32', all.subarray(start * own, end * own), [end - start, own])];
+      return [input, ort.tensor('float32', all.subarray(start * own, end * own), [end - start, own])];
     });
     return session.run(Object.fromEntries(feeds));
   };

@@ -77,7 +77,7 @@ const reasons: Readonly<Record<Need, string>> = {
   head: 'it needs the weights of a last linear layer, and the classifier has none',
   labels: "it needs the class of each training image, and the set has no classes that are the classifier's",
   layers: 'it needs the pooled values of layers, and the features hold none',
-  'one-class SVMs': 'it needs the one-class SVMs that la-ood fit fits',
+  'one-class SVMs': 'it needs the fitted one-class SVMs of the layers',
   'one class an image': 'it takes a softmax, and classes do not exclude each other here (a sigmoid)',
   activations:
     'it is defined for activations that are not negative, as behind a ReLU, and some head inputs are',

@@ -55,12 +55,10 @@ async function reduceBlocks(
   const rows = graph.input('rows', ElementType.float, ['n', width]);
   const reduced = new NodeScope(graph, 'reduction').reduce(operator, rows, axis, 'reduced', 0);
   graph.output(reduced, ElementType.float, [axis === 0 ? width : 'n']);
-  const session = await ort.InferenceSession.create(encodeModel(graph.build()));
+  const session = await ort.openSession(encodeModel(graph.build()));
   try {
     for (const block of training.uncheckedHeadInputs(BLOCK_BYTES)) {
-      const outputs = await session.run({
-        rows: new ort.Tensor('float32', block.values, [block.count, width]),
-      });
+      const outputs = await session.run({ rows: ort.tensor('float32', block.values, [block.count, width]) });
       onBlock(outputs[reduced].data as Float32Array, block);
     }
   } finally {

