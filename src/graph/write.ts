@@ -23,10 +23,9 @@ const ALIGNMENT = 4096;
  *
  * @example
  * ```ts
- * import { InferenceSession } from 'onnxruntime-node';
  * import { encodeModel, readModel } from 'la-ood/onnx';
  *
- * const session = await InferenceSession.create(encodeModel(await readModel('model.onnx')));
+ * const bytes = encodeModel(await readModel('model.onnx')); // for onnxruntime's InferenceSession.create(bytes)
  * ```
  */
 export function encodeModel(model: ModelProto): Uint8Array {
