@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a package has to be: publint and are-the-types-wrong take it, its types compile where nothing of them is skipped, the
-# examples in its docstrings compile, and importing it is quick and does nothing.
+# examples in its docstrings compile, and importing it loads no native library and starts nothing; what it takes is printed.
 #   test/install/package.sh PACKAGE.tgz
 set -euo pipefail
 package=$(realpath "$1")
@@ -40,6 +40,5 @@ for entry in la-ood la-ood/checkpoints la-ood/guard la-ood/methods la-ood/onnx l
     if (Object.keys(globalThis).join() !== globals) throw new Error("importing it changes the globals");
     const loaded = process.report.getReport().sharedObjects.filter((path) => path.includes("node_modules"));
     if (loaded.length > 0) throw new Error(`importing it loads ${loaded}`);
-    if (seconds > 0.3 && entry === "la-ood") throw new Error("that is more than 0.3 s");
   ' "$entry"
 done
