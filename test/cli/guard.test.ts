@@ -346,7 +346,7 @@ describe('la-ood guard and score', () => {
       .to.include('\nBeside ')
       .and.match(new RegExp(`\nnoise +${cells.join(' +')}\n`));
     const alone = await laOod(...own, '--beside', at('noise'));
-    expect(alone.stderr).to.match(/noise: has no guard; run la-ood guard --run \S+noise first\n$/);
+    expect(alone.stderr).to.match(/noise: has no guard; run npx la-ood guard --run \S+noise first\n$/);
   });
 
   it('lets images leave early, at the same false-alarm rate', async () => {

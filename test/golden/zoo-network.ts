@@ -60,7 +60,7 @@ async function importIt(source: string, target: string, name: string): Promise<I
   const refusal = await importCheckpoint(source, target, options).catch((error: unknown) => error);
   expect(refusal).to.be.instanceOf(CheckpointError);
   expect((refusal as Error).message)
-    .to.include(`--arch ${arch}`)
+    .to.include(`\`arch: ${arch}\``)
     .and.include('compute different things');
   return importCheckpoint(source, target, { arch });
 }

@@ -99,7 +99,7 @@ describe('recognizeArchitecture', () => {
     refuses(
       changed((weights) => weights.delete('layer2.1.bn2.bias')),
       'b.pth: its 115 keys fit no known architecture; the nearest are resnet20 (lacks layer2.1.bn2.bias (32))',
-      'name another with --arch',
+      'name another with `arch`',
     );
   });
 

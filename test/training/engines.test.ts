@@ -26,7 +26,7 @@ describe('what trains', () => {
     if (!missing) return this.skip();
     expect(() => openTrainingEngine(missing)).throws(
       DeviceError,
-      /^--engine tfjs-node(-gpu)?: (is not installed|does not work here \(.+\)); leave --engine out: onnxruntime trains/,
+      /^`engine: tfjs-node(-gpu)?`: (is not installed|does not work here \(.+\)); leave it out: onnxruntime trains/,
     );
   });
 });

@@ -39,7 +39,7 @@ describe('banks of training images', () => {
     };
     const { refused } = await fitMethods(chooseMethods(['knn']), new Training(huge));
     expect(refused[0].reason).to.equal(
-      'a bank of 1281167 training images: takes 9.8 GiB, and a file of methods holds 1.75; keep a coreset with --bank, of at most 229376',
+      'a bank of 1281167 training images: takes 9.8 GiB, and a file of methods holds 1.75; keep a coreset with `bank`, of at most 229376',
     );
   });
 });

@@ -293,7 +293,7 @@ describe('checkpoints of published families', () => {
     const error = await refusal(imported(students));
     expect(error).to.be.instanceOf(CheckpointError);
     expect(error.message).to.match(
-      /a network under student, a network under judge; .*--wrapper student or --wrapper judge/,
+      /a network under student, a network under judge; .*`wrapper: student` or `wrapper: judge`/,
     );
     const { logits } = await imported(students, { wrapper: 'judge' });
     expect(logits).to.deep.equal((await imported(await saved(other))).logits);
@@ -304,7 +304,7 @@ describe('checkpoints of published families', () => {
     const error = await refusal(imported(source));
     expect(error).to.be.instanceOf(CheckpointError);
     expect(error.message).to.match(
-      /compute different things.*huyvnphan\/resnet10 \(stem: stride 1, then a max-pool.*detectors\/resnet10 \(.*no pool.*--arch huyvnphan\/resnet10 or --arch detectors\/resnet10/,
+      /compute different things.*huyvnphan\/resnet10 \(stem: stride 1, then a max-pool.*detectors\/resnet10 \(.*no pool.*`arch: huyvnphan\/resnet10` or `arch: detectors\/resnet10`/,
     );
     const archs = ['huyvnphan/resnet10', 'Detectors/ResNet-10', 'solo-learn/resnet10'];
     const logits = await Promise.all(
@@ -402,7 +402,7 @@ describe('checkpoints of published families', () => {
     const evidence = { wrapper: 'state_dict', sets: ['state_dict', 'ema_state_dict'] };
     expect(() => chooseNetwork(shapes, { where, evidence })).to.throw(
       CheckpointError,
-      /not published with state_dict and ema_state_dict in one file; .*--arch xternalz\/WRN-10-1/,
+      /not published with state_dict and ema_state_dict in one file; .*`arch: xternalz\/WRN-10-1`/,
     );
     const arch = 'xternalz/WRN-10-1';
     expect(chooseNetwork(shapes, { where, evidence, arch }).id).to.equal(arch);

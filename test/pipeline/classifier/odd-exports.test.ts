@@ -194,7 +194,7 @@ describe('classifiers as other programs export them', () => {
       ],
       [
         oddExport({ classes: 1 }),
-        /none of its outputs is scores of classes, N×classes: scores \(N×1\); .*--output$/,
+        /none of its outputs is scores of classes, N×classes: scores \(N×1\); .*`output`$/,
       ],
     ] as const) {
       const error = await rejection(imported(model), GraphError);
