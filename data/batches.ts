@@ -27,6 +27,15 @@ const AHEAD = 64;
  * about 64 images in all, so that memory is bounded however many images the set has.
  *
  * @throws DataError where the set has fewer than `end` images, or one of them cannot be decoded
+ *
+ * @example
+ * ```ts
+ * import { batches, openImageSet } from 'la-ood/guard';
+ *
+ * const images = await openImageSet('photos/');
+ * for await (const { start, count, pixels } of batches(images, { batch: 64, size: { height: 32, width: 32 } }))
+ *   console.log(start, count, pixels.length); // count × 32 × 32 × 3 bytes
+ * ```
  */
 export async function* batches(set: ImageSet, options: BatchOptions): AsyncGenerator<Batch, void, undefined> {
   const { batch, size, start = 0, end = set.length } = options;

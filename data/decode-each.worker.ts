@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import { DataError } from '../src/common/errors.ts';
+import { type Advice, DataError } from '../src/common/errors.ts';
 import { onMessage } from '../src/common/workers.ts';
 import { type DecodeOptions, decodeImage } from './decode.ts';
 import type { EncodedImage } from './decode-each.ts';
@@ -18,7 +18,7 @@ export interface DecodeTask {
 /** Pixels of all images of a task, or what was wrong with the first that could not be decoded. */
 export type Decoded =
   | { readonly pixels: Uint8Array }
-  | { readonly where: string; readonly problem: string; readonly remedy?: string };
+  | { readonly where: string; readonly problem: string; readonly remedy?: Advice };
 
 onMessage(async (task: DecodeTask) => {
   try {

@@ -63,6 +63,15 @@ export async function decodeImage(
  * The size that an image file's header tells.
  *
  * @throws DataError where it is no image
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises';
+ * import { imageSize } from 'la-ood';
+ *
+ * const { height, width } = await imageSize(await readFile('photo.jpg'), 'photo.jpg');
+ * console.log(height, width);
+ * ```
  */
 export async function imageSize(bytes: Uint8Array, where: string): Promise<ImageSize> {
   try {

@@ -2,10 +2,11 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DataError } from '../src/common/errors.ts';
 import { nearestName } from '../src/common/suggest.ts';
+import { hasWildcards } from '../src/common/wildcards.ts';
 import { demoSet, demoSetNames } from './demo/demo-set.ts';
 import { derivations, derivedSet, parseDerivation } from './derived/derived-set.ts';
 import { folderTree } from './files/folder-tree.ts';
-import { imagesFitting, isPattern } from './files/pattern.ts';
+import { imagesFitting } from './files/pattern.ts';
 import { imagesFromInput } from './files/standard-input.ts';
 import { generatedNames, generatedSet } from './generated/generated-set.ts';
 import { imageFileSet } from './image-files.ts';
@@ -69,7 +70,7 @@ export async function openImageSet(spec: string, options: OpenOptions = {}): Pro
   const request = { name: options.name ?? nameOf(path, part), part, orient: options.orient };
   if (spec === 'stdin:')
     return imageFileSet(await imagesFromInput(), { ...request, name: options.name ?? 'input' });
-  const fitting = !found && isPattern(path) ? await imagesFitting(path) : undefined;
+  const fitting = !found && hasWildcards(path) ? await imagesFitting(path) : undefined;
   if (fitting?.files.length)
     return imageFileSet(fitting, { ...request, name: options.name ?? basename(fitting.tree.where) });
   if (!found) throw await nothingThere(path);

@@ -11,6 +11,16 @@ import { resample } from './resampling/resampling-kernels.ts';
  * in 22-bit fixed point and rounded to bytes (`src/libImaging/Resample.c`).
  *
  * @returns `height × width × 3` bytes; those of the image itself, not copied, where nothing has to be done
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises';
+ * import { decodeImage, resize } from 'la-ood';
+ *
+ * const image = await decodeImage(await readFile('photo.jpg'), 'photo.jpg');
+ * const pixels = resize(image, { height: 224, width: 224, filter: 'bicubic' });
+ * console.log(pixels.length); // 224 × 224 × 3
+ * ```
  */
 export function resize(image: Image, to: Geometry): Uint8Array {
   const { filter = 'lanczos' } = to;

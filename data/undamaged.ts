@@ -1,4 +1,4 @@
-import { DataError } from '../src/common/errors.ts';
+import { advice, DataError, option } from '../src/common/errors.ts';
 import type { OnProgress } from '../src/common/progress.ts';
 import type { ImageSet, LeftOut } from './image-set.ts';
 import { subset } from './subset.ts';
@@ -33,7 +33,11 @@ export async function undamaged(set: ImageSet, onProgress?: OnProgress): Promise
     onProgress?.({ task: `checking ${set.name}`, done: start + count, total: set.length, unit: 'images' });
   }
   if (kept.length === 0)
-    throw new DataError(set.name, 'has no image that can be decoded', 'leave out --skip-damaged to see why');
+    throw new DataError(
+      set.name,
+      'has no image that can be decoded',
+      advice`leave out ${option('skipDamaged')} to see why`,
+    );
   if (skipped.length === 0) return { images: set, skipped: [] };
   const leftOut = [...(set.leftOut ?? []), ...skipped];
   return {

@@ -21,7 +21,17 @@ export interface Description {
   forward(network: Network, image: Value, classes: number): void;
 }
 
-/** A backbone for N × 3 × 32 × 32 float32 images and any number of classes. */
+/**
+ * A backbone for N × 3 × 32 × 32 float32 images and any number of classes.
+ *
+ * @example
+ * ```ts
+ * import { architectureNamed } from 'la-ood/checkpoints';
+ *
+ * const resnet = architectureNamed('resnet20');
+ * console.log(resnet.parameters(10).get('linear.weight')); // its shape
+ * ```
+ */
 export class Architecture {
   readonly name: string;
   readonly defaultNormalization: Normalization;

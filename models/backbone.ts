@@ -22,6 +22,16 @@ export interface BackboneOptions extends CheckOptions {
  *
  * Weights of other element types are converted to float32.
  * @throws CheckpointError where the weights are not those of this architecture (see `checkWeights`)
+ *
+ * @example
+ * ```ts
+ * import { buildBackbone, readCheckpoint, recognizeArchitecture } from 'la-ood/checkpoints';
+ * import { writeModel } from 'la-ood/onnx';
+ *
+ * const { stateDict } = await readCheckpoint('resnet20.th');
+ * const { architecture } = recognizeArchitecture(stateDict);
+ * await writeModel('backbone.onnx', buildBackbone(architecture, stateDict));
+ * ```
  */
 export function buildBackbone(
   architecture: Architecture,
@@ -70,6 +80,14 @@ export function assemble(
  * state dict carries no version (`_metadata`), PyTorch fills them in itself.
  * @param where how errors name the model: its path
  * @throws GraphError where the model names no architecture, or lacks a weight of it
+ *
+ * @example
+ * ```ts
+ * import { stateDictOf, writeCheckpoint } from 'la-ood/checkpoints';
+ * import { readModel } from 'la-ood/onnx';
+ *
+ * await writeCheckpoint('weights.pth', stateDictOf(await readModel('backbone.onnx')));
+ * ```
  */
 export function stateDictOf(model: ModelProto, where = 'model'): StateDict {
   const { architecture, classCount, numBatchesTracked = {}, stateDict } = backboneMetadata(model, where);

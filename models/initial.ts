@@ -15,6 +15,16 @@ export interface Initialization {
 /**
  * A state dict as the original starts its training from, drawn from the same distributions (not the same numbers:
  * PyTorch's generator is another).
+ *
+ * @example
+ * ```ts
+ * import { architectureNamed, buildBackbone } from 'la-ood/checkpoints';
+ * import { RandomState } from 'la-ood/methods';
+ * import { initialWeights } from 'la-ood/training';
+ *
+ * const resnet = architectureNamed('resnet20');
+ * const untrained = buildBackbone(resnet, initialWeights(resnet, 10, new RandomState(0)));
+ * ```
  */
 export function initialWeights(architecture: Architecture, classes: number, random: RandomState): StateDict {
   const shapes = architecture.parameters(classes);

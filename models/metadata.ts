@@ -94,6 +94,15 @@ export function encodeBackboneMetadata(metadata: Partial<BackboneMetadata>): Rec
  * What a model says about itself; fields that it does not mention are absent.
  * @param where how errors name the model: its path
  * @throws GraphError where a property does not hold what it should
+ *
+ * @example
+ * ```ts
+ * import { backboneMetadata } from 'la-ood/checkpoints';
+ * import { readModel } from 'la-ood/onnx';
+ *
+ * const { architecture, taps } = backboneMetadata(await readModel('backbone.onnx'));
+ * console.log(architecture, taps);
+ * ```
  */
 export function backboneMetadata(model: ModelProto, where = 'model'): Partial<BackboneMetadata> {
   const texts = new Map(model.metadataProps.map(({ key, value }) => [key, value]));

@@ -1,4 +1,4 @@
-import { UsageError } from '../src/common/errors.ts';
+import { option, UsageError } from '../src/common/errors.ts';
 import type { Tensor } from '../src/common/tensor.ts';
 import { float, GraphBuilder } from '../src/graph/builder.ts';
 import { ElementType } from '../src/graph/onnx.ts';
@@ -197,7 +197,7 @@ export class Network {
   globalAveragePool(x: Value, side?: number): Value {
     if (side !== undefined && (x.height !== side || x.width !== side))
       throw new UsageError(
-        '--size',
+        option('size'),
         `leaves a map of ${x.height}×${x.width} where the network's last pool takes ${side}×${side}`,
         'take the size that the network is for',
       );

@@ -1,4 +1,4 @@
-import { CheckpointError, UsageError } from '../src/common/errors.ts';
+import { advice, CheckpointError, option, UsageError } from '../src/common/errors.ts';
 import { nearestName } from '../src/common/suggest.ts';
 import type { StateDict } from '../src/common/tensor.ts';
 import type { Architecture } from './architecture.ts';
@@ -8,7 +8,16 @@ import { classCount, countMisfits, describeMisfits, shapesOf } from './weights.t
 /** The names worth listing; DenseNets of other sizes have names too (see `densenet.ts`). */
 export const architectureNames: readonly string[] = originals.flatMap(({ names }) => names);
 
-/** @throws UsageError where no architecture has this name */
+/**
+ * @throws UsageError where no architecture has this name
+ *
+ * @example
+ * ```ts
+ * import { architectureNamed, architectureNames } from 'la-ood/checkpoints';
+ *
+ * console.log(architectureNames, architectureNamed('vgg16').name);
+ * ```
+ */
 export function architectureNamed(name: string): Architecture {
   for (const family of originals) {
     const architecture = family.named(name);
@@ -26,6 +35,15 @@ export function architectureNamed(name: string): Architecture {
  * Finds the architecture whose keys and shapes a state dict has.
  * @param where how the error names the weights: the checkpoint's path
  * @throws CheckpointError naming the architectures that come nearest, and what does not fit them
+ *
+ * @example
+ * ```ts
+ * import { readCheckpoint, recognizeArchitecture } from 'la-ood/checkpoints';
+ *
+ * const { stateDict } = await readCheckpoint('resnet20.th');
+ * const { architecture, classes } = recognizeArchitecture(stateDict, 'resnet20.th');
+ * console.log(architecture.name, classes); // resnet20 10
+ * ```
  */
 export function recognizeArchitecture(
   weights: StateDict,
@@ -54,6 +72,6 @@ export function recognizeArchitecture(
   throw new CheckpointError(
     where,
     `its ${weights.size} keys fit no known architecture; the nearest are ${reasons.join(' and ')}`,
-    'name another with --arch, or export the network to ONNX yourself',
+    advice`name another with ${option('arch')}, or export the network to ONNX yourself`,
   );
 }

@@ -1,6 +1,7 @@
 /** All that the command line uses: what the package exports, by subject, and words of its own. */
 
 export type { Image } from '../data/image-set.ts';
+export { type AdviceWords, adviceText } from './common/errors.ts';
 export { printable } from './common/printable.ts';
 export { nearestName } from './common/suggest.ts';
 export * from './entries/checkpoints.ts';

@@ -147,4 +147,34 @@ describe('the public API', () => {
     const subpaths = Object.keys(names).map((entry) => (entry === 'main' ? '.' : `./${entry}`));
     expect(Object.keys(exports)).to.have.members([...subpaths, './browser', './package.json']);
   });
+
+  it('shows how each function and class is used', () => {
+    const files = [...Object.keys(names).map((entry) => `src/entries/${entry}.ts`), 'src/browser/entry.ts'];
+    const without = files.flatMap((file) =>
+      exportsOf(file).filter(({ name, docs, isClass }) => {
+        // What is said of LaOodError holds for every error.
+        if (/[a-z]Error$/.test(name) && name !== 'LaOodError') return false;
+        return !(isClass ? docs.join() : docs[0]).includes('@example');
+      }),
+    );
+    expect(without.map(({ name }) => name)).to.deep.equal([]);
+  });
 });
+
+/** The functions and classes that an entry exports, with their docstrings; of a class those of its members after its own. */
+function exportsOf(entry: string): { name: string; isClass: boolean; docs: string[] }[] {
+  const text = readFileSync(new URL(entry, packageRoot), 'utf8');
+  return [...text.matchAll(/^export \{([^}]*)\} from '([^']+)';/gm)].flatMap(([, list, from]) => {
+    const source = readFileSync(new URL(from, new URL(entry, packageRoot)), 'utf8');
+    const exported = list.split(',').flatMap((name) => name.trim() || []);
+    return exported.flatMap((name) => {
+      const declaration = new RegExp(`^export (?:abstract |async )*(class|function\\*?) ${name}\\b`, 'm');
+      const found = declaration.exec(source);
+      if (!found) return [];
+      const docsIn = (part: string) => part.match(/\/\*\*(?:(?!\*\/)[\s\S])*\*\//g) ?? [];
+      const own = docsIn(source.slice(0, found.index)).at(-1) ?? '';
+      const isClass = found[1] === 'class';
+      return { name, isClass, docs: [own, ...docsIn(source.slice(found.index))] };
+    });
+  });
+}

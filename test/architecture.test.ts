@@ -41,6 +41,25 @@ describe('the layers', () => {
   });
 });
 
+describe('an import of an entry', () => {
+  const small: Readonly<Record<string, readonly string[]>> = {
+    main: ['protobufjs'],
+    onnx: ['protobufjs'],
+    checkpoints: ['protobufjs', 'yauzl', 'zod'],
+    guard: ['cli-table3', 'protobufjs', 'yauzl', 'zod'],
+    methods: ['cli-table3', 'protobufjs', 'yauzl', 'zod'],
+    training: ['cli-table3', 'protobufjs', 'yauzl', 'zod'],
+  };
+  for (const [entry, packages] of Object.entries(small))
+    it(`loads no more than ${packages.join(', ')}: ${entry}`, () => {
+      expect(packagesOf(`src/entries/${entry}.ts`)).to.have.members(packages);
+    });
+
+  it('loads nothing in a browser', () => {
+    expect(packagesOf('src/browser/entry.ts')).to.deep.equal([]);
+  });
+});
+
 describe('the files', () => {
   it('have names of their own, but for commands and entries', () => {
     const named = sources
@@ -58,6 +77,21 @@ function layersOf(contributing: string): string[] {
 function layerOf(file: string): string | undefined {
   return layers.find((layer) => file === layer || file.startsWith(`${layer}/`));
 }
+
+/** Packages that are loaded with a module, by what it and what it imports import; not what they import when they are used. */
+function packagesOf(file: string): string[] {
+  const files = new Set([file]);
+  const packages = new Set<string>();
+  for (const from of files)
+    for (const [, name] of readFileSync(join(root, from), 'utf8').matchAll(STATIC_IMPORT)) {
+      if (name.startsWith('.')) files.add(join(dirname(from), name));
+      else if (!name.startsWith('node:')) packages.add(/^(?:@[^/]+\/)?[^/]+/.exec(name)![0]);
+    }
+  return [...packages];
+}
+
+/** Imports and exports that the compiler keeps: those of types alone are gone. */
+const STATIC_IMPORT = /^(?:import|export)\s+(?:(?!type\b)[^;'"]*?\sfrom\s+)?'([^']+)';/gm;
 
 /** Files of this project that a file imports, types included. */
 function importsOf(file: string): string[] {

@@ -1,9 +1,9 @@
 import { open } from 'node:fs/promises';
-import { FeatureError } from '../../src/common/errors.ts';
+import { advice, command, FeatureError } from '../../src/common/errors.ts';
 import { calling } from '../../src/common/hdf5.ts';
 import { Hdf5File } from '../../src/common/hdf5-file.ts';
 
-const REMEDY = 'make it again with `la-ood features`';
+const REMEDY = advice`make it again with ${command('features')}`;
 
 /** Values are read in blocks of about this many bytes, which bounds what WebAssembly's memory grows to. */
 const BLOCK_BYTES = 16 << 20;
@@ -13,6 +13,16 @@ const BLOCK_BYTES = 16 << 20;
  * or not. Written by {@link writeFeatures} or, with h5py, by the original. Other objects in the file are left alone.
  *
  * @throws FeatureError where the file is missing, damaged, or not of that layout
+ *
+ * @example
+ * ```ts
+ * import { openFeatures } from 'la-ood/checkpoints';
+ *
+ * const features = await openFeatures('runs/mine/features/cifar10_train.hdf5');
+ * console.log(features.count, features.taps, features.widths);
+ * const rows = features.readLayer(0); // count × widths[0]
+ * features.close();
+ * ```
  */
 export async function openFeatures(path: string): Promise<FeatureFile> {
   await checkSignature(path);
@@ -140,8 +150,13 @@ async function checkSignature(path: string): Promise<void> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT')
-      throw new FeatureError(path, 'there is no such file', 'make it with `la-ood features`');
-    throw new FeatureError(path, `cannot be read (${code})`);
+      throw new FeatureError(
+        path,
+        'there is no such file',
+        advice`make it with ${command('features')}`,
+        error,
+      );
+    throw new FeatureError(path, `cannot be read (${code})`, 'check its permissions', error);
   }
   if (bytesRead === 0) throw new FeatureError(path, 'is empty', REMEDY);
   if (!start.equals(signature)) throw new FeatureError(path, 'is not an HDF5 file', REMEDY);

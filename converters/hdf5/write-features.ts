@@ -28,6 +28,15 @@ const CHUNK_BYTES = 16 << 20;
  * content alone.
  *
  * @throws FeatureError where the rows do not fit the layout, or the file cannot be written
+ *
+ * @example
+ * ```ts
+ * import { writeFeatures } from 'la-ood/checkpoints';
+ *
+ * await writeFeatures('features.hdf5', { count: 100, widths: [16, 32] }, (append) => {
+ *   append([new Float32Array(100 * 16), new Float32Array(100 * 32)]);
+ * });
+ * ```
  */
 export async function writeFeatures(
   path: string,

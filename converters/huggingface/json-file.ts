@@ -1,14 +1,14 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
-import { DataError } from '../../src/common/errors.ts';
+import { advice, DataError, option } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 
 /** Larger files are no configurations. */
 const LARGEST = 1e6;
 
 /** What a person does where a configuration cannot be followed. */
-export const BY_HAND = 'say it yourself: --mean, --std, --scale, --bgr, --resize, --filter';
+export const BY_HAND = advice`say it yourself: ${option('mean')}, ${option('std')}, ${option('scale')}, ${option('bgr')}, ${option('resize')}, ${option('filter')}`;
 
 /** The folders in which a model's configurations may lie: its own, and the one above where that is called `onnx`. */
 export function configurationFolders(model: string): string[] {

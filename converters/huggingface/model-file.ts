@@ -9,6 +9,13 @@ import { DataError } from '../../src/common/errors.ts';
  *
  * @returns the path itself where it is no folder, or one without a model
  * @throws DataError where there are several models and none of that name
+ *
+ * @example
+ * ```ts
+ * import { modelFile } from 'la-ood/checkpoints';
+ *
+ * console.log(await modelFile('resnet-50/')); // resnet-50/model.safetensors
+ * ```
  */
 export async function modelFile(path: string): Promise<string> {
   const found = await stat(path).catch(() => undefined);

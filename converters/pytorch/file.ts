@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { CheckpointError } from '../../src/common/errors.ts';
+import { type Advice, CheckpointError } from '../../src/common/errors.ts';
 
 /** What most damaged files need. */
 export const FETCH_AGAIN = 'download or copy it again';
@@ -25,8 +25,8 @@ export class CheckpointFile {
       await handle.close();
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') throw new CheckpointError(path, 'does not exist', 'check the path');
-      throw new CheckpointError(path, `cannot be read (${code ?? message})`, 'check its permissions');
+      if (code === 'ENOENT') throw new CheckpointError(path, 'does not exist', 'check the path', error);
+      throw new CheckpointError(path, `cannot be read (${code ?? message})`, 'check its permissions', error);
     }
     throw new CheckpointError(path, 'is not a file', 'name the checkpoint file itself');
   }
@@ -53,7 +53,7 @@ export class CheckpointFile {
     return this.#handle.close();
   }
 
-  fail(problem: string, remedy?: string): never {
+  fail(problem: string, remedy?: Advice): never {
     throw new CheckpointError(this.path, problem, remedy);
   }
 }

@@ -1,3 +1,4 @@
+import { advice, command } from '../../src/common/errors.ts';
 import { unpickle } from '../../src/common/pickle/machine.ts';
 import { printable } from '../../src/common/printable.ts';
 import type { CheckpointContents } from './contents.ts';
@@ -29,7 +30,7 @@ function findFolder(file: CheckpointFile, archive: ZipArchive): string {
   )
     file.fail(
       'is a .pt2 archive of torch.export: a program with its weights',
-      'export it with torch.onnx.export(torch.export.load(FILE), …), and go on with la-ood fit model.onnx',
+      advice`export it with torch.onnx.export(torch.export.load(FILE), …), and go on with ${command('fit', 'model.onnx')}`,
     );
   if (folders.length === 0)
     file.fail(
@@ -42,7 +43,7 @@ function findFolder(file: CheckpointFile, archive: ZipArchive): string {
   if (archive.size(`${folder}/constants.pkl`) !== undefined)
     file.fail(
       'is a TorchScript archive: code and weights together, and code is not executed',
-      'export it with torch.onnx.export(torch.jit.load(FILE), …), and go on with la-ood fit model.onnx; or save its weights with torch.save(torch.jit.load(FILE).state_dict(), PATH)',
+      advice`export it with torch.onnx.export(torch.jit.load(FILE), …), and go on with ${command('fit', 'model.onnx')}; or save its weights with torch.save(torch.jit.load(FILE).state_dict(), PATH)`,
     );
   return folder;
 }

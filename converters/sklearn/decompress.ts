@@ -51,11 +51,13 @@ export async function decompress(bytes: Uint8Array, where: string): Promise<Uint
         where,
         `is a compression bomb: ${bytes.length} bytes unpack to more than ${maxOutputLength}`,
         'do not trust it',
+        error,
       );
     throw new DetectorError(
       where,
       `is damaged: its ${name} data cannot be unpacked (${message})`,
       FETCH_AGAIN,
+      error,
     );
   }
 }

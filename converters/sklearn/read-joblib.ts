@@ -44,7 +44,7 @@ async function asDetectorErrors<T>(read: () => Promise<T>): Promise<T> {
   try {
     return await read();
   } catch (error) {
-    if (error instanceof LaOodError) throw new DetectorError(error.where, error.problem, error.remedy);
+    if (error instanceof LaOodError) throw new DetectorError(error.where, error.problem, error.remedy, error);
     throw error;
   }
 }

@@ -108,7 +108,7 @@ function read(bytes: Uint8Array, file: string): PickleValue {
   try {
     return unpickle(bytes, dialect, file).value;
   } catch (error) {
-    if (error instanceof LaOodError) throw new DataError(error.where, error.problem, error.remedy);
+    if (error instanceof LaOodError) throw new DataError(error.where, error.problem, error.remedy, error);
     throw error;
   }
 }

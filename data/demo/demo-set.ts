@@ -54,7 +54,16 @@ export function demoSet(which: string, options: DemoOptions = {}): ImageSet {
   };
 }
 
-/** What there is to open: the two InD sets, then the OOD sets. */
+/**
+ * What there is to open: the two InD sets, then the OOD sets.
+ *
+ * @example
+ * ```ts
+ * import { demoSetNames, openImageSet } from 'la-ood/guard';
+ *
+ * for (const name of demoSetNames()) console.log(name, (await openImageSet(`demo:${name}`)).length);
+ * ```
+ */
 export function demoSetNames(): DemoSetName[] {
   return Object.keys(recipes) as DemoSetName[];
 }

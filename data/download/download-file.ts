@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
-import { DataError } from '../../src/common/errors.ts';
+import { advice, DataError, option } from '../../src/common/errors.ts';
 import type { OnProgress } from '../../src/common/progress.ts';
 import { httpGet } from './http-get.ts';
 
@@ -74,7 +74,7 @@ export async function downloadFile(
     throw new DataError(
       url,
       `sends a file of MD5 ${found}, ${file.md5} was published`,
-      'try another --mirror',
+      advice`try another ${option('mirror')}`,
     );
   }
   await rename(part, path);
@@ -106,7 +106,7 @@ async function fetchAll(
         throw new DataError(
           url,
           `cannot be downloaded (${(error as Error).message || (error as NodeJS.ErrnoException).code})`,
-          `the same command goes on at byte ${after}; or give a --mirror, or put the file at ${part.slice(0, -'.part'.length)} yourself`,
+          advice`the same call goes on at byte ${after}; or give a ${option('mirror')}, or put the file at ${part.slice(0, -'.part'.length)} yourself`,
         );
       await wait(1000 * backoff * 2 ** (failures - 1));
     }
@@ -152,13 +152,17 @@ async function fetchRest(
       throw new DataError(
         url,
         `has ${done + announced} bytes, ${size} were published`,
-        'try another --mirror',
+        advice`try another ${option('mirror')}`,
       );
     await output.truncate(done);
     for await (const chunk of response as AsyncIterable<Buffer>) {
       giveUp.refresh();
       if (total !== undefined && done + chunk.length > total)
-        throw new DataError(url, `sends more than the ${total} bytes that it should`, 'try another --mirror');
+        throw new DataError(
+          url,
+          `sends more than the ${total} bytes that it should`,
+          advice`try another ${option('mirror')}`,
+        );
       await output.write(chunk, 0, chunk.length, done);
       done += chunk.length;
       tell(onProgress, name, done, total);
@@ -186,9 +190,10 @@ function startOf(response: IncomingMessage, url: string, from: number): number {
   const range = /^bytes (\d+)-/.exec(headers['content-range'] ?? '');
   if (statusCode === 206 && range && Number(range[1]) <= from) return Number(range[1]);
   const status = `answers ${statusCode}${statusMessage ? ` ${statusMessage}` : ''}`;
-  if (statusCode === 206) throw new DataError(url, `${status} with another range`, 'try another --mirror');
+  if (statusCode === 206)
+    throw new DataError(url, `${status} with another range`, advice`try another ${option('mirror')}`);
   if (statusCode >= 500 || [408, 425, 429].includes(statusCode)) throw new Passing(`it ${status}`);
-  throw new DataError(url, status, 'give a --mirror, or get the file elsewhere');
+  throw new DataError(url, status, advice`give a ${option('mirror')}, or get the file elsewhere`);
 }
 
 function tell(onProgress: OnProgress | undefined, name: string, done: number, total = done): void {

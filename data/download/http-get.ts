@@ -1,6 +1,6 @@
 import { type IncomingMessage, get as insecure, type RequestOptions } from 'node:http';
 import { get as secure } from 'node:https';
-import { DataError } from '../../src/common/errors.ts';
+import { advice, DataError, option } from '../../src/common/errors.ts';
 
 const MAX_REDIRECTS = 5;
 
@@ -27,7 +27,7 @@ export async function httpGet(
     response.resume();
     address = new URL(location, address).href;
   }
-  throw new DataError(url, `redirects more than ${MAX_REDIRECTS} times`, 'give a --mirror');
+  throw new DataError(url, `redirects more than ${MAX_REDIRECTS} times`, advice`give a ${option('mirror')}`);
 }
 
 function request(url: string, options: RequestOptions): Promise<IncomingMessage> {

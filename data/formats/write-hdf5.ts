@@ -23,6 +23,13 @@ export interface Hdf5ImageOptions {
  * The file appears at `path` when all images are written; its bytes depend on its content alone.
  *
  * @throws DataError where an image cannot be decoded, or the file cannot be written
+ *
+ * @example
+ * ```ts
+ * import { openImageSet, writeHdf5Images } from 'la-ood/guard';
+ *
+ * await writeHdf5Images('photos.hdf5', await openImageSet('photos/'), { size: { height: 32, width: 32 } });
+ * ```
  */
 export async function writeHdf5Images(
   path: string,

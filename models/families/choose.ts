@@ -1,4 +1,4 @@
-import { CheckpointError, UsageError } from '../../src/common/errors.ts';
+import { advice, CheckpointError, either, option, UsageError } from '../../src/common/errors.ts';
 import { printable } from '../../src/common/printable.ts';
 import { Network } from '../network.ts';
 import { countMisfits, describeMisfits, type Shapes } from '../weights.ts';
@@ -174,7 +174,11 @@ function named(
   }
   const fits = [...new Set(fitting.map(({ id }) => id))];
   if (fits.length > 0)
-    throw new UsageError(`--arch ${arch}`, `is not what ${where} holds`, `what fits is ${fits.join(' or ')}`);
+    throw new UsageError(
+      option('arch', arch),
+      `is not what ${where} holds`,
+      `what fits is ${fits.join(' or ')}`,
+    );
   const refusal = refused(refusals, where);
   if (refusal) throw refusal;
   const misfit = others.find(({ id }) => isCalled(id, arch!));
@@ -224,7 +228,7 @@ function unpublished(
     named === undefined
       ? `has the keys of ${ids.join(', ')}, which ${sets.length > 1 ? `are not published with ${printable(sets.join(' and '))} in one file` : 'are published with a config.json, and there is none beside it'}`
       : `the config.json beside it names ${named}, and its keys are those of ${ids.join(', ')}`,
-    `say which it is: ${ids.map((id) => `--arch ${id}`).join(' or ')}`,
+    advice`say which it is: ${either(ids.map((id) => option('arch', id)))}`,
   );
 }
 
@@ -238,6 +242,6 @@ function ambiguous(candidates: readonly Candidate[], where: string): CheckpointE
   return new CheckpointError(
     where,
     `its keys and shapes are those of networks that compute different things, and the file does not tell which: ${described.join(', ')}`,
-    `say where it comes from: ${candidates.map(({ id }) => `--arch ${id}`).join(' or ')}`,
+    advice`say where it comes from: ${either(candidates.map(({ id }) => option('arch', id)))}`,
   );
 }

@@ -17,6 +17,15 @@ export interface DecodedFile {
  *
  * @param background the colour behind transparent pixels; where absent, alpha is dropped
  * @throws DataError where it is damaged, or no JPEG, PNG, WebP or GIF
+ *
+ * @example
+ * ```ts
+ * import { decodeFile } from 'la-ood/browser';
+ *
+ * const input = document.querySelector<HTMLInputElement>('input[type=file]')!;
+ * const { image, note } = await decodeFile(input.files![0], 'upload');
+ * console.log(image.height, image.width, note);
+ * ```
  */
 export async function decodeFile(file: Blob, name: string, background?: Color): Promise<DecodedFile> {
   const bytes = new Uint8Array(await contents(file, name));

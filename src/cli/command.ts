@@ -14,6 +14,8 @@ export interface Command {
   readonly name: string;
   /** What it does, in one line. */
   readonly summary: string;
+  /** Whether it goes on where it was, if it is run again after an interruption. */
+  readonly goesOn?: true;
   /** Command lines without the program's name, and what they are for. */
   readonly examples: readonly (readonly [commandLine: string, purpose: string])[];
   /** The arguments without a flag, in this order; those with `demandOption: false` may be left out. */

@@ -1,4 +1,5 @@
 import { LaOodError, printable, UsageError } from '../index.ts';
+import { typedAdvice, typedOption } from './typed-advice.ts';
 
 /** What to tell of an error, and what to exit with. */
 export interface Failure {
@@ -31,9 +32,14 @@ const OUT_OF_MEMORY =
 /** Puts an error into one line. What is neither the user's nor the machine's is called a defect. */
 export function describeFailure(error: unknown): Failure {
   if (error instanceof LaOodError) {
-    const { kind, where, problem, remedy } = error;
-    const usage = error instanceof UsageError;
-    return { exitCode: usage ? 2 : 1, line: oneLine(error.message), error: { kind, where, problem, remedy } };
+    const { kind, problem } = error;
+    const where = error.option ? typedOption(error.option) : error.where;
+    const remedy = error.remedy && typedAdvice(error.remedy);
+    return {
+      exitCode: error instanceof UsageError ? 2 : 1,
+      line: oneLine(`${where}: ${problem}${remedy ? `; ${remedy}` : ''}`),
+      error: { kind, where, problem, remedy },
+    };
   }
   const { code = '', path, dest, message, name } = error as NodeJS.ErrnoException & { dest?: string };
   if (OUT_OF_MEMORY.test(`${code} ${message}`))

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endWorkers } from '../index.ts';
+import { calledCommand } from './command-line.ts';
 import { progressDisplay } from './progress-display.ts';
 import { runCommandLine } from './run-command-line.ts';
 
@@ -10,6 +11,7 @@ const signals = { SIGINT: 130, SIGTERM: 143 } as const;
 /** How long a graph that is being run may hold the end up, in milliseconds; a step of training takes seconds. */
 const PATIENCE = 1000;
 
+const args = process.argv.slice(2);
 const { stdout, stderr } = process;
 const progress = progressDisplay(stderr);
 const interruption = new AbortController();
@@ -17,11 +19,7 @@ process.on('exit', () => progress.stop());
 exitOnSignals();
 exitWhenNobodyReads(stdout);
 exitWhenNobodyReads(stderr);
-process.exitCode = await runCommandLine(
-  process.argv.slice(2),
-  { stdout, stderr, progress },
-  interruption.signal,
-);
+process.exitCode = await runCommandLine(args, { stdout, stderr, progress }, interruption.signal);
 
 /**
  * Ends as soon as no graph is being run, or `PATIENCE` later: files are renamed into place when they are whole, and locks
@@ -33,7 +31,8 @@ function exitOnSignals(): void {
       if (interruption.signal.aborted) return endBy(signal, exitCode);
       interruption.abort();
       progress.stop();
-      stderr.write('interrupted; the same command goes on where it was\n');
+      const { goesOn } = calledCommand(args) ?? {};
+      stderr.write(goesOn ? 'interrupted; the same command goes on where it was\n' : 'interrupted\n');
       const ended = await Promise.race([endWorkers().then(() => true), sleep(PATIENCE, false)]);
       if (ended) process.exit(exitCode);
       endBy(signal, exitCode);

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { link, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { RunError } from './errors.ts';
+import { advice, option, RunError } from './errors.ts';
 import { sha256 } from './files.ts';
 import { newMark, ownerOf } from './process-mark.ts';
 
@@ -89,7 +89,9 @@ async function staleMark(path: string): Promise<string | undefined> {
   throw new RunError(
     path,
     `process ${owner.pid}${owner.isHere ? '' : ' of another machine'} is using this run folder`,
-    owner.isHere ? 'wait for it, or use another --run' : 'wait for it, or remove this file if it has ended',
+    owner.isHere
+      ? advice`wait for it, or use another ${option('run')}`
+      : 'wait for it, or remove this file if it has ended',
   );
 }
 

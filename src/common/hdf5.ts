@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { File, h5wasm } from 'h5wasm/node';
-import type { LaOodError } from './errors.ts';
+import type { Advice, LaOodError } from './errors.ts';
 import { writeAtomically } from './files.ts';
 
 type Hdf5 = typeof h5wasm;
@@ -22,7 +22,7 @@ export function loadHdf5(): Promise<Hdf5> {
 export class Hdf5Refusal extends Error {}
 
 /** The class of error in which a caller of HDF5 says what went wrong. */
-type Failure = new (where: string, problem: string, remedy: string, cause?: unknown) => LaOodError;
+type Failure = new (where: string, problem: string, remedy: Advice, cause?: unknown) => LaOodError;
 
 /** Calls HDF5 on a file that is being written; its errors are told in one line. */
 export type Hdf5Call = <T>(call: () => T) => T;
@@ -68,7 +68,7 @@ export function calling<T>(
   Failure: Failure,
   path: string,
   problem: string,
-  remedy: string,
+  remedy: Advice,
   call: () => T,
 ): T {
   try {

@@ -2,6 +2,13 @@
  * MT19937 with the derived draws of NumPy's legacy `RandomState`, bit for bit: the original's 70/30 split is
  * `train_test_split(random_state=42)`, which is `RandomState(42).permutation(n)`.
  * Source: Matsumoto and Nishimura 1998; NumPy's `randomkit` for seeding, masked rejection and doubles.
+ *
+ * @example
+ * ```ts
+ * import { RandomState } from 'la-ood/methods';
+ *
+ * console.log(new RandomState(42).permutation(5)); // as numpy.random.RandomState(42).permutation(5)
+ * ```
  */
 export class RandomState {
   readonly #state = new Uint32Array(624);

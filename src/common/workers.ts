@@ -58,7 +58,19 @@ export async function endWorker(worker: Worker): Promise<void> {
   await ended;
 }
 
-/** Ends all workers, so that the process can exit; what waits for them fails. */
+/**
+ * Ends all workers, so that the process can exit; what waits for them fails.
+ *
+ * @example
+ * ```ts
+ * import { endWorkers } from 'la-ood';
+ *
+ * process.once('SIGTERM', async () => {
+ *   await endWorkers();
+ *   process.exit(143);
+ * });
+ * ```
+ */
 export async function endWorkers(): Promise<void> {
   await Promise.all(Array.from(running, endWorker));
 }

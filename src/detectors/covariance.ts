@@ -28,7 +28,7 @@ export class CovarianceFitter {
   static async open(threads: number): Promise<CovarianceFitter> {
     const options = ort.takingTurns(threads);
     return new CovarianceFitter(
-      await ort.InferenceSession.create(encodeModel(productsGraph()), options),
+      await ort.openSession(encodeModel(productsGraph()), options),
       new Matrices(options),
     );
   }
@@ -43,7 +43,7 @@ export class CovarianceFitter {
     const covariance = new Float64Array(width * width);
     for (let start = 0; start < features.length; start += BLOCK * width) {
       const block = standardize(scaler, features.subarray(start, start + BLOCK * width));
-      const rows = new ort.Tensor('float32', Float32Array.from(block), [block.length / width, width]);
+      const rows = ort.tensor('float32', Float32Array.from(block), [block.length / width, width]);
       const { products } = await this.#products.run({ rows });
       const sums = products.data as Float32Array;
       for (let i = 0; i < covariance.length; i++) covariance[i] += sums[i];

@@ -1,5 +1,6 @@
 import type { Tensor } from '../common/tensor.ts';
 import { GraphBuilder } from '../graph/builder.ts';
+import { NodeScope } from '../graph/node-scope.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import { withConstants } from '../graph/rewrite.ts';
 import { tensorToProto } from '../graph/tensor-proto.ts';
@@ -31,34 +32,33 @@ export function decisionModel(
 ): ModelProto {
   const graph = new GraphBuilder('la_ood_decision');
   const count = calibration.length;
-  const node = (opType: string, inputs: string[], name: string, attributes = {}) =>
-    graph.node(opType, inputs, { name: `la_ood/${name}`, attributes });
-  const floats = (name: string, shape: number[], data: ArrayLike<number>) =>
-    graph.initializer(`la_ood/${name}`, { dtype: 'float32', shape, data: Float32Array.from(data) } as Tensor);
-  const scalarInt64 = (name: string, value: number) =>
-    graph.initializer(`la_ood/${name}`, { dtype: 'int64', shape: [], data: BigInt64Array.of(BigInt(value)) });
+  const nodes = new NodeScope(graph, 'la_ood');
   graph.input('ood_score', ElementType.float, ['batch']);
   graph.input(logits, ElementType.float, ['batch', classes]);
   graph.optionalInput(THRESHOLD, { dtype: 'float32', shape: [], data: Float32Array.of(threshold) });
 
-  const largest = node('ArgMax', [logits], 'largest', { axis: 1, keepdims: 0 });
-  const first = node('Gather', [logits, scalarInt64('first', 0)], 'of_first_class', { axis: 1 });
-  const noClass = scalarInt64('no_class', -1);
-  graph.node('Where', [node('IsNaN', [first], 'has_no_class'), noClass, largest], { name: 'label' });
-  const worst = floats('worst', [], [FLOAT_MAX]);
-  const score = node('Where', [node('IsNaN', ['ood_score'], 'is_nan'), worst, 'ood_score'], 'score');
-  const column = node('Reshape', [score, graph.int64s('la_ood/column', [-1, 1])], 'score_column');
+  const largest = nodes.node('ArgMax', [logits], 'largest', { axis: 1, keepdims: 0 });
+  const first = nodes.node('Gather', [logits, nodes.int64('first', 0)], 'of_first_class', { axis: 1 });
+  const noClass = nodes.int64('no_class', -1);
+  graph.node('Where', [nodes.node('IsNaN', [first], 'has_no_class'), noClass, largest], { name: 'label' });
+  const worst = nodes.floats('worst', [], [FLOAT_MAX]);
+  const score = nodes.node(
+    'Where',
+    [nodes.node('IsNaN', ['ood_score'], 'is_nan'), worst, 'ood_score'],
+    'score',
+  );
+  const column = nodes.node('Reshape', [score, nodes.int64s('column', [-1, 1])], 'score_column');
   const known = graph.initializer(CALIBRATION, { dtype: 'float32', shape: [1, count], data: calibration });
-  const isLess = node('Less', [known, column], 'is_less');
-  const asNumbers = node('Cast', [isLess], 'less', { to: ElementType.float });
-  const less = node(
+  const isLess = nodes.node('Less', [known, column], 'is_less');
+  const asNumbers = nodes.node('Cast', [isLess], 'less', { to: ElementType.float });
+  const less = nodes.node(
     'MatMul',
-    [asNumbers, floats('ones', [count, 1], new Float32Array(count).fill(1))],
+    [asNumbers, nodes.floats('ones', [count, 1], new Float32Array(count).fill(1))],
     'below',
   );
-  const atLeast = node('Sub', [floats('all', [], [count + 1]), less], 'at_least');
-  const share = node('Div', [atLeast, floats('of', [], [count + 1])], 'share');
-  graph.node('Reshape', [share, graph.int64s('la_ood/row', [-1])], { name: 'p_value' });
+  const atLeast = nodes.node('Sub', [nodes.floats('all', [], [count + 1]), less], 'at_least');
+  const share = nodes.node('Div', [atLeast, nodes.floats('of', [], [count + 1])], 'share');
+  graph.node('Reshape', [share, nodes.int64s('row', [-1])], { name: 'p_value' });
   graph.node('Greater', [score, THRESHOLD], { name: 'is_ood' });
 
   graph.output('label', ElementType.int64, ['batch']);

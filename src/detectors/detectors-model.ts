@@ -1,8 +1,9 @@
-import { DetectorError } from '../common/errors.ts';
+import { advice, command, DetectorError } from '../common/errors.ts';
 import { type Tensor, toFloat32 } from '../common/tensor.ts';
 import { float, type GraphBuilder } from '../graph/builder.ts';
 import { ElementType, type ModelProto } from '../graph/onnx.ts';
 import { tensorFromProto } from '../graph/tensor-proto.ts';
+import { kernelRows, supportVectorsOf } from './kernel-rows.ts';
 import { layersModel, maximum } from './layer-aggregation.ts';
 import type { LayerDetectors } from './layer-detectors.ts';
 import type { LayerSvm } from './layer-svm.ts';
@@ -27,6 +28,15 @@ type DetectorRecord = Pick<LayerSvm, 'tap' | 'nu' | 'gamma' | 'fit'>;
  * scalar loop, and some twenty times slower.
  *
  * @param metadata further entries, for instance what the detectors were fitted on
+ *
+ * @example
+ * ```ts
+ * import { detectorsModel, detectorsOfModel } from 'la-ood/methods';
+ * import { readModel, writeModel } from 'la-ood/onnx';
+ *
+ * const detectors = detectorsOfModel(await readModel('detectors.onnx'), 'detectors.onnx');
+ * await writeModel('first.onnx', detectorsModel(detectors.slice(0, 1)));
+ * ```
  */
 export function detectorsModel(
   detectors: readonly LayerSvm[],
@@ -54,6 +64,15 @@ export function holdsDetectors(model: ModelProto): boolean {
  *
  * @param where the file, for errors
  * @throws DetectorError where the model holds none, or lacks a part of one
+ *
+ * @example
+ * ```ts
+ * import { detectorsOfModel } from 'la-ood/methods';
+ * import { readModel } from 'la-ood/onnx';
+ *
+ * const path = 'runs/mine/detectors.onnx';
+ * for (const { tap, gamma, rho } of detectorsOfModel(await readModel(path), path)) console.log(tap, gamma, rho);
+ * ```
  */
 export function detectorsOfModel(model: ModelProto, where: string): LayerSvm[] {
   const entry = model.metadataProps.find(({ key }) => key === DETECTORS_KEY);
@@ -61,7 +80,7 @@ export function detectorsOfModel(model: ModelProto, where: string): LayerSvm[] {
     throw new DetectorError(
       where,
       'is no file of detectors',
-      'give the detectors.onnx that la-ood fit wrote',
+      advice`give the detectors.onnx that ${command('fit')} wrote`,
     );
   const tensors = new Map(model.graph.initializer.map((proto) => [proto.name, proto]));
   return (JSON.parse(entry.value) as DetectorRecord[]).map(({ tap, nu, gamma, fit }) => {
@@ -115,33 +134,6 @@ function addScore(graph: GraphBuilder, detector: LayerSvm): string {
   const weights = constant('alpha', float32([count, 1], alpha));
   const offset = constant('rho', float32([1], Float32Array.of(rho)));
   return node('Gemm', [kernel, weights, offset], 'score', { alpha: float(-1) });
-}
-
-/** `[2γ sv, −γ, −γ|sv|²]` for every support vector. */
-function kernelRows({ supportVectors, width, gamma }: LayerSvm): Float32Array {
-  const stride = width + 2;
-  const count = supportVectors.length / width;
-  const rows = new Float32Array(count * stride);
-  for (let i = 0; i < count; i++) {
-    let norm = 0;
-    for (let j = 0; j < width; j++) {
-      const value = supportVectors[i * width + j];
-      rows[i * stride + j] = 2 * gamma * value;
-      norm += value * value;
-    }
-    rows[i * stride + width] = -gamma;
-    rows[i * stride + width + 1] = -gamma * norm;
-  }
-  return rows;
-}
-
-function supportVectorsOf(rows: Float32Array, width: number, gamma: number): Float32Array {
-  const stride = width + 2;
-  const count = rows.length / stride;
-  const vectors = new Float32Array(count * width);
-  for (let i = 0; i < count; i++)
-    for (let j = 0; j < width; j++) vectors[i * width + j] = rows[i * stride + j] / (2 * gamma);
-  return vectors;
 }
 
 const float32 = (shape: number[], data: Float32Array): Tensor => ({ dtype: 'float32', shape, data });

@@ -1,5 +1,5 @@
-import type { Tensor } from '../common/tensor.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
+import { NodeScope } from '../graph/node-scope.ts';
 import { GROUP_WIDTH } from './layer-detectors.ts';
 import type { StandardScaler } from './standard-scaler.ts';
 
@@ -15,9 +15,8 @@ export interface WidthGroup<T> {
   readonly width: number;
   /** Standardised features, float32 `[detectors, batch, width]`; beyond a detector's own width they are of no meaning. */
   readonly features: string;
-  /** Adds a node, or a constant of float32, whose name is made of the word. Gives the value's name. */
-  node(opType: string, inputs: readonly string[], word: string, attributes?: object): string;
-  constant(word: string, shape: readonly number[], data: Float32Array): string;
+  /** Where the nodes of this width are written. */
+  readonly nodes: NodeScope;
 }
 
 /** Standardised features are cut off here, a million standard deviations out. */
@@ -39,10 +38,8 @@ export function addDistanceScores<T extends TapDetector>(
   name: string,
   addScores: (same: WidthGroup<T>) => string,
 ): void {
-  const constant = (word: string, tensor: Tensor) => graph.initializer(`${name}/${word}`, tensor);
-  const node: AddNode = (opType, inputs, word, attributes = {}) =>
-    graph.node(opType, inputs, { name: `${name}/${word}`, attributes: { ...attributes } });
-  const z = addStandardized(detectors, node, constant);
+  const all = new NodeScope(graph, name);
+  const z = addStandardized(detectors, all);
 
   const starts: number[] = [];
   let total = 0;
@@ -53,67 +50,45 @@ export function addDistanceScores<T extends TapDetector>(
   const scores: string[] = [];
   const order: number[] = [];
   for (const [width, members] of byPaddedWidth(detectors)) {
-    const word = (what: string) => `${what}_${width}`;
+    const nodes = new NodeScope(graph, `${name}/${width}`);
     // What fills up the width is some other feature, which the distances have to multiply by zeros.
-    const columns = new BigInt64Array(members.length * width);
-    members.forEach((d, m) => {
-      for (let j = 0; j < detectors[d].scaler.mean.length; j++)
-        columns[m * width + j] = BigInt(starts[d] + j);
-    });
-    const chosen = constant(word('columns'), { dtype: 'int64', shape: [columns.length], data: columns });
-    const gathered = node('Gather', [z, chosen], word('gathered'), { axis: 1 });
-    const table = graph.int64s(`${name}/${word('table')}`, [-1, members.length, width]);
-    const apart = node('Reshape', [gathered, table], word('apart'));
+    const columns = members.flatMap((d) =>
+      Array.from({ length: width }, (_, j) => (j < detectors[d].scaler.mean.length ? starts[d] + j : 0)),
+    );
+    const gathered = nodes.node('Gather', [z, nodes.int64s('columns', columns)], 'gathered', { axis: 1 });
+    const table = nodes.int64s('table', [-1, members.length, width]);
+    const apart = nodes.node('Reshape', [gathered, table], 'apart');
     const own = addScores({
       detectors: members.map((d) => detectors[d]),
       width,
-      features: node('Transpose', [apart], word('by_detector'), { perm: [1, 0, 2] }),
-      node: (opType, inputs, what, attributes) => node(opType, inputs, word(what), attributes),
-      constant: (what, shape, data) => constant(word(what), { dtype: 'float32', shape: [...shape], data }),
+      features: nodes.node('Transpose', [apart], 'by_detector', { perm: [1, 0, 2] }),
+      nodes,
     });
-    const flat = graph.int64s(`${name}/${word('flat')}`, [members.length, -1]);
-    const rows = node('Reshape', [own, flat], word('rows'));
-    scores.push(node('Transpose', [rows], word('scores'), { perm: [1, 0] }));
+    const rows = nodes.node('Reshape', [own, nodes.int64s('flat', [members.length, -1])], 'rows');
+    scores.push(nodes.node('Transpose', [rows], 'scores', { perm: [1, 0] }));
     order.push(...members);
   }
-  const together = scores.length > 1 ? node('Concat', scores, 'together', { axis: 1 }) : scores[0];
+  const together = scores.length > 1 ? all.node('Concat', scores, 'together', { axis: 1 }) : scores[0];
   const places = detectors.map((_, d) => order.indexOf(d));
-  graph.node('Gather', [together, graph.int64s(`${name}/places`, places)], { name, attributes: { axis: 1 } });
+  graph.node('Gather', [together, all.int64s('places', places)], { name, attributes: { axis: 1 } });
 }
-
-export type AddNode = (
-  opType: string,
-  inputs: readonly string[],
-  word: string,
-  attributes?: object,
-) => string;
 
 /**
  * All detectors' taps side by side, standardised. A mean that is large against the spread would cost digits in float32, and
  * WebGPU has no float64: the mean is subtracted in two parts, of which the first leaves next to nothing to be rounded.
  */
-export function addStandardized(
-  detectors: readonly TapDetector[],
-  node: AddNode,
-  constant: (word: string, tensor: Tensor) => string,
-): string {
-  const all = (which: 'mean' | 'scale') => detectors.flatMap(({ scaler }) => [...scaler[which]]);
-  const row = (word: string, values: readonly number[]) =>
-    constant(word, { dtype: 'float32', shape: [values.length], data: Float32Array.from(values) });
-  const means = all('mean');
-  const limit = (word: string, value: number) =>
-    constant(word, { dtype: 'float32', shape: [], data: Float32Array.of(value) });
+export function addStandardized(detectors: readonly TapDetector[], nodes: NodeScope): string {
+  const means = detectors.flatMap(({ scaler }) => [...scaler.mean]);
+  const scales = detectors.flatMap(({ scaler }) => [...scaler.scale]);
+  const row = (word: string, values: readonly number[]) => nodes.floats(word, [values.length], values);
   const taps = detectors.flatMap((detector) => detector.taps);
-  const features = taps.length > 1 ? node('Concat', taps, 'features', { axis: 1 }) : taps[0];
-  const nearly = node('Sub', [features, row('mean', means)], 'nearly_centred');
-  const rest = row(
-    'mean_rest',
-    means.map((mean) => mean - Math.fround(mean)),
-  );
-  const centered = node('Sub', [nearly, rest], 'centred');
-  const scaled = node('Div', [centered, row('scale', all('scale'))], 'scaled');
-  const below = node('Min', [scaled, limit('highest', FARTHEST)], 'below');
-  return node('Max', [below, limit('lowest', -FARTHEST)], 'near');
+  const features = taps.length > 1 ? nodes.node('Concat', taps, 'features', { axis: 1 }) : taps[0];
+  const nearly = nodes.node('Sub', [features, row('mean', means)], 'nearly_centred');
+  const rest = means.map((mean) => mean - Math.fround(mean));
+  const centered = nodes.node('Sub', [nearly, row('mean_rest', rest)], 'centred');
+  const scaled = nodes.node('Div', [centered, row('scale', scales)], 'scaled');
+  const below = nodes.node('Min', [scaled, nodes.float('highest', FARTHEST)], 'below');
+  return nodes.node('Max', [below, nodes.float('lowest', -FARTHEST)], 'near');
 }
 
 /** Detectors, by their width filled up to a power of two; but all up to the usual width of a group together. */
@@ -127,16 +102,16 @@ function byPaddedWidth(detectors: readonly TapDetector[]): Map<number, number[]>
 }
 
 /** The logarithm of squared distances. */
-export function addLogarithm<T>({ node, constant }: WidthGroup<T>, distances: string): string {
-  const least = constant('least', [], Float32Array.of(NEAREST));
-  return node('Log', [node('Add', [distances, least], 'positive')], 'logarithm');
+export function addLogarithm<T>({ nodes }: WidthGroup<T>, distances: string): string {
+  const positive = nodes.node('Add', [distances, nodes.float('least', NEAREST)], 'positive');
+  return nodes.node('Log', [positive], 'logarithm');
 }
 
 /** The squared lengths of the rows of a value `[detectors, batch, width]`, `[detectors, batch, 1]`. */
-export function addSquaredLengths<T>({ node, constant, width }: WidthGroup<T>, rows: string): string {
-  const squares = node('Mul', [rows, rows], 'squares');
-  const ones = constant('ones', [width, 1], new Float32Array(width).fill(1));
-  return node('MatMul', [squares, ones], 'squared_lengths');
+export function addSquaredLengths<T>({ nodes, width }: WidthGroup<T>, rows: string): string {
+  const squares = nodes.node('Mul', [rows, rows], 'squares');
+  const ones = nodes.floats('ones', [width, 1], new Float32Array(width).fill(1));
+  return nodes.node('MatMul', [squares, ones], 'squared_lengths');
 }
 
 /**
@@ -150,7 +125,7 @@ export function addDistancesTo<T extends TapDetector>(
   rows: string,
   pointsOf: (detector: T) => Float32Array,
 ): string {
-  const { detectors, width, node, constant } = same;
+  const { detectors, width, nodes } = same;
   const points = detectors.map(pointsOf);
   const count = points[0].length / detectors[0].scaler.mean.length;
   const columns = new Float32Array(detectors.length * width * count);
@@ -163,12 +138,12 @@ export function addDistancesTo<T extends TapDetector>(
       lengths[d * count + point] += value * value;
     });
   });
-  const products = node(
+  const products = nodes.node(
     'MatMul',
-    [rows, constant('points', [detectors.length, width, count], columns)],
+    [rows, nodes.floats('points', [detectors.length, width, count], columns)],
     'products',
   );
-  const own = constant('points_lengths', [detectors.length, 1, count], lengths);
-  const sum = node('Add', [products, own], 'products_and_lengths');
-  return node('Add', [sum, addSquaredLengths(same, rows)], 'squared_distances');
+  const own = nodes.floats('points_lengths', [detectors.length, 1, count], lengths);
+  const sum = nodes.node('Add', [products, own], 'products_and_lengths');
+  return nodes.node('Add', [sum, addSquaredLengths(same, rows)], 'squared_distances');
 }

@@ -47,25 +47,22 @@ export const fitKnn: DetectorFitter = async (groups) => {
         (same) => {
           const distances = addDistancesTo(same, ownFeatures(same), ({ samples }) => samples);
           const k = Math.min(K, same.detectors[0].samples.length / same.detectors[0].scaler.mean.length);
-          const part = (word: string) => `${name}/${word}_${same.width}`;
-          const nearest = graph.node('TopK', [distances, graph.int64s(part('k'), [k])], {
-            name: part('nearest'),
-            outputs: [part('nearest'), part('nearest_at')],
-            attributes: { largest: 0 },
-          });
-          const kth = same.node('Gather', [nearest, graph.int64s(part('last'), [k - 1])], 'kth', { axis: 2 });
+          const { nodes } = same;
+          const smallest = [distances, nodes.int64s('k', [k])];
+          const [nearest] = nodes.nodes('TopK', smallest, ['nearest', 'nearest_at'], { largest: 0 });
+          const kth = nodes.node('Gather', [nearest, nodes.int64s('last', [k - 1])], 'kth', { axis: 2 });
           // Rounding may take a distance of nearly 0 below it.
-          return addLogarithm(same, same.node('Relu', [kth], 'distance'));
+          return addLogarithm(same, nodes.node('Relu', [kth], 'distance'));
         },
       ),
   };
 };
 
 /** Features with zeros where they are not the detector's own but fill up the width. */
-function ownFeatures({ detectors, width, features, node, constant }: WidthGroup<Neighborhood>): string {
+function ownFeatures({ detectors, width, features, nodes }: WidthGroup<Neighborhood>): string {
   const mask = new Float32Array(detectors.length * width);
   detectors.forEach(({ scaler }, d) => {
     mask.fill(1, d * width, d * width + scaler.mean.length);
   });
-  return node('Mul', [features, constant('mask', [detectors.length, 1, width], mask)], 'own');
+  return nodes.node('Mul', [features, nodes.floats('mask', [detectors.length, 1, width], mask)], 'own');
 }

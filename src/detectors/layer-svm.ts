@@ -126,7 +126,7 @@ export class LayerFitter {
       return await this.#fit(tap, features, width, options);
     } catch (error) {
       if (!(error instanceof DetectorError)) throw error;
-      throw new DetectorError(`layer ${tap}: ${error.where}`, error.problem, error.remedy);
+      throw new DetectorError(`layer ${tap}: ${error.where}`, error.problem, error.remedy, error);
     }
   }
 

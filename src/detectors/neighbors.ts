@@ -41,7 +41,7 @@ export class NeighborSearch {
   /** Opens the search graph: once a thread, as sessions leak a little when they are released. */
   static async open(threads = 1): Promise<NeighborSearch> {
     const graph = encodeModel(searchGraph());
-    return new NeighborSearch(await ort.InferenceSession.create(graph, ort.takingTurns(threads)));
+    return new NeighborSearch(await ort.openSession(graph, ort.takingTurns(threads)));
   }
 
   /**
@@ -56,7 +56,7 @@ export class NeighborSearch {
     const groups = Math.ceil(count / GROUP);
     const taken = Math.min(candidates, groups);
     const feeds = {
-      points: new ort.Tensor('float32', points, [groups * GROUP, width + 1]),
+      points: ort.tensor('float32', points, [groups * GROUP, width + 1]),
       table: int64s(-1, GROUP, groups),
       taken: int64s(taken),
       candidates: int64s(candidates),
@@ -68,7 +68,7 @@ export class NeighborSearch {
       const block = queries.subarray(start * (width + 1), end * (width + 1));
       const { nearness, group, position } = await this.#session.run({
         ...feeds,
-        queries: new ort.Tensor('float32', block, [end - start, width + 1]),
+        queries: ort.tensor('float32', block, [end - start, width + 1]),
       });
       const groupOf = group.data as Int32Array;
       const found = Uint32Array.from(position.data as Int32Array, (at, i) => {
@@ -152,7 +152,7 @@ function rank(
 }
 
 function int64s(...values: number[]): ort.Tensor {
-  return new ort.Tensor('int64', BigInt64Array.from(values, BigInt), [values.length]);
+  return ort.tensor('int64', BigInt64Array.from(values, BigInt), [values.length]);
 }
 
 function isNearer(distance: number, index: number, thanDistance: number, thanIndex: number): boolean {

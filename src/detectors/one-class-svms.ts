@@ -1,6 +1,7 @@
-import type { Tensor } from '../common/tensor.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
-import { type AddNode, addStandardized } from './distance-scores.ts';
+import { NodeScope } from '../graph/node-scope.ts';
+import { addStandardized } from './distance-scores.ts';
+import { kernelRows } from './kernel-rows.ts';
 import type { LayerDetectors } from './layer-detectors.ts';
 import type { LayerSvm } from './layer-svm.ts';
 
@@ -28,28 +29,21 @@ const UNEVEN = 2;
 const MOST_VECTORS = 16_384;
 
 function addSvmScores(graph: GraphBuilder, detectors: readonly LayerSvm[], name: string): void {
-  const constant = (word: string, tensor: Tensor) => graph.initializer(`${name}/${word}`, tensor);
-  const node: AddNode = (opType, inputs, word, attributes = {}) =>
-    graph.node(opType, inputs, { name: `${name}/${word}`, attributes: { ...attributes } });
-  const floats = (word: string, shape: number[], data: Float32Array) =>
-    constant(word, { dtype: 'float32', shape, data });
-  const int64s = (word: string, values: readonly number[]) => graph.int64s(`${name}/${word}`, values);
-
+  const nodes = new NodeScope(graph, name);
   const z = addStandardized(
     detectors.map(({ tap, scaler }) => ({ taps: [tap], scaler })),
-    node,
-    constant,
+    nodes,
   );
   const { starts, total, isOfLayer } = placesOf(detectors);
-  const squares = node('Mul', [z, z], 'squares');
-  const norms = node(
+  const squares = nodes.node('Mul', [z, z], 'squares');
+  const norms = nodes.node(
     'MatMul',
-    [squares, floats('is_of_layer', [total, detectors.length], isOfLayer)],
+    [squares, nodes.floats('is_of_layer', [total, detectors.length], isOfLayer)],
     'norms',
   );
   // An image a column, so that a layer's rows can be taken in any order and number.
-  const values = node('Concat', [z, norms], 'values_and_norms', { axis: 1 });
-  const columns = node('Transpose', [values], 'columns', { perm: [1, 0] });
+  const values = nodes.node('Concat', [z, norms], 'values_and_norms', { axis: 1 });
+  const columns = nodes.node('Transpose', [values], 'columns', { perm: [1, 0] });
 
   const order: number[] = [];
   const sums = similar(detectors).map((members, product) => {
@@ -61,31 +55,35 @@ function addSvmScores(graph: GraphBuilder, detectors: readonly LayerSvm[], name:
       ...Array.from({ length: width }, (_, j) => starts[d] + j),
       total + d,
     ]);
-    const indices = constant(word('indices'), {
+    const indices = nodes.tensor(word('indices'), {
       dtype: 'int64',
       shape: [layers, width + 1],
       data: BigInt64Array.from(rows, BigInt),
     });
-    const points = node('Gather', [columns, indices], word('points'), { axis: 0 });
+    const points = nodes.node('Gather', [columns, indices], word('points'), { axis: 0 });
     const kernels = kernelsOf(
       members.map((d) => detectors[d]),
       width,
     );
     const { count } = kernels;
-    const vectors = floats(word('vectors'), [layers, count, width + 1], kernels.vectors);
-    const products = node('MatMul', [vectors, points], word('products'));
-    const offsets = floats(word('offsets'), [layers, count, 1], kernels.offsets);
-    const kernel = node('Exp', [node('Add', [products, offsets], word('exponents'))], word('kernel'));
-    const alphas = floats(word('alpha'), [layers, 1, count], kernels.alphas);
-    const weighted = node('MatMul', [alphas, kernel], word('weighted'));
-    return node('Reshape', [weighted, int64s(word('flat'), [layers, -1])], word('sums'));
+    const vectors = nodes.floats(word('vectors'), [layers, count, width + 1], kernels.vectors);
+    const products = nodes.node('MatMul', [vectors, points], word('products'));
+    const offsets = nodes.floats(word('offsets'), [layers, count, 1], kernels.offsets);
+    const kernel = nodes.node(
+      'Exp',
+      [nodes.node('Add', [products, offsets], word('exponents'))],
+      word('kernel'),
+    );
+    const alphas = nodes.floats(word('alpha'), [layers, 1, count], kernels.alphas);
+    const weighted = nodes.node('MatMul', [alphas, kernel], word('weighted'));
+    return nodes.node('Reshape', [weighted, nodes.int64s(word('flat'), [layers, -1])], word('sums'));
   });
-  const together = node('Concat', sums, 'together', { axis: 0 });
+  const together = nodes.node('Concat', sums, 'together', { axis: 0 });
   const places = detectors.map((_, d) => order.indexOf(d));
-  const inOrder = node('Gather', [together, int64s('places', places)], 'in_order', { axis: 0 });
-  const byImage = node('Transpose', [inOrder], 'by_image', { perm: [1, 0] });
+  const inOrder = nodes.node('Gather', [together, nodes.int64s('places', places)], 'in_order', { axis: 0 });
+  const byImage = nodes.node('Transpose', [inOrder], 'by_image', { perm: [1, 0] });
   const edges = Float32Array.from(detectors, ({ rho }) => rho);
-  graph.node('Sub', [floats('rho', [detectors.length], edges), byImage], { name });
+  graph.node('Sub', [nodes.floats('rho', [detectors.length], edges), byImage], { name });
 }
 
 /** Where each layer's values begin, and of which layer each value is, as a matrix of ones: values × layers. */
@@ -131,18 +129,13 @@ function kernelsOf(svms: readonly LayerSvm[], width: number) {
   const vectors = new Float32Array(svms.length * count * (width + 1));
   const offsets = new Float32Array(svms.length * count);
   const alphas = new Float32Array(svms.length * count);
-  svms.forEach(({ supportVectors, gamma, alpha }, s) => {
-    alphas.set(alpha, s * count);
-    for (let i = 0; i < alpha.length; i++) {
-      const row = (s * count + i) * (width + 1);
-      let norm = 0;
-      for (let j = 0; j < width; j++) {
-        const value = supportVectors[i * width + j];
-        vectors[row + j] = 2 * gamma * value;
-        norm += value * value;
-      }
-      vectors[row + width] = -gamma;
-      offsets[s * count + i] = -gamma * norm;
+  svms.forEach((svm, s) => {
+    const rows = kernelRows(svm);
+    alphas.set(svm.alpha, s * count);
+    for (let i = 0; i < svm.alpha.length; i++) {
+      const row = rows.subarray(i * (width + 2), (i + 1) * (width + 2));
+      vectors.set(row.subarray(0, width + 1), (s * count + i) * (width + 1));
+      offsets[s * count + i] = row[width + 1];
     }
   });
   return { count, vectors, offsets, alphas };

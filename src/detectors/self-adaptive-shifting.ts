@@ -1,4 +1,4 @@
-import { DetectorError } from '../common/errors.ts';
+import { advice, DetectorError, option } from '../common/errors.ts';
 import type { NeighborSearch, Neighbors } from './neighbors.ts';
 
 export interface ShiftingOptions {
@@ -55,7 +55,7 @@ export async function shiftEdges(
     throw new DetectorError(
       'self-adaptive shifting',
       'no sample lies on the edge of the data, so there are no pseudo outliers to choose gamma by',
-      'raise --threshold',
+      advice`raise ${option('threshold')}`,
     );
   const length = meanDistance(neighbors, counted);
   const shifted = new Float64Array(edges.length * width);

@@ -7,13 +7,7 @@ export interface WhitenedDetector extends TapDetector {
 }
 
 /** Adds the product with L⁻¹. Gives the name of the whitened features, `[detectors, batch, width]`. */
-export function addWhitened({
-  detectors,
-  width,
-  features,
-  node,
-  constant,
-}: WidthGroup<WhitenedDetector>): string {
+export function addWhitened({ detectors, width, features, nodes }: WidthGroup<WhitenedDetector>): string {
   // Transposed; what fills up the width is multiplied by zeros.
   const factors = new Float32Array(detectors.length * width * width);
   detectors.forEach(({ scaler, whitening }, d) => {
@@ -22,5 +16,5 @@ export function addWhitened({
       for (let j = 0; j < own; j++) factors[(d * width + j) * width + i] = whitening[i * own + j];
   });
   const shape = [detectors.length, width, width];
-  return node('MatMul', [features, constant('whitening', shape, factors)], 'whitened');
+  return nodes.node('MatMul', [features, nodes.floats('whitening', shape, factors)], 'whitened');
 }

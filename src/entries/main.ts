@@ -4,13 +4,16 @@ export { type DecodeOptions, decodeImage, imageSize } from '../../data/decode.ts
 export type { Color, Framing, Geometry, ImageSize } from '../../data/image-set.ts';
 export { resize } from '../../data/resample.ts';
 export {
+  type Advice,
   CheckpointError,
+  type CommandAdvice,
   DataError,
   DetectorError,
   DeviceError,
   FeatureError,
   GraphError,
   LaOodError,
+  type OptionAdvice,
   QueueFullError,
   RunError,
   TrainingError,

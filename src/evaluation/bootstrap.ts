@@ -23,6 +23,14 @@ export interface BootstrapOptions extends MetricOptions {
  * Percentile bootstrap intervals (Efron 1979) of all metrics. InD and OOD samples are drawn separately, each as many
  * as there are, so that the share InD : OOD stays what it was. The interval covers the choice of test images only,
  * not the training of the backbone or the detectors.
+ *
+ * @example
+ * ```ts
+ * import { bootstrapIntervals } from 'la-ood/methods';
+ *
+ * const { auroc } = bootstrapIntervals(Float64Array.of(0.1, 0.2, 0.4), Float64Array.of(0.3, 0.9));
+ * console.log(auroc);
+ * ```
  */
 export function bootstrapIntervals(
   indScores: Scores,

@@ -84,6 +84,13 @@ function alarmsAt(count: number, rate: number): number {
  * Split-conformal p-values: (1 + #{calibration scores ≥ score}) / (n + 1), in (0, 1]. Uniform, or larger, for InD images.
  *
  * @param calibration n scores, in any order
+ *
+ * @example
+ * ```ts
+ * import { conformalPValues } from 'la-ood/guard';
+ *
+ * console.log(conformalPValues([0.1, 0.2, 0.3], [0.25, 0.9])); // .5, .25
+ * ```
  */
 export function conformalPValues(calibration: ArrayLike<number>, scores: ArrayLike<number>): Float64Array {
   const sorted = Float64Array.from(calibration).sort();

@@ -34,6 +34,18 @@ export interface DriftState {
  * The bet that has won most since it last had nothing (Page's CUSUM, 1954) says since when. Scores from then on are not ranked
  * among: a stream that drifts would be compared with itself. The drift is over when that bet has lost, since it had most, what
  * an alarm takes: `every` to one.
+ *
+ * @example
+ * ```ts
+ * import { DriftDetector } from 'la-ood/guard';
+ * import { RandomState } from 'la-ood/methods';
+ *
+ * const random = new RandomState(0);
+ * const calibration = Array.from({ length: 1000 }, () => random.random());
+ * const detector = new DriftDetector(calibration, 10_000, random);
+ * for (let image = 0; image < 100; image++)
+ *   if (detector.take(2 + random.random()).alarm) console.log(`a drift, found at image ${image}`);
+ * ```
  */
 export class DriftDetector {
   /** Ascending; the first `#count` are used. */

@@ -117,6 +117,16 @@ export const COMBINED = 'combined';
  * `combined` joins them all and meets the whole InD set, unbalanced.
  *
  * @throws FeatureError where scores are missing or not finite; UsageError where an OOD set is named `combined`
+ *
+ * @example
+ * ```ts
+ * import { evaluate } from 'la-ood/methods';
+ *
+ * const ind = { name: 'cifar10', count: 3, layers: [Float64Array.of(-2, -1, -1)] };
+ * const ood = { name: 'svhn', count: 2, layers: [Float64Array.of(0, 1)] };
+ * const { sets } = evaluate([{ name: 'conv1', index: 0 }], ind, [ood]);
+ * console.log(sets[0].laOod.metrics.auroc); // 1
+ * ```
  */
 export function evaluate(
   layers: readonly Layer[],

@@ -52,7 +52,18 @@ export interface MethodTable {
   readonly methods: readonly MethodResults[];
 }
 
-/** Measures every method on every set, all images of both; near, far and shifted sets get means of their own. */
+/**
+ * Measures every method on every set, all images of both; near, far and shifted sets get means of their own.
+ *
+ * @example
+ * ```ts
+ * import { measureMethods } from 'la-ood/methods';
+ *
+ * const energy = { name: 'energy', ind: Float64Array.of(-9, -8), sets: [Float64Array.of(-3, -2)] };
+ * const { methods } = measureMethods('cifar10', [{ name: 'svhn', images: 2 }], [energy]);
+ * console.log(methods[0].sets[0].auroc); // 1
+ * ```
+ */
 export function measureMethods(
   ind: string,
   sets: readonly MeasuredSet[],

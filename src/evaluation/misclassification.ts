@@ -17,6 +17,13 @@ export interface Misclassification {
  * @param scores N scores of InD images, higher = more OOD
  * @param isWrong for each image 1 where the classifier is wrong, else 0
  * @throws RangeError where all images are right or all are wrong, or a score is NaN or infinite
+ *
+ * @example
+ * ```ts
+ * import { misclassification } from 'la-ood/methods';
+ *
+ * console.log(misclassification(Float64Array.of(0.1, 0.2, 0.9), Uint8Array.of(0, 0, 1)));
+ * ```
  */
 export function misclassification(scores: Scores, isWrong: Uint8Array): Misclassification {
   const of = (wrong: number) => scores.filter((_, i) => isWrong[i] === wrong);

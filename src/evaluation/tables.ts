@@ -36,6 +36,15 @@ function guardNote({ sets: [{ guard }] }: Evaluation): string[] {
  * The table of one OOD set, in the original's columns: layers numbered from 1, metrics in percent with two decimals
  * (FPR with OOD as the positive class), InD-correct and OOD-correct as numbers of images. Below the layers stand the
  * best of them, the guard where there is one, LA-OOD, and the baselines.
+ *
+ * @example
+ * ```ts
+ * import { evaluateRun, RunFolder } from 'la-ood/guard';
+ * import { layerCsv } from 'la-ood/methods';
+ *
+ * const { evaluation } = await RunFolder.use('runs/mine', (run) => evaluateRun(run));
+ * for (const set of evaluation.sets) console.log(layerCsv(set));
+ * ```
  */
 export function layerCsv(set: SetResult): string {
   const metrics = ({ name, metrics: of }: MethodResult) =>
@@ -67,7 +76,18 @@ export function layerCsv(set: SetResult): string {
   ]);
 }
 
-/** One row for each OOD set and method; percent with two decimals. Interval columns appear where there are any. */
+/**
+ * One row for each OOD set and method; percent with two decimals. Interval columns appear where there are any.
+ *
+ * @example
+ * ```ts
+ * import { evaluateRun, RunFolder } from 'la-ood/guard';
+ * import { summaryCsv } from 'la-ood/methods';
+ *
+ * const { evaluation } = await RunFolder.use('runs/mine', (run) => evaluateRun(run));
+ * console.log(summaryCsv(evaluation));
+ * ```
+ */
 export function summaryCsv(evaluation: Evaluation): string {
   const withIntervals = evaluation.sets.some((set) => set.laOod.intervals);
   return toCsv([
@@ -96,7 +116,18 @@ export function summaryCsv(evaluation: Evaluation): string {
   ]);
 }
 
-/** Everything in full precision: metrics as shares between 0 and 1, layers by name and by index from 0. */
+/**
+ * Everything in full precision: metrics as shares between 0 and 1, layers by name and by index from 0.
+ *
+ * @example
+ * ```ts
+ * import { evaluateRun, RunFolder } from 'la-ood/guard';
+ * import { summaryJson } from 'la-ood/methods';
+ *
+ * const { evaluation } = await RunFolder.use('runs/mine', (run) => evaluateRun(run));
+ * console.log(JSON.parse(summaryJson(evaluation)));
+ * ```
+ */
 export function summaryJson(evaluation: Evaluation): string {
   return `${JSON.stringify({ fpr95: fpr95Convention(evaluation).join(' '), ...evaluation }, null, 2)}\n`;
 }

@@ -26,6 +26,13 @@ const builtInDomains = new Set([
  *
  * @param where the file, for errors
  * @throws GraphError at the first thing that is wrong, naming node and value
+ *
+ * @example
+ * ```ts
+ * import { checkModel, readModel } from 'la-ood/onnx';
+ *
+ * checkModel(await readModel('model.onnx'), 'model.onnx');
+ * ```
  */
 export function checkModel(model: ModelProto, where: string): void {
   const { irVersion, opsetImport, graph, functions } = model;

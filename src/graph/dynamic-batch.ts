@@ -17,6 +17,13 @@ const BATCH = 'batch';
  * already is given back as it is.
  *
  * @throws GraphError where the batch size is built into the graph in another way
+ *
+ * @example
+ * ```ts
+ * import { dynamicBatch, readModel, writeModel } from 'la-ood/onnx';
+ *
+ * await writeModel('any-batch.onnx', dynamicBatch(await readModel('batch-of-1.onnx')));
+ * ```
  */
 export function dynamicBatch(model: ModelProto): ModelProto {
   const { graph } = model;

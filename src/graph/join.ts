@@ -1,4 +1,4 @@
-import { GraphError } from '../common/errors.ts';
+import { advice, command, GraphError } from '../common/errors.ts';
 import { freshNames, renameValues } from './names.ts';
 import type { ModelProto } from './onnx.ts';
 
@@ -24,7 +24,11 @@ export function joinModels(first: ModelProto, second: ModelProto, where: string)
   const visible = new Set([...input, ...second.graph.output].map(({ name }) => name));
   const clash = [...visible].find((name) => taken.has(name));
   if (clash !== undefined)
-    throw new GraphError(where, `has a value named ${clash} already`, 'la-ood import gives it another name');
+    throw new GraphError(
+      where,
+      `has a value named ${clash} already`,
+      advice`${command('import')} gives it another name`,
+    );
   const node = [...first.graph.node, ...second.graph.node];
   const fresh = freshNames({ ...first, graph: { ...first.graph, node } });
   const others = own.filter((name) => taken.has(name)).map((name) => [name, fresh(name)] as const);

@@ -1,3 +1,4 @@
+import type { Tensor } from '../common/tensor.ts';
 import type { Attribute, GraphBuilder } from './builder.ts';
 
 /** Writes the nodes of one part of a graph: their names begin with the part's, and are made unique by themselves. */
@@ -29,10 +30,15 @@ export class NodeScope {
     return outputs;
   }
 
+  /** Adds a constant. */
+  tensor(word: string, tensor: Tensor): string {
+    return this.graph.initializer(this.#fresh(word), tensor);
+  }
+
   /** Adds a constant of float32. */
   floats(word: string, shape: readonly number[], values: ArrayLike<number>): string {
     const data = values instanceof Float32Array ? values : Float32Array.from(values);
-    return this.graph.initializer(this.#fresh(word), { dtype: 'float32', shape, data });
+    return this.tensor(word, { dtype: 'float32', shape, data });
   }
 
   float(word: string, value: number): string {
@@ -45,11 +51,7 @@ export class NodeScope {
   }
 
   int64(word: string, value: number): string {
-    return this.graph.initializer(this.#fresh(word), {
-      dtype: 'int64',
-      shape: [],
-      data: BigInt64Array.of(BigInt(value)),
-    });
+    return this.tensor(word, { dtype: 'int64', shape: [], data: BigInt64Array.of(BigInt(value)) });
   }
 
   /** Adds a reduction over one axis, which is kept as 1 where nothing else is said. */

@@ -34,6 +34,17 @@ export const UNIT_SCALE = 1 / 255;
  * @param preprocessing absent for a network that takes bytes, and normalises by itself
  * @throws GraphError where the model has not one input of images, with as many channels as `mean` and `std`, or takes
  * bytes where there is a normalisation, or floats where there is none
+ *
+ * @example
+ * ```ts
+ * import { prependPreprocessing, readModel, writeModel } from 'la-ood/onnx';
+ *
+ * const ofPixels = prependPreprocessing(await readModel('resnet.onnx'), {
+ *   mean: [0.485, 0.456, 0.406],
+ *   std: [0.229, 0.224, 0.225],
+ * });
+ * await writeModel('resnet-of-pixels.onnx', ofPixels);
+ * ```
  */
 export function prependPreprocessing(model: ModelProto, preprocessing?: Preprocessing): ModelProto {
   const where = `graph ${model.graph.name}`;

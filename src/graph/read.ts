@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { GraphError } from '../common/errors.ts';
+import { advice, command, GraphError } from '../common/errors.ts';
 import { resolveExternalData } from './external.ts';
 import { DataLocation, type Dimension, type Message, type ModelProto, type TensorProto } from './onnx.ts';
 import { LARGEST_MESSAGE, type MessageName, mapMessages, messageType } from './schema.ts';
@@ -11,6 +11,14 @@ import { OnnxReader } from './wire.ts';
  * free, becomes free.
  *
  * @throws GraphError where the file is no ONNX model, is damaged, or its external data cannot be trusted
+ *
+ * @example
+ * ```ts
+ * import { readModel } from 'la-ood/onnx';
+ *
+ * const { graph } = await readModel('model.onnx');
+ * console.log(graph.input.map(({ name }) => name));
+ * ```
  */
 export async function readModel(path: string): Promise<ModelProto> {
   const model = decodeModel(await readBytes(path), path);
@@ -26,6 +34,15 @@ export async function readModel(path: string): Promise<ModelProto> {
  *
  * @param where the file, for errors
  * @throws GraphError where the bytes are no ONNX model
+ *
+ * @example
+ * ```ts
+ * import { readFile } from 'node:fs/promises';
+ * import { decodeModel } from 'la-ood/onnx';
+ *
+ * const { graph } = decodeModel(await readFile('model.onnx'), 'model.onnx');
+ * console.log(graph.node.length);
+ * ```
  */
 export function decodeModel(bytes: Uint8Array, where: string): ModelProto {
   refuseOtherFiles(bytes, where);
@@ -101,7 +118,7 @@ function refuseOtherFiles(bytes: Uint8Array, where: string): void {
     throw new GraphError(
       where,
       'is a PyTorch checkpoint, or another archive',
-      'make it a model with la-ood import',
+      advice`make it a model with ${command('import')}`,
     );
   if (start.startsWith('\x89HDF')) throw new GraphError(where, 'is an HDF5 file and not an ONNX model');
 }

@@ -1,4 +1,4 @@
-import { GraphError } from '../common/errors.ts';
+import { advice, command, GraphError } from '../common/errors.ts';
 import { nearestName } from '../common/suggest.ts';
 import type { Attribute } from './builder.ts';
 import { channelAxes } from './channel-axis.ts';
@@ -34,6 +34,14 @@ interface Tap {
  * @param taps names of values, or of nodes for their first outputs
  * @param where the file, for errors
  * @throws GraphError where there is no such value, or it is of no shape that can be pooled
+ *
+ * @example
+ * ```ts
+ * import { exposeTaps, GraphSession, readModel } from 'la-ood/onnx';
+ *
+ * const features = exposeTaps(await readModel('resnet.onnx'), ['conv1', 'layer1'], 'resnet.onnx');
+ * const session = await GraphSession.open(features);
+ * ```
  */
 export function exposeTaps(model: ModelProto, taps: readonly string[], where: string): ModelProto {
   const opset = requireOpset(model, where);
@@ -120,7 +128,11 @@ export function withConstants(
   });
   const missing = constants.find(({ name }) => !replaced.has(name));
   if (missing)
-    throw new GraphError(where, `has no constant ${missing.name}`, 'make it again with la-ood guard');
+    throw new GraphError(
+      where,
+      `has no constant ${missing.name}`,
+      advice`make it again with ${command('guard')}`,
+    );
   return { ...model, graph: { ...model.graph, initializer } };
 }
 
@@ -136,6 +148,15 @@ export function withUsedInputs(model: ModelProto): ModelProto {
 /**
  * Drops the nodes and constants that no output of the graph needs, and what is said about their values. The inputs stay,
  * but for those that only named such a constant.
+ *
+ * @example
+ * ```ts
+ * import { pruneUnused, readModel, writeModel } from 'la-ood/onnx';
+ *
+ * const model = await readModel('guarded.onnx');
+ * const output = model.graph.output.filter(({ name }) => name === 'logits');
+ * await writeModel('classifier.onnx', pruneUnused({ ...model, graph: { ...model.graph, output } }));
+ * ```
  */
 export function pruneUnused(model: ModelProto): ModelProto {
   const { graph, ...rest } = model;
@@ -169,12 +190,30 @@ export function pruneUnused(model: ModelProto): ModelProto {
   };
 }
 
-/** A model's own notes (`metadata_props`). */
+/**
+ * A model's own notes (`metadata_props`).
+ *
+ * @example
+ * ```ts
+ * import { getMetadata, readModel } from 'la-ood/onnx';
+ *
+ * console.log(getMetadata(await readModel('guarded.onnx'))['la_ood.guard']);
+ * ```
+ */
 export function getMetadata(model: ModelProto): Record<string, string> {
   return Object.fromEntries(model.metadataProps.map(({ key, value }) => [key, value]));
 }
 
-/** Adds notes to those that the model has; one of the same key is replaced. */
+/**
+ * Adds notes to those that the model has; one of the same key is replaced.
+ *
+ * @example
+ * ```ts
+ * import { readModel, setMetadata, writeModel } from 'la-ood/onnx';
+ *
+ * await writeModel('named.onnx', setMetadata(await readModel('model.onnx'), { trained: 'in May' }));
+ * ```
+ */
 export function setMetadata(model: ModelProto, entries: Readonly<Record<string, string>>): ModelProto {
   const kept = model.metadataProps.filter(({ key }) => !Object.hasOwn(entries, key));
   const added = Object.entries(entries).map(([key, value]) => ({ key, value }));
@@ -218,6 +257,6 @@ function findTaps(model: ModelProto, names: readonly string[], where: string): T
 
 function noSuchTap(name: string, names: string[], where: string): GraphError {
   const nearest = nearestName(name, names);
-  const remedy = nearest ? `did you mean ${nearest}?` : 'la-ood inspect lists the names';
+  const remedy = nearest ? `did you mean ${nearest}?` : advice`${command('inspect')} lists the names`;
   return new GraphError(where, `there is no value or node named ${name}`, remedy);
 }

@@ -25,6 +25,13 @@ const LONGEST_CONTENT = 64;
  *
  * @param where the file, for errors
  * @throws GraphError where the graph has a cycle, a constant is damaged, or a node takes axes or sizes that cannot be
+ *
+ * @example
+ * ```ts
+ * import { inferShapes, readModel } from 'la-ood/onnx';
+ *
+ * for (const [value, { shape }] of inferShapes(await readModel('model.onnx'))) console.log(value, shape);
+ * ```
  */
 export function inferShapes({ graph }: ModelProto, where = `graph ${graph.name}`): Map<string, ValueType> {
   const types = new Map<string, ValueType>();
@@ -63,7 +70,12 @@ function shapeBy(rule: ShapeRule, operands: Operands, index: number, where: stri
     return rule(operands, index);
   } catch (error) {
     if (!(error instanceof ShapeError)) throw error;
-    throw new GraphError(where, `${nodeLabel(operands.node)} takes ${error.message}`, 'export it again');
+    throw new GraphError(
+      where,
+      `${nodeLabel(operands.node)} takes ${error.message}`,
+      'export it again',
+      error,
+    );
   }
 }
 

@@ -20,6 +20,13 @@ const ALIGNMENT = 4096;
  * Encodes a model as one message that needs no other file: the external data that `readModel` found are put into it.
  *
  * @throws GraphError where that would be more than a protobuf message holds
+ *
+ * @example
+ * ```ts
+ * import { encodeModel, readModel } from 'la-ood/onnx';
+ *
+ * const bytes = encodeModel(await readModel('model.onnx')); // for onnxruntime's InferenceSession.create(bytes)
+ * ```
  */
 export function encodeModel(model: ModelProto): Uint8Array {
   const bytes = weightBytes(model);

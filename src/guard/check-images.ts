@@ -5,6 +5,16 @@ const amplitudes = [4, 24, 60, 120];
 
 /**
  * Made images, the same everywhere, on which the page compares its runtime with Node's: the pixels of each, `height × width × 3`.
+ *
+ * @example
+ * ```ts
+ * import { checkImages, openGuard } from 'la-ood/browser';
+ *
+ * const guard = await openGuard('guarded.onnx');
+ * const [first] = checkImages(guard.info.size);
+ * const { pValue } = await guard.score({ ...guard.info.size, pixels: first });
+ * console.log(pValue);
+ * ```
  */
 export function checkImages({ height, width }: ImageSize): Uint8Array[] {
   return amplitudes.map((amplitude, i) => {

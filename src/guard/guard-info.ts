@@ -1,6 +1,6 @@
 import type { Color, Framing, Geometry } from '../../data/image-set.ts';
 import { filterNames } from '../../data/resampling/filters.ts';
-import { GraphError } from '../common/errors.ts';
+import { advice, command, GraphError } from '../common/errors.ts';
 import { viewAs } from '../common/tensor.ts';
 import { CALIBRATION } from '../detectors/calibration-name.ts';
 import { type Question, questions } from '../detectors/guard/questions.ts';
@@ -60,7 +60,7 @@ export function guardInfo({ metadataProps, graph }: ModelOutline, where: string)
   const promised = said('calibration', isRate);
   const version = texts.get('la_ood.guard');
   if (version === undefined || !known || !promised)
-    throw new GraphError(where, 'is no guarded model', 'la-ood guard makes one of a run');
+    throw new GraphError(where, 'is no guarded model', advice`${command('guard')} makes one of a run`);
   const input = graph.input.find(({ name }) => name === 'pixels');
   const dims = input?.type?.tensorType?.shape?.dim ?? [];
   const [batch, height, width] = dims.map(({ dimValue }) =>

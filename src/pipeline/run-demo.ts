@@ -52,6 +52,13 @@ const BACKBONE = new URL('data/demo/backbone.onnx', packageRoot);
  * drawings as OOD. Needs no network, no Python, and about a minute.
  *
  * @param path the run folder
+ *
+ * @example
+ * ```ts
+ * import { runDemo } from 'la-ood/guard';
+ *
+ * await runDemo('runs/demo'); // leaves a guarded.onnx there
+ * ```
  */
 export async function runDemo(path: string, options: DemoOptions = {}): Promise<DemoReport> {
   return RunFolder.use(path, async (run) => {

@@ -80,7 +80,8 @@ export class GraphSession {
     rest(worker);
     if (!('failed' in message)) throw new Error('the session answered before it was asked');
     if (!message.mendable) throw new Error(message.error);
-    throw new DeviceError(message.mendable.where, message.mendable.problem, message.mendable.remedy);
+    const { where, option, problem, remedy } = message.mendable;
+    throw new DeviceError(option ?? where, problem, remedy);
   }
 
   /**

@@ -34,7 +34,7 @@ export type FromSession =
 const LARGE = 2 ** 24;
 
 /** A `DeviceError`, in the form that passes between threads. */
-type Mendable = Pick<DeviceError, 'where' | 'problem' | 'remedy'>;
+type Mendable = Pick<DeviceError, 'where' | 'option' | 'problem' | 'remedy'>;
 
 const send = (message: FromSession, transfer: ArrayBuffer[] = []) =>
   parentPort!.postMessage(message, transfer);
@@ -58,8 +58,8 @@ async function open({ model, device: wanted, ...setting }: SessionSetup): Promis
   } catch (error) {
     const { message } = error as Error;
     if (error instanceof DeviceError) {
-      const { where, problem, remedy } = error;
-      send({ failed: true, error: message, mendable: { where, problem, remedy } });
+      const { where, option, problem, remedy } = error;
+      send({ failed: true, error: message, mendable: { where, option, problem, remedy } });
     } else send({ failed: true, error: message });
   }
   // The session has weights of its own.
@@ -89,7 +89,7 @@ async function run(
   const tensors = Object.fromEntries(
     Object.entries(feeds).map(([name, { dtype, shape, data }]) => [
       name,
-      new ort.Tensor(dtype as 'float32', data as Float32Array, shape),
+      ort.tensor(dtype as 'float32', data as Float32Array, shape),
     ]),
   );
   const results = outputs ? await session.run(tensors, outputs) : await session.run(tensors);

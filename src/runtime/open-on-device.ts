@@ -1,4 +1,4 @@
-import { DeviceError } from '../common/errors.ts';
+import { advice, command, DeviceError, option } from '../common/errors.ts';
 import type { Device, DeviceName, Setting } from './device.ts';
 import * as ort from './onnxruntime.ts';
 
@@ -23,11 +23,7 @@ export async function openOnDevice(
       logSeverityLevel: 4,
       ...(single && { extra: { session: { disable_prepacking: '1' } } }),
     };
-    const session =
-      typeof model === 'string'
-        ? await ort.InferenceSession.create(model, options)
-        : await ort.InferenceSession.create(model, options);
-    return { session, device };
+    return { session: await ort.openSession(model, options), device };
   };
   if (wanted === 'auto') {
     if (!hasProvider('cuda')) return open('cpu');
@@ -35,16 +31,16 @@ export async function openOnDevice(
   }
   if (wanted !== 'cpu' && !hasProvider(wanted))
     throw new DeviceError(
-      `--device ${wanted}`,
+      option('device', wanted),
       'this onnxruntime was built without it',
-      'la-ood doctor lists what is there',
+      advice`${command('doctor')} lists what is there`,
     );
   if (wanted === 'cpu') return open(wanted);
   return open(wanted).catch((error: Error) => {
     throw new DeviceError(
-      `--device ${wanted}`,
+      option('device', wanted),
       error.message.split('\n')[0],
-      'la-ood doctor tells what is missing; --device auto takes what works',
+      advice`${command('doctor')} tells what is missing; ${option('device', 'auto')} takes what works`,
       error,
     );
   });
@@ -52,5 +48,8 @@ export async function openOnDevice(
 
 /** The execution providers that this onnxruntime build knows, whether or not their libraries and devices are there. */
 export function hasProvider(device: Device): boolean {
-  return ort.listSupportedBackends().some(({ name }) => name === device);
+  return ort
+    .onnxruntime()
+    .listSupportedBackends()
+    .some(({ name }) => name === device);
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { RunError } from '../common/errors.ts';
+import { advice, option, RunError } from '../common/errors.ts';
 import type { ModelProto } from '../graph/onnx.ts';
 import { getMetadata, setMetadata } from '../graph/rewrite.ts';
 import { tensorFromProto, tensorToProto } from '../graph/tensor-proto.ts';
@@ -56,7 +56,7 @@ export function stateOfCheckpoint(
     throw new RunError(
       where,
       `this training was begun on ${notes[ENGINE_KEY]}, and does not go on on ${engine}`,
-      `give --engine ${notes[ENGINE_KEY]}, or remove the file to begin anew`,
+      advice`give ${option('engine', notes[ENGINE_KEY])}, or remove the file to begin anew`,
     );
   const { graph, metadataProps, ...rest } = checkpoint;
   const isVelocity = ({ name }: { name: string }) => name.startsWith(VELOCITY);

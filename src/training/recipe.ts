@@ -70,7 +70,16 @@ const recipes: readonly (readonly [family: string, recipe: Recipe])[] = [
   ],
 ];
 
-/** The recipe that a backbone is trained with from scratch. */
+/**
+ * The recipe that a backbone is trained with from scratch.
+ *
+ * @example
+ * ```ts
+ * import { recipeOf } from 'la-ood/training';
+ *
+ * console.log(recipeOf('resnet20').epochs);
+ * ```
+ */
 export function recipeOf(architecture: string): Recipe {
   return recipes.find(([family]) => architecture.startsWith(family))![1];
 }

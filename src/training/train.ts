@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { TrainingError } from '../common/errors.ts';
+import { advice, option, TrainingError } from '../common/errors.ts';
 import type { OnProgress } from '../common/progress.ts';
 import { RandomState } from '../common/random.ts';
 import type { ModelProto } from '../graph/onnx.ts';
@@ -150,6 +150,6 @@ function notFinite(epoch: number, step: number, { rate, clip }: Recipe): Trainin
   return new TrainingError(
     `epoch ${epoch + 1}, step ${step + 1}`,
     'the loss is not finite any more',
-    `try --lr ${Number((rate / 10).toPrecision(3))}${clip === undefined ? ', or --clip 1' : ''}`,
+    advice`try ${option('lr', Number((rate / 10).toPrecision(3)))}${clip === undefined ? advice`, or ${option('clip', 1)}` : ''}`,
   );
 }

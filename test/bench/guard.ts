@@ -14,7 +14,7 @@ import {
   featureGraph,
   preprocessingOf,
 } from '../../src/pipeline/features/feature-graph.ts';
-import { InferenceSession, Tensor } from '../../src/runtime/onnxruntime.ts';
+import { openSession, type Tensor, tensor } from '../../src/runtime/onnxruntime.ts';
 import { type Bench, count, median, spread, timed } from './bench.ts';
 
 /** Runs of one model in a row, and those before them that do not count. */
@@ -58,7 +58,7 @@ export const guard: Bench = {
         for (const [m, model] of Object.values(models).entries()) {
           // Alone: threads of another open session would look for work meanwhile. And without our own worker thread,
           // which outputs are handed over by one after the other.
-          const session = await InferenceSession.create(encodeModel(model));
+          const session = await openSession(encodeModel(model));
           for (let run = -LEAD; run < BLOCK; run++) {
             const { seconds } = await timed(() => session.run(feeds));
             if (run >= 0) times[m].push(1000 * seconds);
@@ -85,5 +85,5 @@ function withoutDetectors(guarded: ModelProto, { model }: FeatureGraph): ModelPr
 function noise(batch: number, { size: { height, width } }: FeatureGraph): Tensor {
   const random = new RandomState(0);
   const data = Uint8Array.from({ length: batch * height * width * 3 }, () => random.integer(255));
-  return new Tensor('uint8', data, [batch, height, width, 3]);
+  return tensor('uint8', data, [batch, height, width, 3]);
 }

@@ -72,7 +72,7 @@ async function profile(
     initialWeights(architectureNamed(name), CLASSES, new RandomState(0)),
   );
   const { model } = stepGraph(network, {}, { momentum: 0.9, weightDecay: 1e-4 }, name);
-  const session = await ort.InferenceSession.create(encodeModel(withPhases(model)), {
+  const session = await ort.openSession(encodeModel(withPhases(model)), {
     executionProviders: ['cpu'],
     graphOptimizationLevel: 'all',
     enableProfiling: true,
@@ -132,7 +132,7 @@ function feedsOf(model: ModelProto, network: ModelProto, batch: number): Record<
       if (name === LABELS)
         return [
           name,
-          new ort.Tensor(
+          ort.tensor(
             'int64',
             BigInt64Array.from({ length: elements }, () => BigInt(random.integer(CLASSES - 1))),
             shape,
@@ -140,11 +140,11 @@ function feedsOf(model: ModelProto, network: ModelProto, batch: number): Record<
         ];
       const weight = weights.get(name);
       if (weight)
-        return [name, new ort.Tensor('float32', tensorFromProto(weight, name).data as Float32Array, shape)];
+        return [name, ort.tensor('float32', tensorFromProto(weight, name).data as Float32Array, shape)];
       const data = new Float32Array(elements).fill(SCALARS[name] ?? 0);
       if (shape[0] === batch && shape.length === 4)
         for (let i = 0; i < elements; i++) data[i] = random.normal();
-      return [name, new ort.Tensor('float32', data, shape)];
+      return [name, ort.tensor('float32', data, shape)];
     }),
   );
 }

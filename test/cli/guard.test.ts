@@ -40,7 +40,7 @@ describe('la-ood guard and score', () => {
     const early = await laOod('guard', '--run', at('early'), '--aggregation', 'max');
     expect(early.exitCode).to.equal(1);
     expect(early.stderr).to.match(
-      /detectors\.onnx: is missing; run la-ood fit --run .* first, or take --detector layer-gaussians\n$/,
+      /detectors\.onnx: is missing; run npx la-ood fit --run .* first, or take --detector layer-gaussians\n$/,
     );
   });
 
@@ -449,7 +449,7 @@ describe('la-ood guard and score', () => {
     const without = await laOod('guard', '--run', at('run'));
     expect(without.exitCode).to.equal(1);
     expect(without.stderr).to.match(
-      /demo_corrupted\.hdf5: is missing; run la-ood features --run .* --train SET once more, or take --watch content\n$/,
+      /demo_corrupted\.hdf5: is missing; run npx la-ood features --run .* --train SET once more, or take --watch content\n$/,
     );
     expect((await laOod('guard', '--run', at('run'), '--watch', 'content')).exitCode).to.equal(0);
     await rename(`${file}.away`, file);
@@ -457,7 +457,7 @@ describe('la-ood guard and score', () => {
     const other = await laOod('guard', '--run', at('run'));
     expect(other.exitCode).to.equal(1);
     expect(other.stderr).to.match(
-      /demo_corrupted\.hdf5: was made by another version of la-ood; run la-ood features --train SET once more\n$/,
+      /demo_corrupted\.hdf5: was made by another version of la-ood; run npx la-ood features --train SET once more\n$/,
     );
     const train = ['--ind', 'demo', '--train', at('train'), '--corrupted', '50'];
     await json('features', '--run', at('run'), ...train);
@@ -487,7 +487,7 @@ describe('la-ood guard and score', () => {
     expect(rare.stderr).to.match(/cannot be promised from 500 calibration images; take at least 999 images/);
     const bare = await laOod('score', at('run', 'backbone.onnx'), at('noise'));
     expect(bare.exitCode).to.equal(1);
-    expect(bare.stderr).to.match(/is no guarded model; la-ood guard makes one of a run\n$/);
+    expect(bare.stderr).to.match(/is no guarded model; npx la-ood guard makes one of a run\n$/);
     await writeFile(at('broken.onnx'), 'not a model');
     expect((await laOod('score', at('broken.onnx'), at('noise'))).exitCode).to.equal(1);
   });

@@ -179,7 +179,7 @@ describe('la-ood features, fit and evaluate', () => {
     );
     expect(exitCode).to.equal(1);
     expect(stderr.trimEnd().split('\n').at(-1)).to.match(
-      new RegExp(`^--device ${device}: .+; la-ood doctor `),
+      new RegExp(`^--device ${device}: .+; npx la-ood doctor `),
     );
   });
 
@@ -190,7 +190,7 @@ describe('la-ood features, fit and evaluate', () => {
     const { exitCode, stderr } = await laOod('evaluate', '--run', run(), '--ood', 'noise');
     expect(exitCode).to.equal(1);
     expect(stderr.trimEnd().split('\n').at(-1)).to.match(
-      /noise_test\.hdf5: was made by another backbone than the detectors were fitted on; run la-ood features/,
+      /noise_test\.hdf5: was made by another backbone than the detectors were fitted on; run npx la-ood features/,
     );
   });
 

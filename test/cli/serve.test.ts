@@ -108,7 +108,10 @@ describe('la-ood serve', () => {
     expect(opened).to.equal(true);
     expect((await fetch(url)).status).to.equal(200);
     served.kill('SIGINT');
-    expect((await finished).exitCode).to.equal(130);
+    const { exitCode, stderr } = await finished;
+    expect(exitCode).to.equal(130);
+    // There is nothing that the same command would go on with.
+    expect(stderr).to.equal('interrupted\n');
     if (process.platform === 'linux') expect(await readFile(at('opened'), 'utf8')).to.equal(`${url}\n`);
   });
 
@@ -125,7 +128,7 @@ describe('la-ood serve', () => {
     const backbone = await laOod('serve', at('run', 'backbone.onnx'));
     expect(backbone.exitCode).to.equal(1);
     expect(backbone.stderr).to.match(
-      /backbone\.onnx: is no guarded model; la-ood guard makes one of a run\n$/,
+      /backbone\.onnx: is no guarded model; npx la-ood guard makes one of a run\n$/,
     );
     const missing = await laOod('serve', at('nowhere.onnx'));
     expect(missing.exitCode).to.equal(1);

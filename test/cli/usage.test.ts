@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { commands, parseCommandLine } from '../../src/cli/command-line.ts';
 import { describeFailure } from '../../src/cli/failure.ts';
-import { UsageError } from '../../src/index.ts';
+import { advice, command, DeviceError, option, UsageError } from '../../src/common/errors.ts';
 import { laOod, start } from './run.ts';
 
 describe('la-ood: usage', () => {
@@ -123,6 +123,17 @@ describe('describeFailure', () => {
     expect(exitCode).to.equal(1);
     expect(error.kind).to.equal('defect');
     expect(describeFailure('just a text').line).to.include('just a text');
+  });
+
+  it('says options and commands as they are typed', () => {
+    const remedy = advice`run ${command('features', option('train', 'SET'))} again, or leave out ${option('earlyExit')}`;
+    const { line, error } = describeFailure(
+      new DeviceError(option('device', 'cuda'), 'is not there', remedy),
+    );
+    expect(line).to.equal(
+      '--device cuda: is not there; run npx la-ood features --train SET again, or leave out --early-exit',
+    );
+    expect(error).to.include({ where: '--device cuda' });
   });
 
   it('leaves usage errors exit code 2', () => {

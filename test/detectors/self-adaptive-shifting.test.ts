@@ -119,7 +119,7 @@ describe('self-adaptive shifting', () => {
     const edges = await shift(ring, -0.5).catch((error) => error);
     expect(edges).to.be.instanceOf(DetectorError);
     expect(edges.message).to.equal(
-      'self-adaptive shifting: no sample lies on the edge of the data, so there are no pseudo outliers to choose gamma by; raise --threshold',
+      'self-adaptive shifting: no sample lies on the edge of the data, so there are no pseudo outliers to choose gamma by; raise `threshold`',
     );
   });
 });

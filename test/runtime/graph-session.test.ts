@@ -102,7 +102,7 @@ describe('GraphSession', () => {
     const unknown = process.platform === 'darwin' ? 'dml' : 'coreml';
     const { message } = await rejection(GraphSession.open(model, { device: unknown }), DeviceError);
     expect(message).to.equal(
-      `--device ${unknown}: this onnxruntime was built without it; la-ood doctor lists what is there`,
+      `\`device: ${unknown}\`: this onnxruntime was built without it; la-ood doctor lists what is there`,
     );
     const session = await GraphSession.open(model);
     expect(session.device).to.be.oneOf(['cpu', 'cuda']);

@@ -72,7 +72,9 @@ describe('a step of training', () => {
     });
     expect(parted.memory(400)! < whole.memory(400)!).equals(true);
     const error = await open(plain, { ...optimizer, clip: 1 }, {}, 2).catch((thrown) => thrown);
-    expect(error.message).equals('--parts: goes with neither --clip nor --nesterov; leave one of them out');
+    expect(error.message).equals(
+      '`parts`: goes with neither clipped gradients nor Nesterov’s momentum; leave it out, or `clip` and `nesterov`',
+    );
   });
 
   it('smooths labels', async () => {

@@ -71,7 +71,7 @@ describe('training', () => {
     // Another engine would end in weights that are neither's.
     expect(() => stateOfCheckpoint(decodeModel(checkpoint!, 'x'), 'tfjs-node', 'run/x.onnx')).throws(
       RunError,
-      /^run\/x\.onnx: this training was begun on onnx, and does not go on on tfjs-node; give --engine onnx, or remove/,
+      /^run\/x\.onnx: this training was begun on onnx, and does not go on on tfjs-node; give `engine: onnx`, or remove/,
     );
   });
 
@@ -87,7 +87,7 @@ describe('training', () => {
       expect(error).instanceOf(TrainingError);
       expect(error.message).matches(where);
       expect(error.message).matches(
-        /: the loss is not finite any more; try --lr 10000000000000000000, or --clip 1$/,
+        /: the loss is not finite any more; try `lr: 10000000000000000000`, or `clip: 1`$/,
       );
     }
   });

@@ -7,6 +7,7 @@ import { atLeastOne, bytesOf, device, given, memory } from '../options.ts';
 export const benchmarkCommand = command({
   name: 'benchmark',
   summary: 'Runs the protocol of OpenOOD v1.5 over checkpoints, and puts its published figures beside.',
+  goesOn: true,
   examples: [
     [
       'benchmark openood --ind cifar10 --data OpenOOD/data --model s0/best.ckpt s1/best.ckpt s2/best.ckpt',

@@ -17,6 +17,7 @@ import { givenOfTraining, trainingOptions } from '../training-options.ts';
 export const cotrainCommand = command({
   name: 'cotrain',
   summary: 'Trains a backbone together with its detectors, refits them, and compares with what was before.',
+  goesOn: true,
   examples: [
     ['cotrain --run runs/vgg16-cifar10', 'as the original: five epochs, kept after 1, 2, 3 and 5'],
     ['cotrain --model densenet100 --ind cifar10 --lambda .01 --epochs 2', 'more weight for the detectors'],

@@ -10,6 +10,7 @@ const { batch: _, ...readOptions } = imageOptions;
 export const datasetsCommand = command({
   name: 'datasets',
   summary: "Writes sets of images as the original's dataset files: HDF5, N×H×W×3, all images of one size.",
+  goesOn: true,
   examples: [
     [
       'datasets --train cifar10=cifar-10-python.tar.gz:train --test cifar10=cifar-10-python.tar.gz:test',

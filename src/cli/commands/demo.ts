@@ -28,6 +28,7 @@ const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
 export const demoCommand = command({
   name: 'demo',
   summary: 'Runs the whole pipeline on built-in images and a built-in classifier, in about a minute.',
+  goesOn: true,
   examples: [['demo', 'features, detectors and results in runs/demo']],
   positionals: {},
   options: {

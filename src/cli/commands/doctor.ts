@@ -45,5 +45,5 @@ function verdict({ built, works, problem }: DeviceExamination): string {
 function trainingVerdict({ engine, works, problem }: TrainingEngineExamination): string {
   if (engine === 'onnx') return 'works; la-ood train takes it';
   if (!works) return problem ? `does not work: ${problem}` : 'not installed';
-  return `works, faster than onnx; la-ood train takes it by --engine ${engine}`;
+  return `works; la-ood train takes it by --engine ${engine}`;
 }

@@ -7,6 +7,7 @@ export const downloadCommand = command({
   name: 'download',
   summary:
     'Downloads published sets of images, and compares them with their checksums; lists them where none is named.',
+  goesOn: true,
   examples: [
     ['download', 'what there is, from where, under which terms'],
     ['download cifar10 svhn tiny dtd', "the original's sets; run again, it goes on where it was"],

@@ -16,6 +16,7 @@ import { bold, noteLines } from '../terminal-text.ts';
 export const evaluateCommand = command({
   name: 'evaluate',
   summary: "Measures how well a run's detectors tell OOD images from InD images.",
+  goesOn: true,
   examples: [
     ['evaluate --run runs/resnet20-cifar10', 'against every OOD set that has features'],
     ['evaluate --run runs/resnet20-cifar10 --methods all', 'beside every published method'],

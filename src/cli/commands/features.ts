@@ -19,6 +19,7 @@ import { noteLines } from '../terminal-text.ts';
 export const featuresCommand = command({
   name: 'features',
   summary: "Computes the pooled values of every tap of a run's classifier over sets of images.",
+  goesOn: true,
   examples: [
     [
       'features --run runs/resnet20-cifar10 --ind cifar10 --train cifar/train --test cifar/test --ood svhn=svhn/test',

@@ -34,6 +34,7 @@ export const fitCommand = command({
   name: 'fit',
   summary:
     'Fits a detector on each layer of a classifier: of an ONNX file, or of the features that a run has.',
+  goesOn: true,
   examples: [
     [
       'fit mobilenet.onnx --train photos/train --mean .485 .456 .406 --std .229 .224 .225',

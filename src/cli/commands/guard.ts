@@ -30,6 +30,7 @@ export const guardCommand = command({
   name: 'guard',
   summary:
     'Writes guarded.onnx: one file that classifies, scores and decides at a false-alarm rate you choose.',
+  goesOn: true,
   examples: [
     ['guard --run runs/resnet20-cifar10', 'calls 5 % of InD images OOD'],
     ['guard --model vgg16 --ind cifar10 --false-alarms .01', 'calls 1 %'],

@@ -14,6 +14,7 @@ import { classifierOptions, givenOfClassifier } from '../classifier-options.ts';
 import { command } from '../command.ts';
 import { given, seed } from '../options.ts';
 import { columns, duration, plural, shapeText, thousands } from '../terminal-text.ts';
+import { typedAdvice } from '../typed-advice.ts';
 
 export const inspectCommand = command({
   name: 'inspect',
@@ -48,10 +49,18 @@ export const inspectCommand = command({
   async run({ path, sheet, seed, size, output }, onProgress, onLeftOut) {
     const { size: imageSize } = givenOfClassifier({ size });
     const options = given({ sheet, size: imageSize, output });
-    const inspection = await inspectFile(path, { ...options, seed, onProgress, onLeftOut });
+    const inspection = worded(await inspectFile(path, { ...options, seed, onProgress, onLeftOut }));
     return { result: inspection, text: describe(inspection), next: nextStep(inspection) };
   },
 });
+
+/** What is wrong, with options and commands as they are typed. */
+function worded(inspection: Inspection): Inspection {
+  if (!('problems' in inspection)) return inspection;
+  const problems = inspection.problems.map(typedAdvice);
+  if (inspection.kind === 'checkpoint' || !inspection.noClassifier) return { ...inspection, problems };
+  return { ...inspection, problems, noClassifier: typedAdvice(inspection.noClassifier) };
+}
 
 function describe(inspection: Inspection): string {
   switch (inspection.kind) {
@@ -97,7 +106,7 @@ function describeCheckpoint(checkpoint: CheckpointInspection): string {
       : []),
     ...Object.entries(extras).map(([key, value]) => line('beside', printable(`${key} = ${value}`))),
     ...notes.map((note) => line('note', note)),
-    ...problems.map((problem) => line('problem', problem)),
+    ...problems.map((problem) => line('problem', `${problem}`)),
     '',
     columns(
       ['tensor', 'type', 'shape'],
@@ -126,7 +135,7 @@ function describeModel(model: ModelInspection): string {
     line('operators', counts.join(', ')),
     line('parameters', thousands(parameters)),
     ...Object.entries(metadata).map(([key, text]) => line('metadata', printable(`${key} = ${text}`))),
-    ...problems.map((problem) => line('problem', problem)),
+    ...problems.map((problem) => line('problem', `${problem}`)),
     ...(noClassifier ? [line('guard', `cannot be guarded: ${noClassifier}`)] : []),
     ...(classifier ? [line('classifier', describeClassifier(classifier))] : []),
     ...(taps.length > 0 ? ['', tapTable(taps)] : []),

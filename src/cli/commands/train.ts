@@ -17,6 +17,7 @@ const { batch: _batch, ...readingOptions } = imageOptions;
 export const trainCommand = command({
   name: 'train',
   summary: 'Trains a backbone, from scratch or from the weights of one that there is.',
+  goesOn: true,
   examples: [
     [
       'train --model vgg16 --ind cifar10 --train cifar10/train --test cifar10/test',

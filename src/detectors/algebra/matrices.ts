@@ -49,9 +49,9 @@ function open(
   const attributes = { transA: transposed === 'first' ? 1 : 0, transB: transposed === 'second' ? 1 : 0 };
   graph.node('Gemm', ['a', 'b'], { name: 'product', attributes });
   graph.output('product', ElementType.double, ['m', 'n']);
-  return ort.InferenceSession.create(encodeModel(graph.build()), options);
+  return ort.openSession(encodeModel(graph.build()), options);
 }
 
 function tensor(values: Float64Array, rows: number, width: number): ort.Tensor {
-  return new ort.Tensor('float64', values, [rows, width]);
+  return ort.tensor('float64', values, [rows, width]);
 }

@@ -40,7 +40,7 @@ export class ScatterSum {
   /** @param centers any number × width */
   static async open(width: number, centers: Float64Array, options: ScatterOptions): Promise<ScatterSum> {
     const model = productsOfPanels(width, centers, options);
-    return new ScatterSum(width, await ort.InferenceSession.create(encodeModel(model)));
+    return new ScatterSum(width, await ort.openSession(encodeModel(model)));
   }
 
   /**
@@ -55,8 +55,8 @@ export class ScatterSum {
     for (let start = 0; start < count; start += ROWS) {
       const end = Math.min(count, start + ROWS);
       const products = await this.#session.run({
-        rows: new ort.Tensor('float32', rows.subarray(start * width, end * width), [end - start, width]),
-        center_of: new ort.Tensor('int32', new Int32Array(centerOf.subarray(start, end)), [end - start]),
+        rows: ort.tensor('float32', rows.subarray(start * width, end * width), [end - start, width]),
+        center_of: ort.tensor('int32', new Int32Array(centerOf.subarray(start, end)), [end - start]),
       });
       for (const [name, { data }] of Object.entries(products)) {
         const sum = this.#sums.get(name) ?? new Float64Array(data.length);

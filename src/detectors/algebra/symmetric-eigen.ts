@@ -25,7 +25,7 @@ export async function symmetricEigen(
   size: number,
   count = size,
 ): Promise<SymmetricEigen> {
-  const { diagonal, beside, reflectors } = tridiagonalise(Float64Array.from(matrix), size);
+  const { diagonal, beside, reflectors } = await tridiagonalise(matrices, Float64Array.from(matrix), size);
   const { values, vectors: all } = await divideAndConquer(matrices, diagonal, beside);
   const vectors = all.subarray(0, count * size);
   for (let end = reflectors.length; end > 0; end -= TOGETHER) {

@@ -1,3 +1,5 @@
+import type { Matrices } from './matrices.ts';
+
 /** Sweeps of the QL iteration for one eigenvalue, of which two or three are usual. */
 const MOST_SWEEPS = 60;
 
@@ -10,35 +12,150 @@ export interface Tridiagonal {
   readonly reflectors: readonly Float64Array[];
 }
 
+/** Columns that are reduced before what is left of the matrix is changed for all of them. */
+const PANEL = 24;
+
 /**
- * Householder's reduction of a symmetric matrix (Golub and Van Loan, "Matrix Computations", 8.3), along rows, as they lie in
- * memory. A step's change, A − v wᵀ − w vᵀ, is made while the next step multiplies by A: the matrix is read once for both.
+ * Householder's reduction of a symmetric matrix (Golub and Van Loan, "Matrix Computations", 8.3). The steps' changes, A − v wᵀ − w vᵀ
+ * each, wait for a panel of columns, and are then one product of matrices (LAPACK's dsytrd); until then what is read of the matrix
+ * is corrected for them.
  *
  * @param a size × size, row-major; its lower triangle is read, and overwritten
  */
-export function tridiagonalise(a: Float64Array, size: number): Tridiagonal {
+export async function tridiagonalise(
+  matrices: Matrices,
+  a: Float64Array,
+  size: number,
+): Promise<Tridiagonal> {
   const diagonal = new Float64Array(size);
   const beside = new Float64Array(size);
   const reflectors: Float64Array[] = [];
-  let v = new Float64Array(size);
-  let w = new Float64Array(size);
-  for (let k = 0; k < size; k++) {
-    for (let i = k; i < size; i++) a[i * size + k] -= v[i] * w[k] + w[i] * v[k];
-    diagonal[k] = a[k * size + k];
-    if (k === size - 1) break;
-    const nextV = new Float64Array(size);
-    for (let i = k + 1; i < size; i++) nextV[i] = a[i * size + k];
-    beside[k] = toReflector(nextV.subarray(k + 1));
-    reflectors.push(nextV.subarray(k + 1));
-    const nextW = new Float64Array(size);
-    changeAndMultiply(a, size, k + 1, v, w, nextV, nextW);
-    // w = A v − ½ (vᵀ A v) v
-    let product = 0;
-    for (let i = k + 1; i < size; i++) product += nextV[i] * nextW[i];
-    for (let i = k + 1; i < size; i++) nextW[i] -= (product / 2) * nextV[i];
-    [v, w] = [nextV, nextW];
+  for (let first = 0; first < size; first += PANEL) {
+    const end = Math.min(size, first + PANEL);
+    const changes: Change[] = [];
+    for (let k = first; k < end; k++) {
+      const v = new Float64Array(size);
+      for (let i = k; i < size; i++) v[i] = a[i * size + k];
+      for (const change of changes) subtract(v, k, change.v, change.w[k], change.w, change.v[k]);
+      diagonal[k] = v[k];
+      if (k === size - 1) break;
+      v[k] = 0;
+      beside[k] = toReflector(v.subarray(k + 1));
+      reflectors.push(v.subarray(k + 1));
+      const w = new Float64Array(size);
+      multiply(a, size, k + 1, v, w);
+      for (const change of changes)
+        subtract(w, k + 1, change.v, product(change.w, v, k + 1), change.w, product(change.v, v, k + 1));
+      // w = A v − ½ (vᵀ A v) v
+      const half = product(v, w, k + 1) / 2;
+      for (let i = k + 1; i < size; i++) w[i] -= half * v[i];
+      changes.push({ v, w });
+    }
+    if (end < size) await changeFrom(matrices, a, size, end, changes);
   }
   return { diagonal, beside, reflectors };
+}
+
+/** A ← A − v wᵀ − w vᵀ. */
+interface Change {
+  readonly v: Float64Array;
+  readonly w: Float64Array;
+}
+
+/** x ← x − a v − b w from an element on. */
+function subtract(
+  x: Float64Array,
+  from: number,
+  v: Float64Array,
+  a: number,
+  w: Float64Array,
+  b: number,
+): void {
+  for (let i = from; i < x.length; i++) x[i] -= a * v[i] + b * w[i];
+}
+
+/** vᵀ w from an element on. */
+function product(v: Float64Array, w: Float64Array, from: number): number {
+  let sum = 0;
+  for (let i = from; i < v.length; i++) sum += v[i] * w[i];
+  return sum;
+}
+
+/** Makes changes of the lower triangle from a row and column on: V Wᵀ + W Vᵀ is one product, of V beside W and of W beside V. */
+async function changeFrom(
+  matrices: Matrices,
+  a: Float64Array,
+  size: number,
+  from: number,
+  changes: readonly Change[],
+): Promise<void> {
+  const rows = size - from;
+  const count = changes.length;
+  const left = new Float64Array(rows * 2 * count);
+  const right = new Float64Array(rows * 2 * count);
+  for (let i = 0; i < rows; i++)
+    changes.forEach(({ v, w }, q) => {
+      const at = i * 2 * count + q;
+      left[at] = right[at + count] = v[from + i];
+      right[at] = left[at + count] = w[from + i];
+    });
+  const change = await matrices.timesTransposed(left, right, 2 * count);
+  for (let i = 0; i < rows; i++) {
+    const row = (from + i) * size + from;
+    for (let j = 0; j <= i; j++) a[row + j] -= change[i * rows + j];
+  }
+}
+
+/** Rows of which each number of x, and of the result, is read once. */
+const TOGETHER = 4;
+
+/** result ← result + A x, of the lower triangle from a row and column on. */
+function multiply(a: Float64Array, size: number, from: number, x: Float64Array, result: Float64Array): void {
+  let i = from;
+  for (; i + TOGETHER <= size; i += TOGETHER) {
+    const [first, second, third, fourth] = [i * size, (i + 1) * size, (i + 2) * size, (i + 3) * size];
+    const [x0, x1, x2, x3] = [x[i], x[i + 1], x[i + 2], x[i + 3]];
+    let [sum0, sum1, sum2, sum3] = [0, 0, 0, 0];
+    for (let j = from; j < i; j++) {
+      const xj = x[j];
+      const a0 = a[first + j];
+      const a1 = a[second + j];
+      const a2 = a[third + j];
+      const a3 = a[fourth + j];
+      sum0 += a0 * xj;
+      sum1 += a1 * xj;
+      sum2 += a2 * xj;
+      sum3 += a3 * xj;
+      result[j] += a0 * x0 + a1 * x1 + (a2 * x2 + a3 * x3);
+    }
+    result[i] += sum0;
+    result[i + 1] += sum1;
+    result[i + 2] += sum2;
+    result[i + 3] += sum3;
+    multiplyRows(a, size, i, i + TOGETHER, i, x, result);
+  }
+  multiplyRows(a, size, i, size, from, x, result);
+}
+
+/** The part of the rows `top … end − 1` from a column on, and what mirrors it. */
+function multiplyRows(
+  a: Float64Array,
+  size: number,
+  top: number,
+  end: number,
+  from: number,
+  x: Float64Array,
+  result: Float64Array,
+): void {
+  for (let i = top; i < end; i++) {
+    const row = i * size;
+    let sum = a[row + i] * x[i];
+    for (let j = from; j < i; j++) {
+      sum += a[row + j] * x[j];
+      result[j] += a[row + j] * x[i];
+    }
+    result[i] += sum;
+  }
 }
 
 /**
@@ -65,57 +182,6 @@ function lengthOf(v: Float64Array): number {
   if (largest === 0) return 0;
   for (let i = 0; i < v.length; i++) sum += (v[i] / largest) ** 2;
   return largest * Math.sqrt(sum);
-}
-
-/** A ← A − v wᵀ − w vᵀ of the lower triangle from a row and column on, and product ← A x of what it then is; two rows at once. */
-function changeAndMultiply(
-  a: Float64Array,
-  size: number,
-  from: number,
-  v: Float64Array,
-  w: Float64Array,
-  x: Float64Array,
-  product: Float64Array,
-): void {
-  let i = from;
-  for (; i + 1 < size; i += 2) {
-    const upper = i * size;
-    const lower = upper + size;
-    const [v0, w0, x0] = [v[i], w[i], x[i]];
-    const [v1, w1, x1] = [v[i + 1], w[i + 1], x[i + 1]];
-    let sum0 = 0;
-    let sum1 = 0;
-    for (let j = from; j < i; j++) {
-      const vj = v[j];
-      const wj = w[j];
-      const value0 = a[upper + j] - (v0 * wj + w0 * vj);
-      const value1 = a[lower + j] - (v1 * wj + w1 * vj);
-      a[upper + j] = value0;
-      a[lower + j] = value1;
-      sum0 += value0 * x[j];
-      sum1 += value1 * x[j];
-      product[j] += value0 * x0 + value1 * x1;
-    }
-    const corner = a[upper + i] - 2 * v0 * w0;
-    const between = a[lower + i] - (v1 * w0 + w1 * v0);
-    const last = a[lower + i + 1] - 2 * v1 * w1;
-    a[upper + i] = corner;
-    a[lower + i] = between;
-    a[lower + i + 1] = last;
-    product[i] += sum0 + corner * x0 + between * x1;
-    product[i + 1] += sum1 + between * x0 + last * x1;
-  }
-  if (i === size) return;
-  const row = i * size;
-  let sum = 0;
-  for (let j = from; j < i; j++) {
-    const value = a[row + j] - (v[i] * w[j] + w[i] * v[j]);
-    a[row + j] = value;
-    sum += value * x[j];
-    product[j] += value * x[i];
-  }
-  a[row + i] -= 2 * v[i] * w[i];
-  product[i] += sum + a[row + i] * x[i];
 }
 
 /**

@@ -1,4 +1,4 @@
-import { DetectorError } from '../../common/errors.ts';
+import { advice, DetectorError, option } from '../../common/errors.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { NodeScope } from '../../graph/node-scope.ts';
 import { ElementType } from '../../graph/onnx.ts';
@@ -42,7 +42,7 @@ export function drawBank(training: Training, { bank = training.count, seed = 0 }
     throw new DetectorError(
       `a bank of ${size} training images`,
       `takes ${(bytes / GIB).toFixed(1)} GiB, and a file of methods holds ${MOST / GIB}`,
-      `keep a coreset with --bank, of at most ${GROUP * Math.floor(MOST / (4 * width * GROUP))}`,
+      advice`keep a coreset with ${option('bank')}, of at most ${GROUP * Math.floor(MOST / (4 * width * GROUP))}`,
     );
   const { rows, indices } = training.sample(size, seed, padded);
   return { rows, size, padded, indices };
@@ -108,10 +108,10 @@ class SimilaritySearch {
     const [largest] = nodes.nodes('TopK', [products, 'k'], ['largest', 'rows'], { axis: 1 });
     graph.node('Identity', [largest], { name: 'largest' });
     graph.output('largest', ElementType.float, ['queries', 'k']);
-    const session = await ort.InferenceSession.create(encodeModel(graph.build()));
+    const session = await ort.openSession(encodeModel(graph.build()));
     return new SimilaritySearch(
       session,
-      new ort.Tensor('float32', queries, [queries.length / width, width]),
+      ort.tensor('float32', queries, [queries.length / width, width]),
       width,
     );
   }
@@ -127,8 +127,8 @@ class SimilaritySearch {
       const some = Math.min(k, size);
       const { largest } = await this.#session.run({
         queries: this.#queries,
-        rows: new ort.Tensor('float32', rows, [size, this.#width]),
-        k: new ort.Tensor('int64', BigInt64Array.of(BigInt(some)), [1]),
+        rows: ort.tensor('float32', rows, [size, this.#width]),
+        k: ort.tensor('int64', BigInt64Array.of(BigInt(some)), [1]),
       });
       const values = largest.data as Float32Array;
       for (let q = 0; q < count; q++)

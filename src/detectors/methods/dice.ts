@@ -1,4 +1,4 @@
-import { headTotals } from './head-totals.ts';
+import { headMean } from './head-totals.ts';
 import type { Method } from './method.ts';
 import { addEnergy, addHead } from './operators.ts';
 import { quantile } from './quantile.ts';
@@ -19,7 +19,7 @@ export const dice: Method = {
   isTuned: true,
   async fit(training) {
     const { width, head } = training;
-    const { mean } = await headTotals(training);
+    const mean = await headMean(training);
     const values = head.weight.map((weight, at) => weight * Math.fround(mean[at % width]));
     const threshold = quantile(() => [{ values }], this.settings.p);
     const weight = head.weight.map((number, at) => (values[at] > threshold ? number : 0));

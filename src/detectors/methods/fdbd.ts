@@ -1,5 +1,5 @@
 import { matrices } from './head-moments.ts';
-import { headTotals } from './head-totals.ts';
+import { headMean } from './head-totals.ts';
 import type { Method } from './method.ts';
 
 /** Weights of two classes that are the same have no boundary between them: they count as if they were far apart. */
@@ -20,7 +20,7 @@ export const fdbd: Method = {
   settings: {},
   async fit(training) {
     const { classes, width, head } = training;
-    const { mean } = await headTotals(training);
+    const mean = await headMean(training);
     const weight = Float64Array.from(head.weight);
     const products = await matrices(training).timesTransposed(weight, weight, width);
     const inverses = new Float32Array(classes * classes);

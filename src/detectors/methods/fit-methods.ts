@@ -1,5 +1,5 @@
 import { DetectorError } from '../../common/errors.ts';
-import { headTotals } from './head-totals.ts';
+import { leastHeadInput } from './head-totals.ts';
 import type { FittedMethod, Method, MethodOptions, Need } from './method.ts';
 import type { Training } from './training.ts';
 
@@ -68,7 +68,7 @@ async function has(training: Training, need: Need): Promise<boolean> {
     case 'one class an image':
       return !isMultiLabel;
     case 'activations':
-      return (await headTotals(training)).least >= 0;
+      return (await leastHeadInput(training)) >= 0;
   }
 }
 
@@ -77,7 +77,7 @@ const reasons: Readonly<Record<Need, string>> = {
   head: 'it needs the weights of a last linear layer, and the classifier has none',
   labels: "it needs the class of each training image, and the set has no classes that are the classifier's",
   layers: 'it needs the pooled values of layers, and the features hold none',
-  'one-class SVMs': 'it needs the one-class SVMs that la-ood fit fits',
+  'one-class SVMs': 'it needs the fitted one-class SVMs of the layers',
   'one class an image': 'it takes a softmax, and classes do not exclude each other here (a sigmoid)',
   activations:
     'it is defined for activations that are not negative, as behind a ReLU, and some head inputs are',

@@ -3,53 +3,65 @@ import { NodeScope } from '../../graph/node-scope.ts';
 import { ElementType } from '../../graph/onnx.ts';
 import { encodeModel } from '../../graph/write.ts';
 import * as ort from '../../runtime/onnxruntime.ts';
-import { requireFinite, type Training } from './training.ts';
+import { type Rows, requireFinite, type Training } from './training.ts';
 
-/** What is known of all training images' head inputs after one pass. */
-export interface HeadTotals {
-  readonly mean: Float64Array;
-  /** The smallest number of all. */
-  readonly least: number;
-}
-
-/** Bytes of a block: each run of the graph takes some time, and what it reads twice is to be in the processor's cache. */
+/** Bytes of a block: each run of the graph takes some time, and its numbers are to be in the processor's cache. */
 const BLOCK_BYTES = 4 << 20;
 
 /**
- * The mean and the least number of the head inputs. onnxruntime sums blocks in float32, which are added up in float64.
+ * The mean of the head inputs. onnxruntime sums blocks in float32, which are added up in float64.
  *
  * @throws DetectorError where a number is not finite, which names the image
  */
-export function headTotals(training: Training): Promise<HeadTotals> {
-  return training.shared('totals', async () => {
+export function headMean(training: Training): Promise<Float64Array> {
+  return training.shared('mean', async () => {
     const { width, count } = training;
-    const session = await ort.InferenceSession.create(encodeModel(totalsOfRows(width)));
     const mean = new Float64Array(width);
-    let least = Number.POSITIVE_INFINITY;
-    try {
-      for (const block of training.uncheckedHeadInputs(BLOCK_BYTES)) {
-        const rows = new ort.Tensor('float32', block.values, [block.count, width]);
-        const totals = await session.run({ rows });
-        const sums = totals.sums.data as Float32Array;
-        if (!sums.every(Number.isFinite)) requireFinite(block, width);
-        for (let j = 0; j < width; j++) mean[j] += sums[j] / count;
-        for (const value of totals.least.data as Float32Array) if (value < least) least = value;
-      }
-    } finally {
-      await session.release();
-    }
-    return { mean, least };
+    await reduceBlocks(training, 'ReduceSum', 0, (sums, block) => {
+      if (!sums.every(Number.isFinite)) requireFinite(block, width);
+      for (let j = 0; j < width; j++) mean[j] += sums[j] / count;
+    });
+    return mean;
   });
 }
 
-function totalsOfRows(width: number) {
-  const graph = new GraphBuilder('totals');
+/**
+ * The smallest number of all head inputs.
+ *
+ * @throws DetectorError where a number is not finite, which names the image
+ */
+export function leastHeadInput(training: Training): Promise<number> {
+  return training.shared('least', async () => {
+    // A minimum may pass over NaN, a sum does not.
+    await headMean(training);
+    let least = Number.POSITIVE_INFINITY;
+    // Along rows, as they lie in memory: along columns it takes ten times as long.
+    await reduceBlocks(training, 'ReduceMin', 1, (minima) => {
+      for (const value of minima) if (value < least) least = value;
+    });
+    return least;
+  });
+}
+
+/** Reduces the head inputs block by block, over rows (axis 0) or each row (axis 1). */
+async function reduceBlocks(
+  training: Training,
+  operator: string,
+  axis: 0 | 1,
+  onBlock: (reduced: Float32Array, block: Rows) => void,
+): Promise<void> {
+  const { width } = training;
+  const graph = new GraphBuilder('reduction');
   const rows = graph.input('rows', ElementType.float, ['n', width]);
-  const nodes = new NodeScope(graph, 'totals');
-  graph.node('Identity', [nodes.reduce('ReduceSum', rows, 0, 'sum', 0)], { name: 'sums' });
-  // Along rows, as they lie in memory: along columns it takes ten times as long.
-  graph.node('Identity', [nodes.reduce('ReduceMin', rows, 1, 'minimum', 0)], { name: 'least' });
-  graph.output('sums', ElementType.float, [width]);
-  graph.output('least', ElementType.float, ['n']);
-  return graph.build();
+  const reduced = new NodeScope(graph, 'reduction').reduce(operator, rows, axis, 'reduced', 0);
+  graph.output(reduced, ElementType.float, [axis === 0 ? width : 'n']);
+  const session = await ort.openSession(encodeModel(graph.build()));
+  try {
+    for (const block of training.uncheckedHeadInputs(BLOCK_BYTES)) {
+      const outputs = await session.run({ rows: ort.tensor('float32', block.values, [block.count, width]) });
+      onBlock(outputs[reduced].data as Float32Array, block);
+    }
+  } finally {
+    await session.release();
+  }
 }

@@ -64,14 +64,14 @@ async function scoresOf(detectors: LayerDetectors, { features, count }: Training
     rows.forEach((row, at) => {
       values.set(all.subarray(row * width, (row + 1) * width), at * width);
     });
-    feeds[graph.input(tap, ElementType.float, ['batch', width])] = new ort.Tensor('float32', values, [
+    feeds[graph.input(tap, ElementType.float, ['batch', width])] = ort.tensor('float32', values, [
       rows.length,
       width,
     ]);
   }
   detectors.addScores(graph, [...detectors.groups.keys()], 'scores');
   graph.output('scores', ElementType.float, ['batch', detectors.groups.length]);
-  const session = await ort.InferenceSession.create(encodeModel(graph.build()));
+  const session = await ort.openSession(encodeModel(graph.build()));
   try {
     return (await session.run(feeds)).scores.data as Float32Array;
   } finally {

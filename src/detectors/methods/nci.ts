@@ -1,4 +1,4 @@
-import { headTotals } from './head-totals.ts';
+import { headMean } from './head-totals.ts';
 import type { Method } from './method.ts';
 
 /**
@@ -18,7 +18,7 @@ export const nci: Method = {
   async fit(training) {
     const { classes, width, head } = training;
     const { alpha } = this.settings;
-    const { mean } = await headTotals(training);
+    const mean = await headMean(training);
     return {
       addScore(nodes, { logits, headInput }) {
         const centered = nodes.node('Sub', [headInput, nodes.floats('mean', [width], mean)], 'centred');

@@ -29,10 +29,10 @@ async function scoreBlocks(
   const headInput = graph.input('head_input', ElementType.float, ['batch', width]);
   const score = add(new NodeScope(graph, 'la_ood'), { headInput });
   graph.output(score, ElementType.float, ['batch', 1]);
-  const session = await ort.InferenceSession.create(encodeModel(graph.build()));
+  const session = await ort.openSession(encodeModel(graph.build()));
   const scores = new Float32Array(total);
   for (const { start, count, values } of blocks) {
-    const outputs = await session.run({ head_input: new ort.Tensor('float32', values, [count, width]) });
+    const outputs = await session.run({ head_input: ort.tensor('float32', values, [count, width]) });
     scores.set(outputs[score].data as Float32Array, start);
   }
   await session.release();

@@ -53,8 +53,8 @@ export class RbfKernel {
     return new RbfKernel(
       precision,
       threads,
-      await ort.InferenceSession.create(encodeModel(expansionGraph(precision)), options),
-      await ort.InferenceSession.create(encodeModel(matrixGraph(precision)), options),
+      await ort.openSession(encodeModel(expansionGraph(precision)), options),
+      await ort.openSession(encodeModel(matrixGraph(precision)), options),
     );
   }
 
@@ -148,7 +148,7 @@ export class RbfKernel {
   }
 
   #tensor(values: FloatArray, shape: number[]): ort.Tensor {
-    return new ort.Tensor(this.precision, values, shape);
+    return ort.tensor(this.precision, values, shape);
   }
 }
 

@@ -1,5 +1,6 @@
-import { GraphError } from '../../common/errors.ts';
+import { advice, command, GraphError } from '../../common/errors.ts';
 import { nearestName } from '../../common/suggest.ts';
+import { hasWildcards, wildcards } from '../../common/wildcards.ts';
 import type { TapCandidate, TapKind } from './candidates.ts';
 
 /** Taps that are taken of any network: more tell little more, and take time. */
@@ -37,11 +38,11 @@ export function chooseTaps(
   const chosen = new Set<string>();
   const others: string[] = [];
   for (const pattern of wanted) {
-    const fits = pattern === 'all' ? () => true : fitting(pattern);
-    const found = within.filter(({ name, node }) => fits(name) || (node !== undefined && fits(node)));
+    const expression = wildcards(pattern === 'all' ? '*' : pattern, 'names');
+    const found = within.filter(({ name, node = name }) => expression.test(name) || expression.test(node));
     for (const { name } of found) chosen.add(name);
     if (found.length > 0) continue;
-    if (/[*?]/.test(pattern)) throw noSuchTap(pattern, within, where);
+    if (hasWildcards(pattern)) throw noSuchTap(pattern, within, where);
     others.push(pattern);
   }
   return [...within.filter(({ name }) => chosen.has(name)).map(({ name }) => name), ...others];
@@ -59,18 +60,6 @@ function spread<T>(items: readonly T[], count: number): T[] {
   return Array.from({ length: count }, (_, i) => items[Math.round((i * (items.length - 1)) / (count - 1))]);
 }
 
-/** A node's name means its value, not that value's class token beside it. */
-function fitting(pattern: string): (name: string) => boolean {
-  const source = pattern
-    .split('')
-    .map((character) =>
-      character === '*' ? '.*' : character === '?' ? '.' : character.replace(/[\\^$.|+()[\]{}]/, '\\$&'),
-    )
-    .join('');
-  const expression = new RegExp(`^${source}$`, 's');
-  return (name) => expression.test(name);
-}
-
 function noSuchTap(pattern: string, candidates: readonly TapCandidate[], where: string): GraphError {
   const nearest = nearestName(
     pattern.replace(/[*?]/g, ''),
@@ -79,6 +68,6 @@ function noSuchTap(pattern: string, candidates: readonly TapCandidate[], where: 
   return new GraphError(
     where,
     `no tap is called ${pattern}`,
-    nearest ? `did you mean ${nearest}?` : 'la-ood inspect lists the taps',
+    nearest ? `did you mean ${nearest}?` : advice`${command('inspect')} lists the taps`,
   );
 }

@@ -62,6 +62,14 @@ const BATCH = 'batch';
  * @param where the file, for errors
  * @throws GraphError where input or output are something else, do not depend on each other, or there are several outputs to
  *   choose from
+ *
+ * @example
+ * ```ts
+ * import { describeClassifier, readModel } from 'la-ood/onnx';
+ *
+ * const { logits, classes, head } = describeClassifier(await readModel('mobilenet.onnx'), 'mobilenet.onnx');
+ * console.log(logits, classes, head);
+ * ```
  */
 export function describeClassifier(
   model: ModelProto,

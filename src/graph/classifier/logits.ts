@@ -1,4 +1,4 @@
-import { GraphError } from '../../common/errors.ts';
+import { advice, GraphError, option } from '../../common/errors.ts';
 import { nearestName } from '../../common/suggest.ts';
 import { ElementType, type ModelProto } from '../onnx.ts';
 import { inferShapes, type ValueType } from '../shapes.ts';
@@ -60,13 +60,13 @@ export function findLogits(model: ModelProto, where: string, output?: string): L
     throw new GraphError(
       where,
       `none of its outputs is scores of classes, N×classes: ${list(names, types)}`,
-      'export the whole classifier, or name the value that is its logits, be it an output or not, with --output',
+      advice`export the whole classifier, or name the value that is its logits, be it an output or not, with ${option('output')}`,
     );
   const choices = several.map(({ name }) => name);
   throw new GraphError(
     where,
     `has ${several.length} outputs that may be the logits: ${list(choices, types)}`,
-    `say which with --output ${choices[0]}`,
+    advice`say which with ${option('output', choices[0])}`,
   );
 }
 

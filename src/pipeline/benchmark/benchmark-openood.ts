@@ -80,6 +80,19 @@ export interface OpenOodCheckpoint {
  *
  * @throws UsageError where there is no checkpoint, or one twice; DataError where InD images are missing; what importing, features
  * and methods throw
+ *
+ * @example
+ * ```ts
+ * import { benchmarkOpenOod } from 'la-ood/methods';
+ *
+ * const { results } = await benchmarkOpenOod({
+ *   ind: 'cifar10',
+ *   data: 'OpenOOD/data',
+ *   checkpoints: ['s0/best.ckpt', 's1/best.ckpt', 's2/best.ckpt'],
+ *   folder: 'runs/openood',
+ * });
+ * console.log(results.length);
+ * ```
  */
 export async function benchmarkOpenOod(options: OpenOodOptions): Promise<OpenOodReport> {
   const { ind, data, checkpoints, folder, methods = ['all'], fullSpectrum = false, onProgress } = options;

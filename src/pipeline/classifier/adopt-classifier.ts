@@ -1,6 +1,6 @@
 import { findPreprocessing } from '../../../converters/huggingface/find-preprocessing.ts';
 import { modelFile } from '../../../converters/huggingface/model-file.ts';
-import { UsageError } from '../../common/errors.ts';
+import { advice, option, UsageError } from '../../common/errors.ts';
 import { isSameFile, sha256, sha256File } from '../../common/files.ts';
 import type { RunFolder, StepRecord } from '../run-folder.ts';
 import { type ImportClassifierOptions, importClassifier } from './import-classifier.ts';
@@ -12,6 +12,15 @@ import { type ImportClassifierOptions, importClassifier } from './import-classif
  *
  * @returns what a person would not expect of the classifier, a sentence each
  * @throws what `importClassifier` throws; UsageError where a run's own backbone is to be made another
+ *
+ * @example
+ * ```ts
+ * import { adoptClassifier, RunFolder } from 'la-ood/guard';
+ *
+ * await RunFolder.use('runs/mobilenet', (run) =>
+ *   adoptClassifier(run, 'mobilenet.onnx', { preprocessing: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } }),
+ * );
+ * ```
  */
 export async function adoptClassifier(
   run: RunFolder,
@@ -23,7 +32,11 @@ export async function adoptClassifier(
   const isGiven = Object.values(options).some((value) => value !== undefined);
   if (await isSameFile(source, target)) {
     if (isGiven)
-      throw new UsageError(source, "is the run's own backbone, which is not changed", 'take another --run');
+      throw new UsageError(
+        source,
+        "is the run's own backbone, which is not changed",
+        advice`take another ${option('run')}`,
+      );
     return [];
   }
   const classifier = await sha256File(source);

@@ -10,7 +10,7 @@ import type { Evidence } from '../../../models/families/evidence.ts';
 import { firstComponents, partOf, type Renaming, renamings } from '../../../models/families/keys.ts';
 import { recordOf, type StateDictRecord } from '../../../models/record.ts';
 import { isCounter, type Shapes } from '../../../models/weights.ts';
-import { CheckpointError } from '../../common/errors.ts';
+import { advice, CheckpointError, either, option } from '../../common/errors.ts';
 import { printable } from '../../common/printable.ts';
 import { type StateDict, type Tensor, toFloat32 } from '../../common/tensor.ts';
 import type { Normalization } from '../../graph/preprocessing.ts';
@@ -121,7 +121,7 @@ function choose(weights: StateDict, options: ChooseOptions, notes: string[]): Ch
     throw new CheckpointError(
       where,
       `holds ${fitting.map(({ name }) => `a network under ${printable(name)}`).join(', ')}${others.length > 0 ? `, and other weights under ${listed(others)}` : ''}`,
-      `say which network is wanted: ${fitting.map(({ name }) => `--wrapper ${printable(name)}`).join(' or ')}`,
+      advice`say which network is wanted: ${either(fitting.map(({ name }) => option('wrapper', printable(name))))}`,
     );
   const [{ name, found }] = plain;
   const averages = fitting.filter((part) => part.name !== name).map((part) => part.name);

@@ -9,7 +9,7 @@ import type { OriginalReading } from '../../../models/families/original.ts';
 import { encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { isCounter } from '../../../models/weights.ts';
 import { collectGarbage } from '../../common/collect.ts';
-import { CheckpointError, GraphError } from '../../common/errors.ts';
+import { advice, CheckpointError, GraphError, option } from '../../common/errors.ts';
 import { isSameFile, sha256File, writeTogether } from '../../common/files.ts';
 import { type OnProgress, stepwise } from '../../common/progress.ts';
 import { type DType, elementCount, type StateDict, toFloat32 } from '../../common/tensor.ts';
@@ -192,7 +192,9 @@ function describeImages(
     throw new CheckpointError(
       where,
       `nothing says ${normalization ? 'the size of the images' : 'how the images are normalised'} that ${id} with so many classes takes`,
-      normalization ? 'give --size' : 'give --mean and --std as in its training, and --size',
+      normalization
+        ? advice`give ${option('size')}`
+        : advice`give ${option('mean')} and ${option('std')} as in its training, and ${option('size')}`,
     );
   const { height, width } = (size ?? geometry)!;
   const found = saysResizing(resizing) || !geometry ? { height, width } : geometry;

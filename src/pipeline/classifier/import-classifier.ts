@@ -6,7 +6,7 @@ import {
 import { modelFile } from '../../../converters/huggingface/model-file.ts';
 import type { Geometry } from '../../../data/image-set.ts';
 import { type BackboneMetadata, backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
-import { GraphError } from '../../common/errors.ts';
+import { advice, GraphError, option } from '../../common/errors.ts';
 import { isSameFile, sha256File } from '../../common/files.ts';
 import { type OnProgress, stepwise } from '../../common/progress.ts';
 import { chooseTaps, defaultTaps } from '../../graph/classifier/choose-taps.ts';
@@ -138,7 +138,7 @@ function choosePreprocessing(
       throw new GraphError(
         where,
         'takes bytes, which it normalises itself',
-        'leave out --mean, --std and --scale',
+        advice`leave out ${option('mean')}, ${option('std')} and ${option('scale')}`,
       );
     return { origin };
   }
@@ -149,7 +149,7 @@ function choosePreprocessing(
     throw new GraphError(
       where,
       'nothing says how its images are normalised, neither its metadata nor a preprocessor_config.json beside it',
-      'give --mean and --std as in its training (of 0 to 1), or --scale alone; with --resize and --filter where images are larger',
+      advice`give ${option('mean')} and ${option('std')} as in its training (of 0 to 1), or ${option('scale')} alone; with ${option('resize')} and ${option('filter')} where images are larger`,
     );
   const { mean, std, scale, channelOrder } = found;
   return { preprocessing: { mean, std, scale, channelOrder }, origin };
@@ -175,7 +175,7 @@ function chooseGeometry(
     throw new GraphError(
       where,
       `takes images of ${height}×${width}, and ${found.source} is for ${geometry.height}×${geometry.width}`,
-      'say how images are resized: --filter, and --resize where the middle is cut out',
+      advice`say how images are resized: ${option('filter')}, and ${option('resize')} where the middle is cut out`,
     );
   return withResizing(where, chosen, options);
 }

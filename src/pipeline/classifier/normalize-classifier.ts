@@ -1,5 +1,5 @@
 import type { ImageSize } from '../../../data/image-set.ts';
-import { GraphError } from '../../common/errors.ts';
+import { advice, GraphError, option } from '../../common/errors.ts';
 import { RandomState } from '../../common/random.ts';
 import { type Tensor, toFloat32 } from '../../common/tensor.ts';
 import { checkModel } from '../../graph/check.ts';
@@ -56,7 +56,11 @@ export async function normalizeClassifier(
   const backbone = upgradeOpset(toBackbone(model, where, options), where);
   const { input, height, width } = describeClassifier(backbone, where);
   if (!height || !width)
-    throw new GraphError(where, `its input ${input} takes images of any size`, 'say which with --size');
+    throw new GraphError(
+      where,
+      `its input ${input} takes images of any size`,
+      advice`say which with ${option('size')}`,
+    );
   const settled = await settleBatch(backbone, where);
   const typed = await withObservedShapes(settled.model, where);
   const classifier = describeClassifier(typed, where);
@@ -76,7 +80,7 @@ function nothingWithin(model: ModelProto, where: string): GraphError {
     : new GraphError(
         where,
         'nothing in it can be watched: it has no convolution, no block and no linear layer but the last',
-        'name values with --taps',
+        advice`name values with ${option('taps')}`,
       );
 }
 

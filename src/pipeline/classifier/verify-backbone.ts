@@ -1,4 +1,4 @@
-import { GraphError } from '../../common/errors.ts';
+import { advice, GraphError, option } from '../../common/errors.ts';
 import { type Tensor, toFloat32 } from '../../common/tensor.ts';
 import { type Classifier, LOGITS } from '../../graph/classifier/classifier.ts';
 import { quantizationOf } from '../../graph/classifier/quantized.ts';
@@ -56,7 +56,7 @@ export async function verifyBackbone(
     throw new GraphError(
       where,
       `tap ${mixing} of an image depends on the other images of its batch`,
-      'choose others with --taps',
+      advice`choose others with ${option('taps')}`,
     );
 
   const { logits, batch: atOnce = 1 } = classifier;

@@ -1,6 +1,6 @@
 import { type DownloadOptions, downloadFile } from '../../../data/download/download-file.ts';
 import { manualSources, sources } from '../../../data/download/sources.ts';
-import { DataError } from '../../common/errors.ts';
+import { advice, command, DataError, option } from '../../common/errors.ts';
 import { nearestName } from '../../common/suggest.ts';
 
 export interface DownloadReport {
@@ -19,6 +19,14 @@ export interface DownloadReport {
  * Downloads published sets (the names of `sources`) into a folder, and compares each file with its published checksum.
  *
  * @throws DataError where a set is not known or has to be fetched by hand, and as `downloadFile` does
+ *
+ * @example
+ * ```ts
+ * import { downloadSets } from 'la-ood/guard';
+ *
+ * const [{ name, files }] = await downloadSets(['cifar10'], 'downloads');
+ * console.log(name, files);
+ * ```
  */
 export async function downloadSets(
   names: readonly string[],
@@ -43,7 +51,7 @@ function checkName(name: string, folder: string): void {
     throw new DataError(
       name,
       'cannot be downloaded by a program',
-      `get ${url} with a browser, unpack it, and put it at ${folder}/${path}; then la-ood datasets --ood ${name}=${folder}/${path}`,
+      advice`get ${url} with a browser, unpack it, and put it at ${folder}/${path}; then ${command('datasets', option('ood', `${name}=${folder}/${path}`))}`,
     );
   }
   const names = [...Object.keys(sources), ...Object.keys(manualSources)];

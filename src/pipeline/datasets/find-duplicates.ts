@@ -29,6 +29,14 @@ export interface DuplicateSet {
  *
  * @param set what to open (see `openImageSet`)
  * @throws DataError where a set cannot be read
+ *
+ * @example
+ * ```ts
+ * import { findDuplicates } from 'la-ood/guard';
+ *
+ * const { others } = await findDuplicates('photos/train', ['photos/test']);
+ * for (const { set, exact, near } of others) console.log(set, exact, near);
+ * ```
  */
 export async function findDuplicates(
   set: string,

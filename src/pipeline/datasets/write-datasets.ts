@@ -47,6 +47,15 @@ export interface DatasetReport {
  * kept, which is what the original does with SVHN; the manifest has their numbers as `chosen`.
  *
  * @throws UsageError where two sets have one name; DataError where images cannot be read
+ *
+ * @example
+ * ```ts
+ * import { RunFolder, writeDatasets } from 'la-ood/guard';
+ *
+ * await RunFolder.use('datasets', (folder) =>
+ *   writeDatasets(folder, { ood: [{ name: 'svhn', source: 'downloads/svhn:test' }], side: 32 }),
+ * );
+ * ```
  */
 export async function writeDatasets(folder: RunFolder, options: DatasetOptions): Promise<DatasetReport[]> {
   const { train, test, ood = [], limit = 10_000 } = options;

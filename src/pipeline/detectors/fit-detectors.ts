@@ -39,6 +39,14 @@ export interface FitDetectorsReport {
  * `best_hyperparam.csv` and `fitting_process.csv`. Layers that were fitted before an interruption are kept.
  *
  * @throws RunError where there are no features; DetectorError where a layer is not usable
+ *
+ * @example
+ * ```ts
+ * import { fitDetectors, RunFolder } from 'la-ood/guard';
+ *
+ * const { detectors, samples } = await RunFolder.use('runs/mine', (run) => fitDetectors(run, { nu: 0.01 }));
+ * for (const { tap, gamma } of detectors) console.log(tap, gamma, samples);
+ * ```
  */
 export async function fitDetectors(
   run: RunFolder,

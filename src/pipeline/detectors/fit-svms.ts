@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { mkdir, stat } from 'node:fs/promises';
 import type { Worker } from 'node:worker_threads';
-import { DetectorError } from '../../common/errors.ts';
+import { advice, DetectorError, option } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { endWorker, startWorker } from '../../common/workers.ts';
 import { type FitOptions, fitMemory } from '../../detectors/layer-svm.ts';
@@ -76,7 +76,7 @@ function sideBySide(layers: readonly FeatureLayer[], samples: number, memory: nu
   throw new DetectorError(
     `layer ${tap}`,
     `fitting ${samples} samples of width ${width} takes about ${needed} GiB, and ${allowed} are allowed`,
-    'raise --memory, or take fewer training images',
+    advice`raise ${option('memory')}, or take fewer training images`,
   );
 }
 

@@ -27,6 +27,15 @@ export interface ImportDetectorsOptions {
  *
  * @throws RunError where there are no features; DetectorError on files that are missing or are no one-class SVM of the
  * layer's width
+ *
+ * @example
+ * ```ts
+ * import { importDetectors, RunFolder } from 'la-ood/guard';
+ *
+ * await RunFolder.use('runs/vgg16-cifar10', (run) =>
+ *   importDetectors(run, { folder: 'saved_models/vgg16/cifar10_best' }),
+ * );
+ * ```
  */
 export async function importDetectors(
   run: RunFolder,

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { openFeatures } from '../../../converters/hdf5/open-features.ts';
-import { RunError } from '../../common/errors.ts';
+import { advice, command, option, RunError } from '../../common/errors.ts';
 import { sha256Files, writeAtomically } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { BACKBONE_KEY, detectorsOfModel } from '../../detectors/detectors-model.ts';
@@ -75,7 +75,7 @@ export async function evaluateRun(
   const { onProgress, onLeftOut, ...evaluation } = rest;
   const path = run.file('detectors.onnx');
   if (!(await stat(path).catch(() => undefined)))
-    throw new RunError(path, 'is missing', `run la-ood fit --run ${run.path} first`);
+    throw new RunError(path, 'is missing', advice`run ${command('fit', option('run', run.path))} first`);
   const model = decodeModel(await readFile(path), path);
   const detectors = detectorsOfModel(model, path);
   const backbone = getMetadata(model)[BACKBONE_KEY];

@@ -94,6 +94,19 @@ const LABELS = 'labels';
  * Work that was cut off goes on where it was: the features of each block of images are kept until the set is done.
  *
  * @throws RunError where the folder has no backbone, an InD set has the name of an OOD set, or two number their classes otherwise; GraphError, DataError where backbone or images are unusable
+ *
+ * @example
+ * ```ts
+ * import { extractFeatures, RunFolder } from 'la-ood/guard';
+ *
+ * await RunFolder.use('runs/mine', (run) =>
+ *   extractFeatures(run, {
+ *     train: { name: 'photos', source: 'photos/train' },
+ *     test: { name: 'photos', source: 'photos/test' },
+ *     ood: [{ name: 'textures', source: 'textures/', kind: 'far' }],
+ *   }),
+ * );
+ * ```
  */
 export async function extractFeatures(run: RunFolder, options: FeatureOptions): Promise<FeatureReport[]> {
   const { train, test, ood = [] } = options;

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { FeatureFile } from '../../../converters/hdf5/open-features.ts';
-import { RunError, UsageError } from '../../common/errors.ts';
+import { advice, command, option, RunError, UsageError } from '../../common/errors.ts';
 import { nearestName } from '../../common/suggest.ts';
 import type { SetKind } from '../../evaluation/method-table.ts';
 import type { RunFolder } from '../run-folder.ts';
@@ -72,10 +72,14 @@ export async function featureFile(run: RunFolder, part: 'train' | 'test', ind?: 
     throw new RunError(
       where,
       `holds no ${part === 'train' ? 'training' : 'test'} features`,
-      'run la-ood features first',
+      advice`run ${command('features')} first`,
     );
   if (ind === undefined)
-    throw new RunError(where, `holds features of ${names.join(', ')}`, 'say which is InD with --ind');
+    throw new RunError(
+      where,
+      `holds features of ${names.join(', ')}`,
+      advice`say which is InD with ${option('ind')}`,
+    );
   const nearest = nearestName(ind, names);
   throw new RunError(
     where,
@@ -110,7 +114,11 @@ export async function oodFiles(run: RunFolder, ind: string, names?: readonly str
       `OOD sets here: ${tests.map(setName).join(', ') || 'none'}`,
     );
   if (chosen.length === 0)
-    throw new RunError(run.file('features'), 'holds no OOD set', 'la-ood features --ood NAME=PATH adds one');
+    throw new RunError(
+      run.file('features'),
+      'holds no OOD set',
+      advice`${command('features', option('ood', 'NAME=PATH'))} adds one`,
+    );
   return chosen;
 }
 

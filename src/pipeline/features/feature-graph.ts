@@ -1,6 +1,6 @@
 import type { Geometry } from '../../../data/image-set.ts';
 import { type BackboneMetadata, backboneMetadata } from '../../../models/metadata.ts';
-import { GraphError } from '../../common/errors.ts';
+import { advice, command, GraphError } from '../../common/errors.ts';
 import { describeClassifier, type LinearHead } from '../../graph/classifier/classifier.ts';
 import { nameHeadInput } from '../../graph/classifier/head.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
@@ -55,7 +55,11 @@ export function featureGraph(
   const { dtype, height, width, batch, head } = describeClassifier(backbone, where);
   const preprocessing = preprocessingOf(metadata);
   if (!own || (dtype !== 'uint8' && !preprocessing))
-    throw new GraphError(where, 'does not say its taps and its normalisation', 'make it with la-ood import');
+    throw new GraphError(
+      where,
+      'does not say its taps and its normalisation',
+      advice`make it with ${command('import')}`,
+    );
   if (!height || !width)
     throw new GraphError(where, 'its input does not say the height and width of its images');
   const normalized = dtype === 'uint8' ? undefined : preprocessing;

@@ -1,5 +1,5 @@
 import { type FeatureFile, openFeatures } from '../../../converters/hdf5/open-features.ts';
-import { RunError } from '../../common/errors.ts';
+import { advice, command, RunError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { type Tensor, toFloat32 } from '../../common/tensor.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
@@ -143,13 +143,17 @@ export function layersOf(
     throw new RunError(
       path,
       'was made by another backbone than the detectors were fitted on',
-      `run la-ood features and la-ood fit again, with one backbone: SHA-256 ${String(own).slice(0, 12)} made it, and ${backbone.slice(0, 12)} the detectors`,
+      advice`run ${command('features')} and ${command('fit')} again, with one backbone: SHA-256 ${String(own).slice(0, 12)} made it, and ${backbone.slice(0, 12)} the detectors`,
     );
   const layers = featureLayers(features);
   return taps.map((tap) => {
     const layer = layers.find((candidate) => candidate.tap === tap);
     if (!layer)
-      throw new RunError(path, `has no layer ${tap}, which is watched`, 'run la-ood features again');
+      throw new RunError(
+        path,
+        `has no layer ${tap}, which is watched`,
+        advice`run ${command('features')} again`,
+      );
     const width = widths?.get(tap) ?? layer.width;
     if (width !== layer.width)
       throw new RunError(

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import type { ImageSet } from '../../../data/image-set.ts';
-import { RunError } from '../../common/errors.ts';
+import { advice, command, RunError } from '../../common/errors.ts';
 import { sha256File } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { Tensor } from '../../common/tensor.ts';
@@ -44,7 +44,11 @@ export class RunBackbone {
   static async open(run: RunFolder, options: BackboneRunOptions): Promise<RunBackbone> {
     const path = run.file('backbone.onnx');
     if (!(await stat(path).catch(() => undefined)))
-      throw new RunError(path, 'is missing', `make it: la-ood import CHECKPOINT_OR_MODEL ${path}`);
+      throw new RunError(
+        path,
+        'is missing',
+        advice`make it: ${command('import', 'CHECKPOINT_OR_MODEL', path)}`,
+      );
     const graph = featureGraph(await readModel(path), path, options.deviations);
     return new RunBackbone(run, graph, await sha256File(path), options);
   }

@@ -1,4 +1,4 @@
-import { RunError } from '../../common/errors.ts';
+import { advice, command, option, RunError } from '../../common/errors.ts';
 import { alarmsOf, fewestImages, supportsRate } from '../../evaluation/conformal.ts';
 import { imageHashes } from '../features/image-hashes.ts';
 
@@ -28,7 +28,7 @@ export async function checkCalibrationImages(
     throw new RunError(
       heldOut,
       'all its images are training images, of which a classifier is surer than of others: no false-alarm rate can be promised',
-      'run la-ood features --test with InD images that nothing was trained on',
+      advice`run ${command('features', option('test', 'SET'))} with InD images that nothing was trained on`,
     );
   return [
     ...copies,

@@ -1,4 +1,4 @@
-import { GraphError } from '../../common/errors.ts';
+import { advice, GraphError, option } from '../../common/errors.ts';
 import { decisionModel, withThreshold } from '../../detectors/decision-model.ts';
 import { type Aggregation, fitAggregation, layersModel } from '../../detectors/layer-aggregation.ts';
 import { type LayerDetectors, layerNames } from '../../detectors/layer-detectors.ts';
@@ -75,7 +75,11 @@ export async function guardWithEarlyExit(
   const network = stageNetwork(features, ownDetectors);
   const { detectors, complete, shares } = network;
   if (shares.length === 1)
-    throw new GraphError(where, 'has no place where it can be cut in two', 'leave out --early-exit');
+    throw new GraphError(
+      where,
+      'has no place where it can be cut in two',
+      advice`leave out ${option('earlyExit')}`,
+    );
   const model = layersModel(detectors, widths);
   const layerScores = async (path: string) =>
     (await outputsOnFeatures(model, path, running)).get('layer_scores')!;

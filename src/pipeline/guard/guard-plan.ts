@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { RunError, UsageError } from '../../common/errors.ts';
+import { type Advice, advice, command, option, RunError, UsageError } from '../../common/errors.ts';
 import { sha256File, sha256Files } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { type Question, questions } from '../../detectors/guard/questions.ts';
@@ -40,9 +40,9 @@ export function designOf({ watch, detector, aggregation, earlyExit = false }: De
     return { kind: 'questions', watch: watch ?? questions };
   if (watch)
     throw new UsageError(
-      '--watch',
+      option('watch'),
       'chooses questions, which a detector does not answer',
-      'leave it out, or --detector, --aggregation and --early-exit',
+      advice`leave it out, or ${option('detector')}, ${option('aggregation')} and ${option('earlyExit')}`,
     );
   const name = detector ?? (aggregation === 'max' ? 'layer-svms' : 'layer-gaussians');
   const layerMethod = layerMethods.find((method) => method === name);
@@ -50,12 +50,11 @@ export function designOf({ watch, detector, aggregation, earlyExit = false }: De
     const own = layerMethod === 'layer-svms' ? 'max' : 'mean';
     return { kind: 'layers', detector: layerMethod, aggregation: aggregation ?? own, earlyExit };
   }
-  const option = aggregation === undefined ? '--early-exit' : '--aggregation';
   if (aggregation !== undefined || earlyExit)
     throw new UsageError(
-      option,
+      option(aggregation === undefined ? 'earlyExit' : 'aggregation'),
       `is for detectors of layers, and ${name} is none`,
-      `leave it out, or take --detector ${layerMethods.join(', ')}`,
+      advice`leave it out, or take ${option('detector', layerMethods.join(', '))}`,
     );
   return { kind: 'method', method: chooseMethods([name])[0] };
 }
@@ -156,9 +155,11 @@ async function hashesOf(
 }
 
 /** What a person does where a file is missing. */
-const remedies: Readonly<Record<string, (run: string) => string>> = {
-  svms: (run) => `run la-ood fit --run ${run} first, or take --detector layer-gaussians`,
-  corrupted: (run) => `run la-ood features --run ${run} --train SET once more, or take --watch content`,
+const remedies: Readonly<Record<string, (run: string) => Advice>> = {
+  svms: (run) =>
+    advice`run ${command('fit', option('run', run))} first, or take ${option('detector', 'layer-gaussians')}`,
+  corrupted: (run) =>
+    advice`run ${command('features', option('run', run), option('train', 'SET'))} once more, or take ${option('watch', 'content')}`,
 };
 
 /** Accuracy from which on the held-out set's classes are taken for the classifier's, in its order. */

@@ -75,6 +75,14 @@ const EARLY_EXIT_FILE = 'guarded-early-exit.onnx';
  * @throws RunError where features or detectors are missing, or calibration images can promise nothing; UsageError where there are too
  * few of them for the rate, or options exclude each other; DetectorError where nothing can be fitted; GraphError where the file
  * does not do what its pieces do
+ *
+ * @example
+ * ```ts
+ * import { guardRun, RunFolder } from 'la-ood/guard';
+ *
+ * const { file } = await RunFolder.use('runs/mine', (run) => guardRun(run, { rate: 0.05 }));
+ * console.log(file); // guarded.onnx
+ * ```
  */
 export async function guardRun(run: RunFolder, options: GuardOptions = {}): Promise<GuardReport> {
   const { rate = 0.05, confidence = 0.95, ind, onProgress, onLeftOut } = options;
@@ -148,7 +156,7 @@ function quantisationNotes({ model }: FeatureGraph): string[] {
   const quantization = quantizationOf(model);
   if (!quantization) return [];
   return [
-    `the classifier is quantised (${quantization}), and its guard calibrated by itself; --beside RUN says what that costs in AUROC, RUN being a run of the original with the same OOD sets`,
+    `the classifier is quantised (${quantization}), and its guard calibrated by itself; what that costs in AUROC says a guard beside (\`beside\`) that of the original, with the same OOD sets`,
   ];
 }
 

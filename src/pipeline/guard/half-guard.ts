@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { UsageError } from '../../common/errors.ts';
+import { option, UsageError } from '../../common/errors.ts';
 import type { Calibration } from '../../evaluation/conformal.ts';
 import { auroc } from '../../evaluation/metrics.ts';
 import { withHalfWeights } from '../../graph/half-weights.ts';
@@ -49,7 +49,11 @@ export async function halveGuard(
   const whole = await readModel(path);
   const half = withHalfWeights(whole, new Set(network.graph.initializer.map(({ name }) => name)), path);
   if (half.graph.node.length === whole.graph.node.length)
-    throw new UsageError('--half', 'finds no float32 weights: the classifier is quantised', 'leave it out');
+    throw new UsageError(
+      option('half'),
+      'finds no float32 weights: the classifier is quantised',
+      'leave it out',
+    );
   const images = await openRecorded(recordedSet(run, heldOut));
   const { scores, calibration, runtimes } = await calibrateAnew(
     half,

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { RunError } from '../../common/errors.ts';
+import { advice, command, option, RunError } from '../../common/errors.ts';
 import { type RunFolder, readManifest } from '../run-folder.ts';
 import type { FoundSet } from './found-sets.ts';
 
@@ -25,7 +25,8 @@ export async function lostAuroc(
   other: string,
 ): Promise<LostAuroc[]> {
   const { steps } = await readManifest(other);
-  if (!steps.guard) throw new RunError(other, 'has no guard', `run la-ood guard --run ${other} first`);
+  if (!steps.guard)
+    throw new RunError(other, 'has no guard', advice`run ${command('guard', option('run', other))} first`);
   const before = steps.guard.results.sets as readonly FoundSet[];
   const imagesOf = (name: string) => `features/${name}_test`;
   const shared = sets.flatMap(({ name, auroc }) => {
@@ -37,7 +38,7 @@ export async function lostAuroc(
     throw new RunError(
       other,
       `has no OOD set of the same images as ${basename(run.path)}`,
-      'run la-ood features --ood SET for both, and la-ood guard again',
+      advice`run ${command('features', option('ood', 'SET'))} for both, and ${command('guard')} again`,
     );
   return shared;
 }

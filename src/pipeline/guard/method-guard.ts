@@ -1,5 +1,5 @@
 import { openFeatures } from '../../../converters/hdf5/open-features.ts';
-import { DetectorError } from '../../common/errors.ts';
+import { advice, DetectorError, option } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import type { FittedMethod, Method } from '../../detectors/methods/method.ts';
 import type { MethodsInputs } from '../../detectors/methods/methods-model.ts';
@@ -35,7 +35,7 @@ export async function fitMethodGuard(
       onProgress,
     );
     if (refused.length > 0)
-      throw new DetectorError(method.name, refused[0].reason, 'take another --detector');
+      throw new DetectorError(method.name, refused[0].reason, advice`take another ${option('detector')}`);
     const [{ notes = [] }] = fitted;
     const model = methodModel(method.name, fitted[0], inputs);
     return {

@@ -37,6 +37,14 @@ const LATEST = 100;
  * {@link DriftDetector}.
  *
  * @throws GraphError where the file is no guarded model; DataError where images cannot be read
+ *
+ * @example
+ * ```ts
+ * import { monitorImages } from 'la-ood/guard';
+ *
+ * for await (const { image, drifts } of monitorImages('guarded.onnx', ['camera/*.jpg'], { every: 10_000 }))
+ *   for (const { of, alarm, since } of drifts) if (alarm) console.log(`${image}: ${of} drifts since image ${since}`);
+ * ```
  */
 export async function* monitorImages(
   path: string,

@@ -1,7 +1,7 @@
 import { type FeatureFile, listedNames, openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { conditionNames, conditionsOf } from '../../../data/derived/conditions.ts';
 import { sampleChanges } from '../../../data/derived/corrupted-sample.ts';
-import { DetectorError, RunError } from '../../common/errors.ts';
+import { advice, command, DetectorError, option, RunError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import {
   answersModel,
@@ -68,7 +68,7 @@ export async function fitQuestionGuard(
       throw new DetectorError(
         'content',
         `cannot be told here: ${refused.map(({ method, reason }) => `${method.title}: ${reason}`).join('; ')}`,
-        'take --watch conditions',
+        advice`take ${option('watch', 'conditions')}`,
       );
     const conditions = corrupted
       ? await fitConditions(graph, features, corrupted, backbone, errors)
@@ -139,7 +139,7 @@ async function fitConditions(
       throw new RunError(
         corrupted,
         'was made by another version of la-ood',
-        'run la-ood features --train SET once more',
+        advice`run ${command('features', option('train', 'SET'))} once more`,
       );
     const layers = layersOf(features, graph.conditionTaps, features.path, backbone);
     const step = Math.max(1, Math.ceil(features.count / MOST_IMAGES));

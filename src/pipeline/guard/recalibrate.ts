@@ -1,5 +1,5 @@
 import type { ImageSet } from '../../../data/image-set.ts';
-import { UsageError } from '../../common/errors.ts';
+import { option, UsageError } from '../../common/errors.ts';
 import { isSameFile } from '../../common/files.ts';
 import { decisionModel, withThreshold } from '../../detectors/decision-model.ts';
 import {
@@ -62,6 +62,13 @@ export interface RecalibrationReport {
  * @param output the file that is written
  * @throws GraphError where the file is no guarded model; DataError where images cannot be read; UsageError where there are too few for the
  * rate; RunError where they are alike
+ *
+ * @example
+ * ```ts
+ * import { recalibrateGuard } from 'la-ood/guard';
+ *
+ * await recalibrateGuard('guarded.onnx', 'photos-of-the-new-camera/', 'recalibrated.onnx', { rate: 0.05 });
+ * ```
  */
 export async function recalibrateGuard(
   path: string,
@@ -70,7 +77,7 @@ export async function recalibrateGuard(
   options: RecalibrateOptions = {},
 ): Promise<RecalibrationReport> {
   if (await isSameFile(path, output))
-    throw new UsageError('--output', 'is the guard itself', 'name another file');
+    throw new UsageError(option('output'), 'is the guard itself', 'name another file');
   const model = await readModel(path);
   const { calibration: before } = guardInfo(model, path);
   const { orient, skipDamaged, onProgress, onLeftOut } = options;

@@ -57,6 +57,14 @@ export interface ScoredImage {
  * @param path a `guarded.onnx` of `guardRun`
  * @param sources sets as `openImageSet` takes them
  * @throws GraphError where the file is no guarded model; DataError where images cannot be read
+ *
+ * @example
+ * ```ts
+ * import { scoreImages } from 'la-ood/guard';
+ *
+ * for await (const { image, isOod, pValue, reason } of scoreImages('guarded.onnx', ['photos/', 'more.zip']))
+ *   console.log(image, isOod, pValue, reason);
+ * ```
  */
 export async function* scoreImages(
   path: string,

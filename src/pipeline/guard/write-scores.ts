@@ -17,6 +17,14 @@ const ROWS = 1024;
  * when all are scored.
  *
  * @returns how many images there were, and how many were called OOD
+ *
+ * @example
+ * ```ts
+ * import { scoreImages, writeScores } from 'la-ood/guard';
+ *
+ * const { images, ood } = await writeScores('scores.csv', scoreImages('guarded.onnx', ['photos/']));
+ * console.log(`${ood} of ${images} are OOD`);
+ * ```
  */
 export async function writeScores(
   output: string,

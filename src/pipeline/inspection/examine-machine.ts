@@ -32,7 +32,17 @@ export interface DeviceExamination {
   readonly problem?: string;
 }
 
-/** Finds out what this machine can do, by running a small graph on every device. */
+/**
+ * Finds out what this machine can do, by running a small graph on every device.
+ *
+ * @example
+ * ```ts
+ * import { examineMachine } from 'la-ood/guard';
+ *
+ * const { devices } = await examineMachine();
+ * console.log(devices.filter(({ works }) => works).map(({ device }) => device));
+ * ```
+ */
 export async function examineMachine(): Promise<MachineExamination> {
   const devices: DeviceExamination[] = [];
   for (const device of deviceNames) if (device !== 'auto') devices.push(await examineDevice(device));

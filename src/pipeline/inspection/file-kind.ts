@@ -12,6 +12,13 @@ export type FileKind = 'folder' | 'onnx' | 'hdf5' | 'json' | 'csv' | 'checkpoint
  * Looks at the first bytes of a file.
  *
  * @throws DataError where there is no such file
+ *
+ * @example
+ * ```ts
+ * import { fileKind } from 'la-ood/checkpoints';
+ *
+ * console.log(await fileKind('weights.pth'));
+ * ```
  */
 export async function fileKind(path: string): Promise<FileKind> {
   const found = await stat(path).catch(() => undefined);

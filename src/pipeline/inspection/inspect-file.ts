@@ -6,7 +6,7 @@ import { readCheckpoint } from '../../../converters/pytorch/read-checkpoint.ts';
 import { checkUsable } from '../../../converters/pytorch/usable.ts';
 import { generatedNames } from '../../../data/generated/generated-set.ts';
 import { isImageFile } from '../../../data/open-file.ts';
-import { CheckpointError, DataError, RunError, UsageError } from '../../common/errors.ts';
+import { type Advice, CheckpointError, DataError, RunError, UsageError } from '../../common/errors.ts';
 import { sha256Files } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { findNetwork } from '../classifier/find-network.ts';
@@ -17,6 +17,7 @@ import { readManifest, type StepRecord } from '../run-folder.ts';
 import { type FileFacts, factsOf, fileKind } from './file-kind.ts';
 import { type ImagesInspection, type InspectImagesOptions, inspectImages } from './inspect-images.ts';
 import { type DetectorsInspection, inspectModel, type ModelInspection } from './inspect-model.ts';
+import { withinFile } from './within-file.ts';
 
 export type { ImagesInspection, InspectImagesOptions } from './inspect-images.ts';
 export type { DetectorsInspection, ModelInspection } from './inspect-model.ts';
@@ -37,7 +38,7 @@ export interface CheckpointInspection extends FileFacts {
   /** What would be taken from the network's family. */
   readonly assumptions: readonly string[];
   /** Why it could not be imported as it is. */
-  readonly problems: readonly string[];
+  readonly problems: readonly Advice[];
   readonly parameters: number;
   readonly tensors: readonly {
     readonly key: string;
@@ -140,15 +141,13 @@ async function hasManifest(folder: string): Promise<boolean> {
 async function inspectCheckpoint(path: string): Promise<CheckpointInspection> {
   const checkpoint = await readCheckpoint(path, { allowUnusable: true });
   const { stateDict, format, wrapper, prefix, extras, sets, notes } = checkpoint;
-  const problems: string[] = [];
+  const problems: Advice[] = [];
   const attempt = async <T>(work: () => T | Promise<T>): Promise<T | undefined> => {
     try {
       return await work();
     } catch (error) {
       if (!(error instanceof CheckpointError) && !(error instanceof DataError)) throw error;
-      const { where, problem, remedy } = error;
-      const place = where.startsWith(path) ? where.slice(path.length).replace(/^: /, '') : where;
-      problems.push(`${place} ${problem}${remedy ? `; ${remedy}` : ''}`.trim());
+      problems.push(withinFile(error, path));
       return undefined;
     }
   };

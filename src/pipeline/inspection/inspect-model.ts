@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { findPreprocessing } from '../../../converters/huggingface/find-preprocessing.ts';
 import { type BackboneMetadata, backboneMetadata } from '../../../models/metadata.ts';
-import { GraphError } from '../../common/errors.ts';
+import { type Advice, GraphError } from '../../common/errors.ts';
 import { elementCount } from '../../common/tensor.ts';
 import { BACKBONE_KEY, detectorsOfModel, holdsDetectors } from '../../detectors/detectors-model.ts';
 import { checkModel } from '../../graph/check.ts';
@@ -21,6 +21,7 @@ import {
   normalizeClassifier,
 } from '../classifier/normalize-classifier.ts';
 import type { FileFacts } from './file-kind.ts';
+import { withinFile } from './within-file.ts';
 
 /** An input, an output or a tap of a graph. */
 export interface ValueFacts {
@@ -56,7 +57,7 @@ export interface ModelInspection extends FileFacts {
   /** What it takes and yields, where it is a classifier of images. */
   readonly classifier?: Classifier;
   /** Why it cannot be guarded, where it is none. */
-  readonly noClassifier?: string;
+  readonly noClassifier?: Advice;
   /** What says how its images are prepared; absent where nothing does. */
   readonly preparedBy?: string;
   /** The taps that the model's metadata name; where they name none, what can be watched in it. */
@@ -161,14 +162,12 @@ async function normalize(
   model: ModelProto,
   path: string,
   options: NormalizeOptions,
-): Promise<{ normalized?: NormalizedClassifier; reason?: string }> {
+): Promise<{ normalized?: NormalizedClassifier; reason?: Advice }> {
   try {
     return { normalized: await normalizeClassifier(model, path, options) };
   } catch (error) {
     if (!(error instanceof GraphError)) throw error;
-    const { where, problem, remedy } = error;
-    const place = where.slice(path.length).replace(/^: /, '');
-    return { reason: [`${place} ${problem}`.trim(), remedy].filter(Boolean).join('; ') };
+    return { reason: withinFile(error, path) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { openFeatures } from '../../../converters/hdf5/open-features.ts';
-import { DetectorError, RunError } from '../../common/errors.ts';
+import { advice, command, DetectorError, RunError } from '../../common/errors.ts';
 import { sha256File, sha256Files } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { BACKBONE_KEY } from '../../detectors/detectors-model.ts';
@@ -114,5 +114,5 @@ export async function fitRunMethods(
 
 function checkBackbone(own: string | number | undefined, sha256: string, path: string): void {
   if (own !== undefined && own !== sha256)
-    throw new RunError(path, 'was made by another backbone', 'run la-ood features again');
+    throw new RunError(path, 'was made by another backbone', advice`run ${command('features')} again`);
 }

@@ -1,5 +1,5 @@
 import type { FeatureFile } from '../../../converters/hdf5/open-features.ts';
-import { RunError } from '../../common/errors.ts';
+import { advice, command, RunError } from '../../common/errors.ts';
 import type { LayerSvm } from '../../detectors/layer-svm.ts';
 import type { TrainingFeatures, TrainingLayers } from '../../detectors/methods/training.ts';
 import type { LinearHead } from '../../graph/classifier/classifier.ts';
@@ -31,7 +31,7 @@ export function methodLayers(features: FeatureFile): MethodLayers {
     throw new RunError(
       path,
       'does not say which of its layers the logits are',
-      'make it again with la-ood features',
+      advice`make it again with ${command('features')}`,
     );
   const [headInput, labels] = [named(HEAD_INPUT_LAYER), named(LABELS_LAYER)];
   const taps = layers.filter((layer) => ![logits, headInput, labels].includes(layer));
@@ -57,7 +57,7 @@ export function trainingFeatures(features: FeatureFile, { head, svms }: Training
     throw new RunError(
       features.path,
       'lacks what goes into the last layer, which la-ood wrote no such features of before',
-      'run la-ood features again',
+      advice`run ${command('features')} again`,
     );
   return {
     count: features.count,
@@ -89,7 +89,7 @@ function classesOf(features: FeatureFile, { index }: FeatureLayer, classes: numb
     throw new RunError(
       features.path,
       `image ${at} is of class ${labels[at]}, and the classifier has ${classes}`,
-      'run la-ood features again',
+      advice`run ${command('features')} again`,
     );
   return Uint32Array.from(labels);
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { UsageError } from '../../common/errors.ts';
+import { option, UsageError } from '../../common/errors.ts';
 import { guardPage, PAGE_POLICY, type PageFile } from './guard-page.ts';
 
 export interface ServePageOptions {
@@ -43,7 +43,7 @@ export async function servePage(model: string, { port }: ServePageOptions = {}):
   const server = createServer((request, response) => answer(request, response, files, server));
   if (!(await listens(server, port ?? USUAL_PORT)) && (port !== undefined || !(await listens(server, 0))))
     throw new UsageError(
-      `--port ${port}`,
+      option('port', port),
       'is taken by another program',
       'leave it out: a free one is found',
     );

@@ -13,6 +13,13 @@ export interface WrittenPage {
  *
  * @param model a `guarded.onnx` of `guardRun`
  * @throws GraphError where the file is no guarded model
+ *
+ * @example
+ * ```ts
+ * import { writePage } from 'la-ood/guard';
+ *
+ * await writePage('guarded.onnx', 'public'); // to be put on any web server
+ * ```
  */
 export async function writePage(model: string, folder: string): Promise<WrittenPage> {
   const files = await guardPage(model);

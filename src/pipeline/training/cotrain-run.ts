@@ -1,6 +1,6 @@
 import { copyFile, rm, stat } from 'node:fs/promises';
 import { backboneMetadata } from '../../../models/metadata.ts';
-import { RunError } from '../../common/errors.ts';
+import { advice, command, option, RunError } from '../../common/errors.ts';
 import { sha256File, writeAtomically } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { RandomState } from '../../common/random.ts';
@@ -83,6 +83,14 @@ const FOLDER = 'cotrain';
  * Images are those that the run's features were computed of. Work that was cut off goes on where it was.
  *
  * @throws RunError where the run lacks a backbone, features, detectors or OOD sets; what `trainBackbone` throws
+ *
+ * @example
+ * ```ts
+ * import { RunFolder } from 'la-ood/guard';
+ * import { coTrainRun } from 'la-ood/training';
+ *
+ * await RunFolder.use('runs/mine', (run) => coTrainRun(run, { lambda: 0.001 }));
+ * ```
  */
 export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): Promise<CoTrainReport> {
   const { ind, lambda = 0.001, seed = 0, compat, device, workers, memory, onProgress, onLeftOut } = options;
@@ -185,7 +193,7 @@ export async function coTrainRun(run: RunFolder, options: CoTrainOptions = {}): 
 async function detectorsOf(run: RunFolder, backbone: string) {
   const path = run.file('detectors.onnx');
   if (!(await stat(path).catch(() => undefined)))
-    throw new RunError(path, 'is missing', `run la-ood fit --run ${run.path} first`);
+    throw new RunError(path, 'is missing', advice`run ${command('fit', option('run', run.path))} first`);
   return readDetectors(path, { sha256: await sha256File(backbone), backbone });
 }
 

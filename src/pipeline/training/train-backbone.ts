@@ -5,7 +5,7 @@ import { buildBackbone } from '../../../models/backbone.ts';
 import { initialWeights } from '../../../models/initial.ts';
 import { backboneMetadata } from '../../../models/metadata.ts';
 import { architectureNamed } from '../../../models/registry.ts';
-import { DataError, GraphError, RunError, UsageError } from '../../common/errors.ts';
+import { advice, command, DataError, GraphError, option, RunError, UsageError } from '../../common/errors.ts';
 import { sha256File, writeAtomically } from '../../common/files.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { RandomState } from '../../common/random.ts';
@@ -155,7 +155,7 @@ export function describeTrainable(
     throw new GraphError(
       where,
       'does not say its normalisation and the size of its images',
-      'make it with la-ood import',
+      advice`make it with ${command('import')}`,
     );
   return { classes, preprocessing, size: { height, width, ...resizingOf(metadata) } };
 }
@@ -189,7 +189,11 @@ async function refuseForeignBackbone(run: RunFolder): Promise<void> {
     const kept = run.file(folder, BACKBONE);
     if (folder.startsWith(PARTS) && (await sha256File(kept).catch(() => undefined)) === hash) return;
   }
-  throw new RunError(path, 'was not trained here, and is not replaced', 'take another --run');
+  throw new RunError(
+    path,
+    'was not trained here, and is not replaced',
+    advice`take another ${option('run')}`,
+  );
 }
 
 async function openSets(options: TrainBackboneOptions) {

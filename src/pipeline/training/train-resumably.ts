@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { backboneMetadata, encodeBackboneMetadata } from '../../../models/metadata.ts';
-import { TrainingError } from '../../common/errors.ts';
+import { advice, option, TrainingError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { separateParameters } from '../../graph/gradient/parameters.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
@@ -86,9 +86,9 @@ function noteOf({ name }: TrainingEngine, session: TrainingSession, { batch, par
   const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   if (memory > totalmem())
     throw new TrainingError(
-      `--batch ${batch}`,
+      option('batch', batch),
       `a step takes about ${gibibytes(memory)}, and this machine has ${gibibytes(totalmem())}`,
-      `take a smaller --batch, or --parts ${Math.ceil((1.5 * parts * memory) / totalmem())}`,
+      advice`take a smaller ${option('batch')}, or ${option('parts', Math.ceil((1.5 * parts * memory) / totalmem()))}`,
     );
   return `on ${name}, about ${gibibytes(memory)}`;
 }

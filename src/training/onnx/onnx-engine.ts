@@ -1,5 +1,5 @@
 import type { Worker } from 'node:worker_threads';
-import { UsageError } from '../../common/errors.ts';
+import { advice, option, UsageError } from '../../common/errors.ts';
 import type { RandomState } from '../../common/random.ts';
 import { elementCount, type Tensor } from '../../common/tensor.ts';
 import { endWorker, startWorker } from '../../common/workers.ts';
@@ -22,7 +22,11 @@ export const onnxEngine: TrainingEngine = {
   async open(task) {
     const { model, where, objective, optimizer, velocities, parts = 1 } = task;
     if (parts > 1 && (optimizer.nesterov || optimizer.clip !== undefined))
-      throw new UsageError('--parts', 'goes with neither --clip nor --nesterov', 'leave one of them out');
+      throw new UsageError(
+        option('parts'),
+        'goes with neither clipped gradients nor Nesterov’s momentum',
+        advice`leave it out, or ${option('clip')} and ${option('nesterov')}`,
+      );
     const graph = stepGraph(model, objective, optimizer, where);
     const state: Record<string, Tensor> = {};
     for (const proto of model.graph.initializer) {

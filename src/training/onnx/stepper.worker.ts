@@ -59,7 +59,7 @@ function toOrt(tensors: Readonly<Record<string, Tensor>>): Record<string, ort.Te
   return Object.fromEntries(
     Object.entries(tensors).map(([name, { dtype, shape, data }]) => [
       name,
-      new ort.Tensor(dtype as 'float32', data as Float32Array, shape),
+      ort.tensor(dtype as 'float32', data as Float32Array, shape),
     ]),
   );
 }

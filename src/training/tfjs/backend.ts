@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import { DeviceError } from '../../common/errors.ts';
+import { DeviceError, option } from '../../common/errors.ts';
 import { packageRoot } from '../../common/package-root.ts';
 import type { TrainingEngineName } from '../engine.ts';
 
@@ -19,9 +19,9 @@ export function openTensorFlow(name: TensorFlowName): TensorFlow {
   const { tf, problem } = loadTensorFlow(name);
   if (tf) return tf;
   throw new DeviceError(
-    `--engine ${name}`,
+    option('engine', name),
     problem ? `does not work here (${problem})` : 'is not installed',
-    'leave --engine out: onnxruntime trains without it; docs/training.md says how to install it',
+    'leave it out: onnxruntime trains without it; docs/training.md says how to install it',
   );
 }
 

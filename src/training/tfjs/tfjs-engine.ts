@@ -1,4 +1,4 @@
-import { UsageError } from '../../common/errors.ts';
+import { option, UsageError } from '../../common/errors.ts';
 import type { RandomState } from '../../common/random.ts';
 import type { StandardScaler } from '../../detectors/standard-scaler.ts';
 import type { TrainingBatch } from '../batch-maker.ts';
@@ -16,7 +16,7 @@ export function tensorFlowEngine(name: TensorFlowName, tf: TensorFlow): Training
     name,
     async open(task) {
       if ((task.parts ?? 1) > 1)
-        throw new UsageError('--parts', `is not for --engine ${name}`, 'leave one of them out');
+        throw new UsageError(option('parts'), `is not for the engine ${name}`, 'leave one of them out');
       return new TensorFlowSession(task, tf);
     },
   };

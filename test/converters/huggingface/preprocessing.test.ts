@@ -126,7 +126,7 @@ describe('findPreprocessing', () => {
   it('refuses what it cannot follow, by name and in one line', async () => {
     const vit = { image_processor_type: 'ViTImageProcessor' };
     const wrong: [object | string, RegExp][] = [
-      ['{', /preprocessor_config\.json: is no JSON: .*; say it yourself: --mean/],
+      ['{', /preprocessor_config\.json: is no JSON: .*; say it yourself: `mean`/],
       [imagenet, /does not say which image processor it is of/],
       [
         { image_processor_type: 'DonutImageProcessor' },

@@ -137,7 +137,7 @@ describe('Downloads', () => {
     handlers['wrong.bin'] = (_, response) => response.end(damaged);
     const { message } = await rejection(downloadFile(remote('wrong.bin'), folder.path, quick), DataError);
     expect(message).to.match(
-      /sends a file of MD5 [0-9a-f]{32}, [0-9a-f]{32} was published; try another --mirror/,
+      /sends a file of MD5 [0-9a-f]{32}, [0-9a-f]{32} was published; try another `mirror`/,
     );
     for (const name of ['wrong.bin', 'wrong.bin.part'])
       expect(await content(name).catch(({ code }) => code)).to.equal('ENOENT');
@@ -149,7 +149,7 @@ describe('Downloads', () => {
     for (const [name, expected] of [
       ['page.bin', /has 25 bytes, 300000 were published/],
       ['long.bin', /sends more than the 300000 bytes/],
-      ['missing.bin', /answers 404 Not Found; give a --mirror/],
+      ['missing.bin', /answers 404 Not Found; give a `mirror`/],
     ] as const)
       expect((await rejection(downloadFile(remote(name), folder.path, quick), DataError)).message).to.match(
         expected,

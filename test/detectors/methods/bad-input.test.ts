@@ -12,7 +12,7 @@ const WIDTH = 24;
 const options = { classes: CLASSES, width: WIDTH, taps: [8, 12] };
 
 /** The SVMs come from `la-ood fit`, whose own bad input is in `layer-svm.test.ts`. */
-const NO_SVMS = 'it needs the one-class SVMs that la-ood fit fits';
+const NO_SVMS = 'it needs the fitted one-class SVMs of the layers';
 const NOT_FINITE =
   'training image 7: a feature is not a finite number; look for images or weights that are not finite';
 

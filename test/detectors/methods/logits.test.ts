@@ -17,14 +17,12 @@ describe('methods of the logits alone', () => {
     const nothing = () => new Float32Array();
     const training = new Training({ count: 0, classes: CLASSES, logits: nothing, headInput: nothing });
     const { fitted } = await fitMethods(chooseMethods(['msp', 'max-logit', 'energy']), training);
-    session = await ort.InferenceSession.create(
-      encodeModel(methodsModel(fitted, { logits: ['logits', CLASSES] })),
-    );
+    session = await ort.openSession(encodeModel(methodsModel(fitted, { logits: ['logits', CLASSES] })));
   });
   after(() => session.release());
 
   async function scores(...rows: number[][]) {
-    const logits = new ort.Tensor('float32', rows.flat(), [rows.length, CLASSES]);
+    const logits = ort.tensor('float32', Float32Array.from(rows.flat()), [rows.length, CLASSES]);
     const outputs = await session.run({ logits });
     return Object.fromEntries(
       Object.entries(outputs).map(([name, { data }]) => [name, [...(data as Float32Array)]]),

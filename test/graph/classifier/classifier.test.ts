@@ -65,7 +65,7 @@ describe('describeClassifier', () => {
   it('asks which of several outputs are the logits, and lists them', () => {
     expect(() => describeClassifier(severalOutputs(), 'net.onnx')).to.throw(
       GraphError,
-      'net.onnx: has 2 outputs that may be the logits: scores (batch×5), aux (batch×7); say which with --output scores',
+      'net.onnx: has 2 outputs that may be the logits: scores (batch×5), aux (batch×7); say which with `output: scores`',
     );
     expect(describeClassifier(severalOutputs(), 'net.onnx', { output: 'aux' }).classes).to.equal(7);
     const seen = describeClassifier(severalOutputs(), 'net.onnx', { output: 'probabilities' });

@@ -9,13 +9,13 @@ export type Values = Readonly<Record<string, { data: Float32Array; shape: readon
 export async function opened(
   model: ModelProto,
 ): Promise<(feeds: Values) => Promise<Record<string, Float32Array>>> {
-  const session = await ort.InferenceSession.create(encodeModel(model), {
+  const session = await ort.openSession(encodeModel(model), {
     intraOpNumThreads: 1,
     logSeverityLevel: 3,
   });
   return async (feeds) => {
     const inputs = session.inputNames.map(
-      (name) => [name, new ort.Tensor('float32', feeds[name].data, feeds[name].shape)] as const,
+      (name) => [name, ort.tensor('float32', feeds[name].data, feeds[name].shape)] as const,
     );
     const results = await session.run(Object.fromEntries(inputs));
     return Object.fromEntries(

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { writeSafetensors } from '../../../converters/safetensors/write-safetensors.ts';
 import { chooseNetwork } from '../../../models/families/choose.ts';
 import { backboneMetadata } from '../../../models/metadata.ts';
+import { adviceText } from '../../../src/common/errors.ts';
 import type { StateDict, Tensor } from '../../../src/common/tensor.ts';
 import {
   CheckpointError,
@@ -311,7 +312,7 @@ describe('checkpoints of published families', () => {
     );
     expect(new Set(logits).size).to.equal(3);
     const { problems } = (await inspectFile(source)) as CheckpointInspection;
-    expect(problems[0]).to.include('--arch huyvnphan/resnet10');
+    expect(adviceText(problems[0])).to.include('`arch: huyvnphan/resnet10`');
     const other = await refusal(imported(source, { arch: 'torchvision/resnet50' }));
     expect(other).to.be.instanceOf(UsageError);
     expect(other.message).to.include('what fits is huyvnphan/resnet10');
@@ -418,7 +419,7 @@ describe('checkpoints of published families', () => {
       const { message } = await refusal(imported(await saved(weights)));
       expect(message)
         .to.match(problem)
-        .and.match(/torch\.onnx\.export .*la-ood fit model\.onnx$/);
+        .and.match(/torch\.onnx\.export .*la-ood fit \(model\.onnx\)$/);
     }
     const error = await refusal(imported(await saved(resNet(7)), { classes: 4 }));
     expect(error.message).to.match(/has 3 classes where 4 were asked for: fc\.weight is 3×20, not 4×20/);

@@ -96,7 +96,7 @@ describe('importClassifier', () => {
     ]);
     const nothing = await rejection(imported(convolutionalNet(), {}), GraphError);
     expect(nothing.message).to.match(
-      /net\.onnx: nothing says how its images are normalised.*; give --mean and --std/,
+      /net\.onnx: nothing says how its images are normalised.*; give `mean` and `std`/,
     );
     const other = { ...files, 'preprocessor_config.json': { ...config, crop_size: 10 } };
     const wrong = await rejection(imported(convolutionalNet(), {}, other), GraphError);
@@ -170,7 +170,7 @@ describe('importClassifier', () => {
     const { classifier } = await imported(free, { preprocessing, size: { height: 16, width: 12 } });
     expect(classifier).to.include({ height: 16, width: 12 });
     const error = await rejection(imported(free), GraphError);
-    expect(error.message).to.match(/its input image takes images of any size; say which with --size$/);
+    expect(error.message).to.match(/its input image takes images of any size; say which with `size`$/);
     for (const [options, message] of [
       [{ size: { height: 16, width: 12 } }, /takes images of 8×8, and not 16×12/],
       [{ shorterSide: 6 }, /takes images of 8×8, which cannot be cut out of 6/],
@@ -275,7 +275,7 @@ describe('importClassifier', () => {
     expect(none).to.equal(undefined);
     expect(featureGraph(backbone, 'backbone.onnx').widths).to.have.length(8);
     const error = await rejection(imported(bytes), GraphError);
-    expect(error.message).to.match(/takes bytes, which it normalises itself; leave out --mean/);
+    expect(error.message).to.match(/takes bytes, which it normalises itself; leave out `mean`/);
   });
 
   it("keeps the original's taps and normalisation for its models", async () => {
