@@ -104,10 +104,11 @@ export function betaQuantile(probability: number, a: number, b: number): number 
   const logFactorials = new Float64Array(trials + 1);
   for (let i = 2; i <= trials; i++) logFactorials[i] = logFactorials[i - 1] + Math.log(i);
   const atMost = (x: number) => {
+    const [success, failure] = [Math.log(x), Math.log1p(-x)];
     let sum = 0;
     for (let k = a; k <= trials; k++) {
       const ways = logFactorials[trials] - logFactorials[k] - logFactorials[trials - k];
-      sum += Math.exp(ways + k * Math.log(x) + (trials - k) * Math.log1p(-x));
+      sum += Math.exp(ways + k * success + (trials - k) * failure);
     }
     return sum;
   };

@@ -25,6 +25,7 @@ describe('A classifier whose classes do not exclude each other', () => {
         train: { name: 'demo', source: 'demo:train:200' },
         test: { name: 'demo', source: 'demo:test:100' },
         ood: [{ name: 'noise', source: 'demo:noise:40' }],
+        corrupted: 50,
       });
       const guard = await guardRun(run, { rate: 0.1, watch: ['content'] });
       if (guard.kind !== 'questions') throw new Error(guard.kind);
