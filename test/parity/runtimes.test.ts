@@ -56,8 +56,8 @@ const OCCULAR_DESKEW = 'occular_deskew/weights/orientation_orinet_fp32.onnx';
 /** A decision may differ where the p-value is as near to the rate, or one rank where that is more. */
 const NEAR = 0.005;
 
-/** Photos that fit, that calibrate, that are judged; of the last as many changed ones besides. */
-const PHOTOS = { train: 200, test: 200, judged: 40 };
+/** Photos that fit, that calibrate, that are judged; of the last as many changed ones, near the rate, and some far from it. */
+const PHOTOS = { train: 200, test: 200, judged: 40, far: 10 };
 
 /** Training photos that are changed for the corruption directions. */
 const CORRUPTED = 50;
@@ -92,9 +92,13 @@ describe('A guarded model decides alike in every runtime', () => {
 
       const guarded = folder.at(`${name}-run/guarded.onnx`);
       const { size, calibration } = guardInfo(await readModel(guarded), guarded);
-      const judged = [photos(3, PHOTOS.judged), `brightness@.1:${photos(4, PHOTOS.judged)}`];
+      const judged: [set: string, count: number][] = [
+        [photos(3, PHOTOS.judged), PHOTOS.judged],
+        [`brightness@.1:${photos(4, PHOTOS.judged)}`, PHOTOS.judged],
+        [`brightness@.3:${photos(5, PHOTOS.far)}`, PHOTOS.far],
+      ];
       const parts = await Promise.all(
-        judged.map(async (set) => (await openImageSet(set)).read(0, PHOTOS.judged, size)),
+        judged.map(async ([set, count]) => (await openImageSet(set)).read(0, count, size)),
       );
       const pixels = Buffer.concat(parts);
       await writeFile(folder.at(`${name}-pixels`), pixels);
@@ -111,7 +115,7 @@ describe('A guarded model decides alike in every runtime', () => {
       expect(new Set(first.decisions), 'both decisions').to.have.property('size', 2);
       const near = Math.max(NEAR, (1 + 1e-6) / (calibration.count + 1));
       for (const [runtime, { pValues, decisions }] of Object.entries(runs)) {
-        expect(decisions, runtime).to.have.length(2 * PHOTOS.judged);
+        expect(decisions, runtime).to.have.length(2 * PHOTOS.judged + PHOTOS.far);
         const flips = [...decisions.keys()].filter(
           (i) =>
             decisions[i] !== first.decisions[i] &&
