@@ -72,7 +72,7 @@ TIMM = {
     "deit_tiny_patch16_224": {"img_size": SIZE, "depth": 3},
     "convit_tiny": {"img_size": SIZE, "depth": 4, "local_up_to_layer": 2},
     "levit_128s": {"img_size": SIZE},
-    "mixer_s32_224": {"img_size": SIZE, "num_blocks": 3},
+    "mixer_s32_224": {"img_size": SIZE},
 }
 
 # Library, network, exporter, opset; then what is done to the file.
