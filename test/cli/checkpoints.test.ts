@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { writeCheckpoint } from '../../converters/pytorch/write-checkpoint.ts';
 import type { Tensor } from '../../src/common/tensor.ts';
 import {
+  adviceText,
   type CheckpointInspection,
   compareFiles,
   type Imported,
@@ -123,7 +124,8 @@ describe('la-ood import, export, inspect and compare', () => {
     (broken.get('bn1.weight')!.data as Float32Array)[3] = Number.NaN;
     broken.delete('linear.bias');
     await writeCheckpoint(at('broken.pth'), broken);
-    const { problems } = (await inspectFile(at('broken.pth'))) as CheckpointInspection;
+    const inspection = (await inspectFile(at('broken.pth'))) as CheckpointInspection;
+    const problems = inspection.problems.map((problem) => adviceText(problem));
     expect(problems).to.have.length(2);
     expect(problems[0]).to.include('lacks linear.bias (10)');
     expect(problems[1]).to.include('bn1.weight element 3 is NaN or infinite');
