@@ -45,10 +45,10 @@ describe('an import of an entry', () => {
   const small: Readonly<Record<string, readonly string[]>> = {
     main: ['protobufjs'],
     onnx: ['protobufjs'],
-    checkpoints: ['protobufjs', 'yauzl', 'zod'],
-    guard: ['cli-table3', 'protobufjs', 'yauzl', 'zod'],
-    methods: ['cli-table3', 'protobufjs', 'yauzl', 'zod'],
-    training: ['cli-table3', 'protobufjs', 'yauzl', 'zod'],
+    checkpoints: ['hyparquet', 'hyparquet-compressors', 'protobufjs', 'yauzl', 'zod'],
+    guard: ['cli-table3', 'hyparquet', 'hyparquet-compressors', 'protobufjs', 'yauzl', 'zod'],
+    methods: ['cli-table3', 'hyparquet', 'hyparquet-compressors', 'protobufjs', 'yauzl', 'zod'],
+    training: ['cli-table3', 'hyparquet', 'hyparquet-compressors', 'protobufjs', 'yauzl', 'zod'],
   };
   for (const [entry, packages] of Object.entries(small))
     it(`loads no more than ${packages.join(', ')}: ${entry}`, () => {

@@ -5,7 +5,7 @@ import type { FileTree } from '../files/file-tree.ts';
 import { Names } from '../files/packed-names.ts';
 import { allFiles, type ImageFiles } from '../image-files.ts';
 import { KIND_BYTES } from '../image-kind.ts';
-import type { ParquetFile, RowGroup } from './parquet-file.ts';
+import { ParquetFile, type RowGroup } from './parquet-file.ts';
 
 /** A row group's images are unpacked together, and those of two groups are kept: that of the last and of the next images. */
 const KEPT_GROUPS = 2;
@@ -19,7 +19,6 @@ const KEPT_GROUPS = 2;
  * @throws DataError where one is damaged, or has no such column
  */
 export async function openParquet(where: string, sources: readonly ByteSource[]): Promise<ImageFiles> {
-  const { ParquetFile } = await import('./parquet-file.ts');
   const groups: Group[] = [];
   const labels: number[] = [];
   let classes: readonly string[] | undefined;
