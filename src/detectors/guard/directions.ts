@@ -3,6 +3,7 @@ import { DetectorError } from '../../common/errors.ts';
 import type { NodeScope } from '../../graph/node-scope.ts';
 import { Matrices } from '../algebra/matrices.ts';
 import { groupTaps } from '../layer-detectors.ts';
+import { addCentered } from '../methods/operators.ts';
 
 /** What corruption directions are fitted on: features of early taps, side by side. */
 export interface DirectionTraining {
@@ -106,14 +107,7 @@ export function addProjections(
   features: string,
   { width, center, weights, changes }: Directions,
 ): string {
-  const nearly = nodes.node('Sub', [features, nodes.floats('centre', [width], center)], 'nearly_centred');
-  // Subtracted in two parts: a mean that is large against the spread would cost digits.
-  const rest = nodes.floats(
-    'centre_rest',
-    [width],
-    center.map((value) => value - Math.fround(value)),
-  );
-  const centered = nodes.node('Sub', [nearly, rest], 'centred');
+  const centered = addCentered(nodes, features, center);
   return nodes.node(
     'MatMul',
     [centered, nodes.floats('weights', [width, changes.length], weights)],

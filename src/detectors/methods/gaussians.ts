@@ -10,6 +10,7 @@ import {
   scatterBetween,
   scatterWithin,
 } from './head-moments.ts';
+import { addCentered } from './operators.ts';
 import type { Training } from './training.ts';
 
 /**
@@ -200,19 +201,4 @@ export function addNearestDistance(
   const nearest = nodes.node('ArgMax', [products], 'nearest', { axis: 1, keepdims: 0 });
   const mean = nodes.node('Gather', [points, nearest], 'nearest_mean', { axis: 0 });
   return nodes.reduce('ReduceSumSquare', nodes.node('Sub', [whitened, mean], 'difference'), 1, 'distance');
-}
-
-/** Features less a centre in float64, which is subtracted in two parts: the first leaves next to nothing to be rounded. */
-function addCentered(nodes: NodeScope, features: string, center: Float64Array): string {
-  const nearly = nodes.node(
-    'Sub',
-    [features, nodes.floats('centre', [center.length], center)],
-    'nearly_centred',
-  );
-  const rest = nodes.floats(
-    'centre_rest',
-    [center.length],
-    center.map((value) => value - Math.fround(value)),
-  );
-  return nodes.node('Sub', [nearly, rest], 'centred');
 }

@@ -107,3 +107,18 @@ export function normalize(
   }
   return into;
 }
+
+/** Features less a centre in float64, which is subtracted in two parts: the first leaves next to nothing to be rounded. */
+export function addCentered(nodes: NodeScope, features: string, center: Float64Array): string {
+  const nearly = nodes.node(
+    'Sub',
+    [features, nodes.floats('centre', [center.length], center)],
+    'nearly_centred',
+  );
+  const rest = nodes.floats(
+    'centre_rest',
+    [center.length],
+    center.map((value) => value - Math.fround(value)),
+  );
+  return nodes.node('Sub', [nearly, rest], 'centred');
+}
