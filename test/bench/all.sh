@@ -18,7 +18,7 @@ bench folder --images 2000 --classes 20
 bench features --models resnet20 --images 32 --rounds 1
 bench scoring --run "$folder/demo" --rows 200
 bench guard --run "$folder/demo" --batches 8 --rounds 1
-bench methods-speed --images 500 --queries 100 --width 64
+bench methods-speed --images 500 --queries 100 --width 64 --rounds 1
 bench methods --run "$folder/demo" --methods msp,knn --resamples 5
 bench training --models resnet20 --batch 8 --steps 1 --rounds 1 --memory 0
 bench import --models resnet18

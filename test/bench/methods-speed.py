@@ -1,8 +1,10 @@
 """The seconds that pytorch-ood takes to fit and to score each of its methods.
 
-methods-speed.py DIR THREADS METHOD...: reads DIR/{train,queries,head}.hdf5; prints a JSON object, {fit, score} by method.
+methods-speed.py DIR THREADS: reads DIR/{train,queries,head}.hdf5; for each name of a method on a line of its input prints a line of
+JSON, {fit, score}, or null where pytorch-ood lacks the method.
 """
 
+import gc
 import json
 import sys
 import time
@@ -18,7 +20,7 @@ torch.library.register_fake = lambda name, *args, **options: (
 )
 from pytorch_ood import detector as ood  # noqa: E402
 
-folder, threads, names = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+folder, threads = Path(sys.argv[1]), int(sys.argv[2])
 torch.set_num_threads(threads)
 
 
@@ -97,6 +99,7 @@ detectors = {
 
 
 def timed(name):
+    gc.collect()
     fit, score = detectors[name]()
     start = time.perf_counter()
     fit()
@@ -105,13 +108,12 @@ def timed(name):
     return {"fit": fitted - start, "score": time.perf_counter() - fitted}
 
 
-seconds = {}
-for name in names:
-    if name not in detectors:
-        continue
-    # Once with few images: what is loaded at first is no part of a method's time.
-    x, z, y, bx, bz = (values[:1000] for values in (*training, *queries))
-    timed(name)
-    (x, z, y), (bx, bz) = training, queries
-    seconds[name] = timed(name)
-json.dump(seconds, sys.stdout)
+warm = set()
+for name in map(str.strip, sys.stdin):
+    if name in detectors and name not in warm:
+        # Once with few images: what is loaded at first is no part of a method's time.
+        x, z, y, bx, bz = (values[:1000] for values in (*training, *queries))
+        timed(name)
+        (x, z, y), (bx, bz) = training, queries
+        warm.add(name)
+    print(json.dumps(timed(name) if name in detectors else None), flush=True)

@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { writeFeatures } from '../../converters/hdf5/write-features.ts';
 import { fitMethods } from '../../src/detectors/methods/fit-methods.ts';
 import { chooseMethods } from '../../src/detectors/methods/method-registry.ts';
@@ -8,8 +11,7 @@ import { Training } from '../../src/detectors/methods/training.ts';
 import { encodeModel } from '../../src/graph/write.ts';
 import * as ort from '../../src/runtime/onnxruntime.ts';
 import { type MadeFeatures, Network, trainingOf } from '../detectors/methods/features.ts';
-import { python } from '../parity/python.ts';
-import { type Bench, count, inTemporaryFolder, timed } from './bench.ts';
+import { type Bench, count, inTemporaryFolder, median, timed } from './bench.ts';
 
 /** Images of one run of a graph. */
 const ROWS = 500;
@@ -28,8 +30,8 @@ interface Seconds {
 }
 
 /**
- * Each method fitted and scored by itself, from arrays in memory, in this process, beside pytorch-ood with as many threads; both
- * have done it before with few images.
+ * Each method fitted and scored by itself, from arrays in memory, in this process, beside pytorch-ood with as many threads: method
+ * by method the two take turns, and each has done it before with few images.
  */
 export const methodsSpeed: Bench = {
   about: 'fitting and scoring of each method, beside pytorch-ood with as many threads',
@@ -40,25 +42,40 @@ export const methodsSpeed: Bench = {
     queries: { about: 'images that are scored', default: '10000' },
     width: { about: 'width of the head input', default: '640' },
     classes: { about: 'classes', default: '10' },
+    rounds: { about: 'rounds of each method: ours, theirs, ours, theirs, …', default: '5' },
     ours: { about: 'leave pytorch-ood out', flag: true },
   },
   async run(values) {
-    const [width, classes] = [count(values, 'width'), count(values, 'classes')];
+    const [width, classes, rounds] = [
+      count(values, 'width'),
+      count(values, 'classes'),
+      count(values, 'rounds'),
+    ];
     const network = new Network({ width, classes });
     const train = network.make(count(values, 'images'), 2);
     const queries = network.make(count(values, 'queries'), 3);
+    const few = [network.make(1000, 4), network.make(ROWS, 5)] as const;
     const methods = chooseMethods(values.methods!.split(',')).filter(
       ({ needs }) => !needs.includes('layers') && !needs.includes('one-class SVMs'),
     );
-    const ours = new Map<string, Seconds>();
-    // What both compile and load at first is no part of a method's time.
-    const few = [network.make(1000, 4), network.make(ROWS, 5)] as const;
-    for (const method of methods) await timeOurs(method.name, network, ...few);
-    for (const method of methods) ours.set(method.name, await timeOurs(method.name, network, train, queries));
-    const theirs = values.ours ? {} : await timeTheirs(network, train, queries, [...ours.keys()]);
-    console.log(`\n${INCLUDED.join('\n')}`);
-    console.log('\nmethod                  fit, s           score, s         both: theirs / ours');
-    for (const [name, own] of ours) console.log(row(name, own, theirs[name]));
+    await inTemporaryFolder(async (folder) => {
+      const counterpart = values.ours ? undefined : await PytorchOod.open(folder, network, train, queries);
+      console.log(`\n${INCLUDED.join('\n')}`);
+      console.log(`\nMedians of ${rounds} rounds`);
+      console.log('method                  fit, s           score, s         both: theirs / ours');
+      for (const { name } of methods) {
+        // What both compile and load at first is no part of a method's time.
+        await timeOurs(name, network, ...few);
+        const [ours, theirs]: [Seconds[], Seconds[]] = [[], []];
+        for (let round = 0; round < rounds; round++) {
+          ours.push(await timeOurs(name, network, train, queries));
+          const seconds = await counterpart?.time(name);
+          if (seconds) theirs.push(seconds);
+        }
+        console.log(row(name, ours, theirs));
+      }
+      counterpart?.close();
+    });
   },
 };
 
@@ -69,6 +86,7 @@ async function timeOurs(
   queries: MadeFeatures,
 ): Promise<Seconds> {
   const [classes, width] = [network.bias.length, train.headInput.length / train.count];
+  globalThis.gc?.();
   const { seconds: fit, result: model } = await timed(async () => {
     const { fitted, refused } = await fitMethods(
       chooseMethods([name]),
@@ -98,16 +116,28 @@ async function timeOurs(
   return { fit, score: seconds };
 }
 
-/** @returns the seconds of those methods that pytorch-ood has */
-async function timeTheirs(
-  { weight, bias }: Network,
-  train: MadeFeatures,
-  queries: MadeFeatures,
-  names: readonly string[],
-): Promise<Record<string, Seconds>> {
-  const classes = bias.length;
-  const width = weight.length / classes;
-  return inTemporaryFolder(async (folder) => {
+/** pytorch-ood in a process of its own, which waits for the names of methods. */
+class PytorchOod {
+  readonly #process;
+  readonly #answers;
+
+  private constructor(folder: string) {
+    const script = fileURLToPath(new URL('methods-speed.py', import.meta.url));
+    this.#process = spawn(process.env.LA_OOD_PYTHON!, [script, folder, String(availableParallelism())], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    this.#answers = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** @param folder where it finds the features */
+  static async open(
+    folder: string,
+    { weight, bias }: Network,
+    train: MadeFeatures,
+    queries: MadeFeatures,
+  ): Promise<PytorchOod> {
+    const classes = bias.length;
+    const width = weight.length / classes;
     const write = (name: string, { count, logits, headInput, labels }: MadeFeatures) =>
       writeFeatures(join(folder, `${name}.hdf5`), { count, widths: [width, classes, 1] }, (append) =>
         append([headInput, logits, Float32Array.from(labels)]),
@@ -117,18 +147,28 @@ async function timeTheirs(
     await writeFeatures(join(folder, 'head.hdf5'), { count: classes, widths: [width, 1] }, (append) =>
       append([weight, bias]),
     );
-    return python<Record<string, Seconds>>(
-      '../bench/methods-speed.py',
-      folder,
-      String(availableParallelism()),
-      ...names,
-    );
-  });
+    return new PytorchOod(folder);
+  }
+
+  /** @returns nothing where it lacks the method */
+  async time(method: string): Promise<Seconds | undefined> {
+    this.#process.stdin.write(`${method}\n`);
+    const { value, done } = await this.#answers.next();
+    if (done) throw new Error(`methods-speed.py ended at ${method}`);
+    return JSON.parse(value) ?? undefined;
+  }
+
+  close(): void {
+    this.#process.stdin.end();
+  }
 }
 
-function row(name: string, ours: Seconds, theirs: Seconds | undefined): string {
-  const pair = (of: (seconds: Seconds) => number) =>
-    `${of(ours).toFixed(3).padStart(7)} ${theirs ? of(theirs).toFixed(3).padStart(8) : ''}`.padEnd(17);
-  const both = theirs ? ((theirs.fit + theirs.score) / (ours.fit + ours.score)).toFixed(2) : '';
-  return `${name.padEnd(22)} ${pair(({ fit }) => fit)} ${pair(({ score }) => score)} ${both}`;
+function row(name: string, ours: readonly Seconds[], theirs: readonly Seconds[]): string {
+  const of = (seconds: readonly Seconds[], part: (seconds: Seconds) => number) =>
+    seconds.length > 0 ? median(seconds.map(part)) : undefined;
+  const pair = (part: (seconds: Seconds) => number) =>
+    `${of(ours, part)!.toFixed(3).padStart(7)} ${of(theirs, part)?.toFixed(3).padStart(8) ?? ''}`.padEnd(17);
+  const both = ({ fit, score }: Seconds) => fit + score;
+  const ratio = theirs.length > 0 ? (of(theirs, both)! / of(ours, both)!).toFixed(2) : '';
+  return `${name.padEnd(22)} ${pair(({ fit }) => fit)} ${pair(({ score }) => score)} ${ratio}`;
 }
