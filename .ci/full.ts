@@ -13,7 +13,7 @@ interface Section {
 
 const sections: Readonly<Record<string, Section>> = {
   goldens: { command: 'npm run test:golden', minutes: 15 },
-  parity: { command: 'npm run test:parity', minutes: 45 },
+  parity: { command: 'npm run test:parity', minutes: 60 },
   training: { command: 'npm run test:training', minutes: 25 },
   recipes: { command: 'npm run test:cluster', minutes: 10 },
   installing: { command: 'bash test/install/all.sh', minutes: 15 },

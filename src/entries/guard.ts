@@ -46,8 +46,8 @@ export {
   extractFeatures,
   type FeatureOptions,
   type FeatureReport,
-  type NamedSet,
 } from '../pipeline/features/extract-features.ts';
+export type { NamedSet } from '../pipeline/features/feature-sets.ts';
 export type { EarlyExitReport } from '../pipeline/guard/early-exit.ts';
 export { type GuardOptions, type GuardReport, guardRun } from '../pipeline/guard/guard-run.ts';
 export type { HalfReport } from '../pipeline/guard/half-guard.ts';

@@ -26,7 +26,9 @@ interface Tap {
  * already (the logits). N×C×H×W is pooled by GlobalAveragePool, which keeps onnxruntime's blocked layout where
  * ReduceMean does not; N×H×W×C and N×T×D (tokens) by ReduceMean; N×C comes as it is; `NAME[class]` is the first token
  * of N×T×D, `NAME[deviation]` the standard deviation over the positions or tokens, in two passes: a mean of squares less the
- * square of the mean would leave next to nothing but rounding where the values hardly vary. Half floats become float32 before they are pooled.
+ * square of the mean would leave next to nothing but rounding where the values hardly vary. Of N×C×H×W it is taken over every
+ * s-th row and column, s the largest that leaves 14 of each: it is as telling of fewer positions, and takes a pass over them
+ * that is as much shorter. Half floats become float32 before they are pooled.
  *
  * A value that is tapped by its own name and changed on the way is renamed within the graph, so that the pooled one can
  * have the name; where it was an output already, the pooled one takes its place.
@@ -87,6 +89,12 @@ export function exposeTaps(model: ModelProto, taps: readonly string[], where: st
     else if (pooling === 'none') {
       if (from !== name) add('Identity', [from], name);
     } else if (pooling === 'deviation') {
+      const stride = isPlane ? deviationStride(shape[2], shape[3]) : 1;
+      if (stride > 1)
+        from = add('AveragePool', [from], fresh(`${name}_some`), {
+          kernel_shape: [1, 1],
+          strides: [stride, stride],
+        });
       const centered = add('Sub', [from, addMean(from, fresh(`${name}_mean`), 1)], fresh(`${name}_centred`));
       const squares = add('Mul', [centered, centered], fresh(`${name}_squares`));
       add('Sqrt', [addMean(squares, fresh(`${name}_variance`), 0)], name);
@@ -97,6 +105,15 @@ export function exposeTaps(model: ModelProto, taps: readonly string[], where: st
     );
   }
   return { ...rest, graph: { ...graph, node: [...graph.node, ...added], output: [...outputs.values()] } };
+}
+
+/** Rows and columns over which a deviation is taken, at least, where there are as many. */
+const POSITIONS = 14;
+
+function deviationStride(...sides: Shape): number {
+  return sides.every((side) => typeof side === 'number')
+    ? Math.max(1, Math.floor(Math.min(...sides) / POSITIONS))
+    : 1;
 }
 
 /** From this opset on, the axes of ReduceMean are an input. */

@@ -60,8 +60,8 @@ describe('la-ood features, fit and evaluate', () => {
     expect(found.layers.slice(19, 23)).to.deep.equal([
       { index: 19, tap: 'logits', width: 10, hasDetector: true },
       { index: 20, tap: 'head_input', width: 64, hasDetector: false },
-      { index: 21, tap: 'bn1', width: 16, hasDetector: false },
-      { index: 22, tap: 'bn1[deviation]', width: 16, hasDetector: false },
+      { index: 21, tap: 'bn1.relu', width: 16, hasDetector: false },
+      { index: 22, tap: 'bn1.relu[deviation]', width: 16, hasDetector: false },
     ]);
   });
 

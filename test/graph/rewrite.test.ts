@@ -136,10 +136,30 @@ describe('exposeTaps', () => {
     graph.node('Identity', ['x'], { name: 'y' });
     graph.output('y', ElementType.float, ['n', 1, 64, 64]);
     const tapped = exposeTaps(graph.build(), ['y[deviation]'], 'g.onnx');
-    // 100 ± 2^-10, which float32 holds exactly; of squares nothing of that would be left.
-    const data = Float32Array.from({ length: 64 * 64 }, (_, i) => 100 + (i % 2 ? 1 : -1) / 1024);
+    // 100 ± 2^-10, which float32 holds exactly; of squares nothing of that would be left. Every fourth column is looked at.
+    const data = Float32Array.from({ length: 64 * 64 }, (_, i) => 100 + (i & 4 ? 1 : -1) / 1024);
     const yielded = await runModel(tapped, { x: { data, dims: [1, 1, 64, 64] } });
     expect((yielded['y[deviation]'].data as Float32Array)[0]).to.be.closeTo(1 / 1024, 1e-2 / 1024);
+  });
+
+  it('takes deviations over every s-th row and column of a large map', async () => {
+    const graph = new GraphBuilder('g');
+    graph.input('x', ElementType.float, ['n', 2, 45, 60]);
+    graph.node('Identity', ['x'], { name: 'y' });
+    graph.output('y', ElementType.float, ['n', 2, 45, 60]);
+    const tapped = exposeTaps(graph.build(), ['y[deviation]'], 'g.onnx');
+    const data = numbers(2 * 45 * 60);
+    const { 'y[deviation]': yielded } = await runModel(tapped, { x: { data, dims: [1, 2, 45, 60] } });
+    // 45 rows leave 14 at every third, and at least 14 columns then.
+    const expected = [0, 1].map((channel) => {
+      const some = Array.from(data.subarray(channel * 2700, (channel + 1) * 2700)).filter(
+        (_, i) => Math.floor(i / 60) % 3 === 0 && (i % 60) % 3 === 0,
+      );
+      const mean = some.reduce((sum, x) => sum + x, 0) / some.length;
+      return Math.sqrt(some.reduce((sum, x) => sum + (x - mean) ** 2, 0) / some.length);
+    });
+    expect(yielded.dims).to.deep.equal([1, 2]);
+    expect(largestDifference(yielded.data as Float32Array, expected)).to.be.below(1e-6);
   });
 
   it('refuses the deviation of what has no positions', () => {

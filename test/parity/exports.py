@@ -149,7 +149,11 @@ def make(folder, name):
 
 
 def settle(network):
-    """Running statistics of batch normalisation as they are on noise: with those of a new network the logits vanish or explode."""
+    """Running statistics of batch normalisation as they are on noise: with those of a new network the logits vanish or explode.
+    And no weights of zeros, which some heads begin with: their logits would be equal whatever the rest computes."""
+    for weights in network.parameters():
+        if weights.ndim > 1 and not weights.any():
+            nn.init.normal_(weights, std=0.02)
     network.train()
     with torch.no_grad():
         for _ in range(4):

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { DataError } from '../../common/errors.ts';
 import type { SetKind } from '../../evaluation/method-table.ts';
 import { type ListedSet, OPENOOD_DATA, type OpenOodBenchmark } from '../../evaluation/openood/protocol.ts';
-import type { NamedSet } from '../features/extract-features.ts';
+import type { NamedSet } from '../features/feature-sets.ts';
 
 /** A set of the protocol whose list or images are not there. */
 export interface MissingSet {

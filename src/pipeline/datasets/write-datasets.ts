@@ -2,7 +2,7 @@ import { writeHdf5Images } from '../../../data/formats/write-hdf5.ts';
 import { randomNumbers, subset } from '../../../data/subset.ts';
 import { UsageError } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
-import type { NamedSet } from '../features/extract-features.ts';
+import type { NamedSet } from '../features/feature-sets.ts';
 import { type OnLeftOut, openImages } from '../open-images.ts';
 import type { RunFolder } from '../run-folder.ts';
 

@@ -1,5 +1,5 @@
 import { openFeatures } from '../../../converters/hdf5/open-features.ts';
-import { LABELS_LAYER } from '../features/extract-features.ts';
+import { LABELS_LAYER } from '../features/feature-attributes.ts';
 import { featureLayers } from '../features/feature-files.ts';
 
 /**

@@ -12,8 +12,8 @@ const MULTIPLICATIONS_PER_NUMBER = 400;
 /**
  * The values that tell of the conditions in which images were taken, chosen by cost alone: of the convolutions in the first
  * third of the network, from the smallest map on, as many as have together no more than one number for 400 multiplications
- * of the network; at least one. A normalisation behind a convolution, and its rounding to int8, belong to it: onnxruntime makes
- * one operator of them.
+ * of the network; at least one. What onnxruntime computes together with a convolution belongs to it: a normalisation, the sum with
+ * a shortcut, an activation, rounding to int8. A tap between them would take them apart.
  *
  * @returns names of values, N×C×H×W, in the network's order
  */
@@ -22,18 +22,18 @@ export function conditionTaps(backbone: ModelProto): string[] {
   const nodes = sortNodes(backbone.graph, 'the backbone');
   const total = totalMultiplyAdds(nodes, types);
   const users = consumers(backbone.graph);
-  const early: { value: string; numbers: number; at: number }[] = [];
+  const early = new Map<string, { value: string; numbers: number; at: number }>();
   let done = 0;
   for (const node of nodes) {
     if (done >= DEPTH * total) break;
     done += multiplyAdds(node, types);
     const value = node.opType === 'Conv' && !node.domain ? fusedValue(node, users) : undefined;
     const numbers = value === undefined ? undefined : mapSize(types.get(value));
-    if (value !== undefined && numbers) early.push({ value, numbers, at: early.length });
+    if (value !== undefined && numbers) early.set(value, { value, numbers, at: early.size });
   }
   let room = total / MULTIPLICATIONS_PER_NUMBER;
-  return early
-    .toSorted((a, b) => a.numbers - b.numbers || a.at - b.at)
+  return [...early.values()]
+    .sort((a, b) => a.numbers - b.numbers || a.at - b.at)
     .filter(({ numbers }, order) => {
       if (order > 0 && numbers > room) return false;
       room -= numbers;
@@ -43,12 +43,22 @@ export function conditionTaps(backbone: ModelProto): string[] {
     .map(({ value }) => value);
 }
 
+/** What onnxruntime computes together with a convolution, in this order. */
+const FUSED = [
+  ['BatchNormalization'],
+  ['Add'],
+  ['Relu', 'LeakyRelu', 'Clip', 'HardSigmoid', 'Sigmoid', 'Tanh'],
+  ['QuantizeLinear'],
+  ['DequantizeLinear'],
+] as const;
+
 /** What a convolution yields together with what follows it alone and is computed with it. */
 function fusedValue(conv: NodeProto, users: ReadonlyMap<string, readonly NodeProto[]>): string {
   let value = conv.output[0];
-  for (const opType of ['BatchNormalization', 'QuantizeLinear', 'DequantizeLinear']) {
+  for (const opTypes of FUSED) {
     const [only, ...others] = users.get(value) ?? [];
-    if (only?.opType === opType && !only.domain && others.length === 0) value = only.output[0];
+    const isFused = only && !only.domain && opTypes.some((opType) => opType === only.opType);
+    if (isFused && others.length === 0) value = only.output[0];
   }
   return value;
 }

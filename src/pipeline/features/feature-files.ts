@@ -5,7 +5,7 @@ import { advice, command, option, RunError, UsageError } from '../../common/erro
 import { nearestName } from '../../common/suggest.ts';
 import type { SetKind } from '../../evaluation/method-table.ts';
 import type { RunFolder } from '../run-folder.ts';
-import type { Role } from './extract-features.ts';
+import type { Role } from './feature-sets.ts';
 
 /** A layer of a feature file. */
 export interface FeatureLayer {

@@ -5,7 +5,7 @@ import { openImageSet } from '../../../data/open.ts';
 import { subset } from '../../../data/subset.ts';
 import { DataError, RunError } from '../../common/errors.ts';
 import type { RunFolder } from '../run-folder.ts';
-import type { NamedSet, Role } from './extract-features.ts';
+import type { NamedSet, Role } from './feature-sets.ts';
 
 /** The set of images that a feature file was computed of, as the manifest has it. */
 export interface RecordedSet extends NamedSet {

@@ -21,7 +21,7 @@ import { contentMethods } from '../../detectors/guard/content-methods.ts';
 import { fitDirections } from '../../detectors/guard/directions.ts';
 import { questions } from '../../detectors/guard/questions.ts';
 import { sideBySide } from '../../detectors/layer-detectors.ts';
-import { CORRUPTIONS } from '../features/extract-features.ts';
+import { CORRUPTIONS } from '../features/feature-attributes.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
 import { type FeatureOutputs, layersOf } from '../features/feature-rows.ts';
 import { fitOnFeatures } from '../methods/fit-on-features.ts';

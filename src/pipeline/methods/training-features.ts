@@ -3,7 +3,7 @@ import { advice, command, RunError } from '../../common/errors.ts';
 import type { LayerSvm } from '../../detectors/layer-svm.ts';
 import type { TrainingFeatures, TrainingLayers } from '../../detectors/methods/training.ts';
 import type { LinearHead } from '../../graph/classifier/classifier.ts';
-import { HEAD_INPUT_LAYER, LABELS_LAYER, MULTI_LABEL } from '../features/extract-features.ts';
+import { HEAD_INPUT_LAYER, LABELS_LAYER, MULTI_LABEL } from '../features/feature-attributes.ts';
 import { type FeatureLayer, featureLayers } from '../features/feature-files.ts';
 
 /** The layers of a feature file that methods read. */

@@ -11,7 +11,9 @@ describe('The taps that tell of conditions', () => {
     const path = new URL('data/demo/backbone.onnx', packageRoot).pathname;
     const backbone = await readModel(path);
     // 40.6 million multiplications pay for 101,377 numbers: six maps of 16 × 32 × 32.
-    const expected = ['bn1', 'layer1.0.bn1', 'layer1.0.bn2', 'layer1.1.bn1', 'layer1.1.bn2', 'layer1.2.bn1'];
+    const expected = [
+      ...['bn1.relu', 'layer1.0.bn1.relu', 'layer1.0', 'layer1.1.bn1.relu', 'layer1.1', 'layer1.2.bn1.relu'],
+    ];
     expect(conditionTaps(backbone)).to.deep.equal(expected);
     const { conditionTaps: taps, widths, taps: all } = featureGraph(backbone, path);
     expect(taps).to.deep.equal(expected.flatMap((value) => [value, `${value}[deviation]`]));
