@@ -30,7 +30,7 @@ export async function gunzip(source: ByteSource, limit = maxUnpacked): Promise<B
     );
   // The size at the end of the file is not believed: of one that is cut short it is anything.
   if (source.size > limit) throw tooLarge();
-  const blockSize = Math.min(limit, 1 << 24);
+  const blockSize = Math.min(limit, 1 << 24, MAX_DEFLATE_RATIO * source.size);
   const blocks: Uint8Array[] = [];
   let size = 0;
   for await (let chunk of unpacked(source, 0, source.size, createGunzip({ chunkSize: 1 << 18 }))) {

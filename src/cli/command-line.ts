@@ -110,8 +110,15 @@ export function parseCommandLine(args: readonly string[]): Call | undefined {
         call = { command, values };
       },
     });
+  // For errors after a command's handler, yargs lays its help out in every run: that takes a tenth of a second.
+  (parser as unknown as YargsInternals).getInternalMethods().getUsageInstance().cacheHelpMessage = () => {};
   parser.parseSync();
   return call;
+}
+
+/** What the types of yargs do not tell. */
+interface YargsInternals {
+  getInternalMethods(): { getUsageInstance(): { cacheHelpMessage: () => void } };
 }
 
 function placeholder([name, { demandOption, array }]: [string, Option]): string {

@@ -98,24 +98,20 @@ export function conformalPValues(calibration: ArrayLike<number>, scores: ArrayLi
   return Float64Array.from(scores, (score) => (1 + count - firstAtLeast(sorted, score)) / (count + 1));
 }
 
-/** The quantile of Beta(a, b) for whole a and b, to 1e-12: P(Beta(a, b) ≤ x) = P(Binomial(a + b − 1, x) ≥ a). */
+/** The quantile of Beta(a, b) for whole a and b, to 1e-12: P(Beta(a, b) > x) = P(Binomial(a + b − 1, x) < a). */
 export function betaQuantile(probability: number, a: number, b: number): number {
   const trials = a + b - 1;
-  const logFactorials = new Float64Array(trials + 1);
-  for (let i = 2; i <= trials; i++) logFactorials[i] = logFactorials[i - 1] + Math.log(i);
-  const atMost = (x: number) => {
+  // Of the number of ways to draw k of the trials.
+  const logWays = new Float64Array(a);
+  for (let k = 1; k < a; k++) logWays[k] = logWays[k - 1] + Math.log((trials + 1 - k) / k);
+  const above = (x: number) => {
     const [success, failure] = [Math.log(x), Math.log1p(-x)];
-    let sum = 0;
-    for (let k = a; k <= trials; k++) {
-      const ways = logFactorials[trials] - logFactorials[k] - logFactorials[trials - k];
-      sum += Math.exp(ways + k * success + (trials - k) * failure);
-    }
-    return sum;
+    return logWays.reduce((sum, ways, k) => sum + Math.exp(ways + k * success + (trials - k) * failure), 0);
   };
   let [low, high] = [0, 1];
   while (high - low > 1e-12) {
     const middle = (low + high) / 2;
-    if (atMost(middle) < probability) low = middle;
+    if (1 - above(middle) < probability) low = middle;
     else high = middle;
   }
   return (low + high) / 2;

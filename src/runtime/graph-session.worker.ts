@@ -30,9 +30,6 @@ export type FromSession =
   | { readonly id: number; readonly error: string }
   | { readonly closed: true };
 
-/** Models whose bytes are given back at once when they are loaded. */
-const LARGE = 2 ** 24;
-
 /** A `DeviceError`, in the form that passes between threads. */
 type Mendable = Pick<DeviceError, 'where' | 'option' | 'problem' | 'remedy'>;
 
@@ -63,7 +60,7 @@ async function open({ model, device: wanted, ...setting }: SessionSetup): Promis
     } else send({ failed: true, error: message });
   }
   // The session has weights of its own.
-  if (typeof model !== 'string' && model.byteLength > LARGE) setImmediate(collectGarbage);
+  setImmediate(collectGarbage);
 }
 
 /** Runs that have not begun fail, and are answered before the next session opens. */

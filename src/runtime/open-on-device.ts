@@ -21,7 +21,8 @@ export async function openOnDevice(
       graphOptimizationLevel: optimization,
       // Whatever fails comes as an exception.
       logSeverityLevel: 4,
-      ...(single && { extra: { session: { disable_prepacking: '1' } } }),
+      // For a few runs nothing is prepared, and threads that wait for work do not spin, which would take as much time as the work.
+      ...(single && { extra: { session: { disable_prepacking: '1', intra_op: { allow_spinning: '0' } } } }),
     };
     return { session: await ort.openSession(model, options), device };
   };

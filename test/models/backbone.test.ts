@@ -35,7 +35,8 @@ describe('backbones', () => {
       expect(recognizeArchitecture(weights).architecture.name).to.equal(name);
 
       const bytes = encodeModel(buildBackbone(architecture, weights));
-      const session = await ort.InferenceSession.create(bytes, { graphOptimizationLevel: 'basic' });
+      const options = { graphOptimizationLevel: 'basic', intraOpNumThreads: 1 } as const;
+      const session = await ort.InferenceSession.create(bytes, options);
       expect(session.inputNames).to.deep.equal(['input']);
       expect(session.outputNames).to.deep.equal(['logits']);
       const input = new ort.Tensor('float32', new Float32Array(2 * 3 * 32 * 32).fill(0.5), [2, 3, 32, 32]);

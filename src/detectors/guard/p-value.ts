@@ -14,7 +14,8 @@ const LARGEST = 3.4028234663852886e38;
  */
 export function continuousPValue(calibration: Float32Array, score: number): number {
   const count = calibration.length;
-  return (count + 1 - rankOf(calibration, score)) / (count + 1);
+  const below = firstAtLeast(calibration, score);
+  return (count + 1 - rankOf(calibration, below, score, calibration[below])) / (count + 1);
 }
 
 /**
@@ -23,24 +24,23 @@ export function continuousPValue(calibration: Float32Array, score: number): numb
  * @param calibration n scores, ascending, this one among them
  */
 export function continuousPValueAmongOthers(calibration: Float32Array, score: number): number {
-  const own = firstAtLeast(calibration, score);
-  return continuousPValue(
-    calibration.filter((_, at) => at !== own),
-    score,
-  );
+  const count = calibration.length;
+  const below = firstAtLeast(calibration, score);
+  return (count - rankOf(calibration, below, score, calibration[below + 1])) / count;
 }
 
 /**
  * How many calibration scores are below a score; of those next below, equal among each other, the share of the way from them to the
  * next. At most as many as are below the highest.
+ *
+ * @param next the lowest of those that are not below; undefined where there is none
  */
-function rankOf(calibration: Float32Array, score: number): number {
-  const next = firstAtLeast(calibration, score);
-  if (next === 0 || calibration[next] === score) return next;
-  const from = calibration[next - 1];
+function rankOf(calibration: Float32Array, below: number, score: number, next: number | undefined): number {
+  if (below === 0 || next === score) return below;
+  const from = calibration[below - 1];
   const first = firstAtLeast(calibration, from);
-  if (next === calibration.length) return first;
-  return first + ((next - first) * (score - from)) / (calibration[next] - from);
+  if (next === undefined) return first;
+  return first + ((below - first) * (score - from)) / (next - from);
 }
 
 /** Adds `continuousPValue`s, `[batch, 1]`, of scores, `[batch, 1]`. The calibration's constants are named after the word. */

@@ -1,5 +1,4 @@
 import { parentPort } from 'node:worker_threads';
-import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { DetectorError } from '../../common/errors.ts';
 import { writeAtomically } from '../../common/files.ts';
 import { onMessage } from '../../common/workers.ts';
@@ -8,10 +7,10 @@ import { type FitOptions, LayerFitter } from '../../detectors/layer-svm.ts';
 import { encodeModel } from '../../graph/write.ts';
 
 export interface LayerTask {
-  readonly features: string;
-  /** Number of the layer's dataset in the feature file. */
-  readonly index: number;
   readonly tap: string;
+  /** Of all samples, N x width. */
+  readonly features: Float32Array;
+  readonly width: number;
   readonly options: FitOptions;
   /** Where to write the detector. */
   readonly target: string;
@@ -27,20 +26,23 @@ let fitter: Promise<LayerFitter> | undefined;
 
 onMessage(async (task: LayerTask) => parentPort!.postMessage(await fitLayer(task)));
 
-/** Fits one layer of a feature file and writes its detector as an ONNX file of its own. */
-async function fitLayer(task: LayerTask): Promise<LayerFailure> {
-  const features = await openFeatures(task.features);
+/** Fits one layer and writes its detector as an ONNX file of its own. */
+async function fitLayer({
+  tap,
+  features,
+  width,
+  options,
+  target,
+  threads,
+}: LayerTask): Promise<LayerFailure> {
   try {
-    fitter ??= LayerFitter.open(task.threads);
-    const values = features.readLayer(task.index);
-    const detector = await (await fitter).fit(task.tap, values, features.widths[task.index], task.options);
-    await writeAtomically(task.target, encodeModel(detectorsModel([detector])));
+    fitter ??= LayerFitter.open(threads);
+    const detector = await (await fitter).fit(tap, features, width, options);
+    await writeAtomically(target, encodeModel(detectorsModel([detector])));
     return undefined;
   } catch (error) {
     if (!(error instanceof DetectorError)) throw error;
     const { where, problem, remedy } = error;
     return { where, problem, remedy };
-  } finally {
-    features.close();
   }
 }

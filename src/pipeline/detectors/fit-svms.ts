@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { mkdir, stat } from 'node:fs/promises';
 import type { Worker } from 'node:worker_threads';
+import { openFeatures } from '../../../converters/hdf5/open-features.ts';
 import { advice, DetectorError, option } from '../../common/errors.ts';
 import type { OnProgress } from '../../common/progress.ts';
 import { endWorker, startWorker } from '../../common/workers.ts';
@@ -29,10 +30,10 @@ export interface FitSvmsOptions {
  * Fits the layers that have no file among the parts yet, and writes one for each.
  *
  * @returns the files, in the order of the layers
- * @throws DetectorError where a layer is not usable, or needs more memory by itself
+ * @throws DetectorError where a layer is not usable, or needs more memory by itself; FeatureError where the file is damaged
  */
 export async function fitSvms(options: FitSvmsOptions): Promise<string[]> {
-  const { features, samples, layers, settings, parts, workers, memory, onProgress } = options;
+  const { samples, layers, settings, parts, workers, memory, onProgress } = options;
   await mkdir(parts, { recursive: true });
   const target = ({ index }: FeatureLayer) => `${parts}/${String(index).padStart(4, '0')}.onnx`;
   const missing: FeatureLayer[] = [];
@@ -47,12 +48,16 @@ export async function fitSvms(options: FitSvmsOptions): Promise<string[]> {
   const atOnce = Math.min(workers, missing.length, sideBySide(missing, samples, memory));
   // Where fewer layers than cores are at work, each takes several.
   const threads = Math.max(1, Math.floor(workers / atOnce));
+  const features = await openFeatures(options.features);
   const pool = Array.from({ length: atOnce }, () => startWorker(import.meta.url, './fit-svm.worker'));
   const fitInTurn = async (worker: Worker) => {
     const ask = asking(worker);
     for (let layer = missing.shift(); layer; layer = missing.shift()) {
-      const { index, tap } = layer;
-      const failure = await ask({ features, index, tap, options: settings, target: target(layer), threads });
+      const { index, tap, width } = layer;
+      const failure = await ask({
+        ...{ tap, features: features.readLayer(index), width },
+        ...{ options: settings, target: target(layer), threads },
+      });
       if (failure) throw new DetectorError(failure.where, failure.problem, failure.remedy);
       done++;
       tell(tap);
@@ -62,6 +67,7 @@ export async function fitSvms(options: FitSvmsOptions): Promise<string[]> {
     await Promise.all(pool.map(fitInTurn));
   } finally {
     await Promise.all(pool.map(endWorker));
+    features.close();
   }
   return layers.map(target);
 }
@@ -89,7 +95,7 @@ function asking(worker: Worker): (task: LayerTask) => Promise<LayerFailure> {
   // At the end it goes as it should, and nobody waits for it any more.
   gone.catch(() => {});
   return async (task) => {
-    worker.postMessage(task);
+    worker.postMessage(task, [task.features.buffer as ArrayBuffer]);
     const [failure] = await Promise.race([once(worker, 'message'), gone]);
     return failure;
   };
