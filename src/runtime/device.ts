@@ -12,6 +12,6 @@ export interface Setting {
   readonly threads?: number;
   /** What onnxruntime does to the graph; all where absent, and nothing for a single run. */
   readonly optimization?: Optimization;
-  /** For a single run: weights are not arranged for speed, which would take their memory once more. */
+  /** For a single run: weights are not arranged for speed, which would take their memory once more, and threads do not spin. */
   readonly single?: boolean;
 }

@@ -91,7 +91,7 @@ export async function runOnce(
   feeds: Tensors,
   outputs?: readonly string[],
 ): Promise<Tensors> {
-  const session = await GraphSession.open(model, { device: 'cpu' });
+  const session = await GraphSession.open(model, { device: 'cpu', single: true, optimization: 'all' });
   try {
     return await session.run(feeds, outputs);
   } finally {
