@@ -33,6 +33,7 @@ export function continuousPValueAmongOthers(calibration: Float32Array, score: nu
  * How many calibration scores are below a score; of those next below, equal among each other, the share of the way from them to the
  * next. At most as many as are below the highest.
  *
+ * @param below how many are below, whatever their shares
  * @param next the lowest of those that are not below; undefined where there is none
  */
 function rankOf(calibration: Float32Array, below: number, score: number, next: number | undefined): number {

@@ -89,10 +89,7 @@ describe('the last layer of a classifier', () => {
       const graph = featureGraph(backbone(end), 'model');
       expect(graph.head).to.equal(undefined);
       expect(graph.headInput).to.equal(undefined);
-      expect(graph.taps.filter((tap) => !graph.conditionTaps.includes(tap))).to.deep.equal([
-        'conv',
-        'logits',
-      ]);
+      expect(graph.taps).to.deep.equal(['conv', 'logits', 'relu', 'relu[deviation]']);
     });
 
   it('tells a sigmoid from a softmax', () => {

@@ -273,9 +273,7 @@ describe('importClassifier', () => {
     const bytes = convolutionalNet({ dtype: 'uint8' });
     const { preprocessing: none, backbone } = await imported(bytes, {});
     expect(none).to.equal(undefined);
-    const { taps, conditionTaps } = featureGraph(backbone, 'backbone.onnx');
-    expect(conditionTaps).to.have.length.above(1);
-    expect(taps).to.include.members(conditionTaps);
+    expect(featureGraph(backbone, 'backbone.onnx').widths).to.have.length(9);
     const error = await rejection(imported(bytes), GraphError);
     expect(error.message).to.match(/takes bytes, which it normalises itself; leave out `mean`/);
   });
