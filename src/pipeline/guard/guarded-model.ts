@@ -2,9 +2,9 @@ import { GraphError } from '../../common/errors.ts';
 import { RandomState } from '../../common/random.ts';
 import type { Tensor } from '../../common/tensor.ts';
 import { conformalPValues } from '../../evaluation/conformal.ts';
-import { flattenTogether } from '../../graph/flatten-together.ts';
 import { joinModels } from '../../graph/join.ts';
 import type { ModelProto } from '../../graph/onnx.ts';
+import { poolTogether } from '../../graph/pool-together.ts';
 import { setMetadata } from '../../graph/rewrite.ts';
 import { GraphSession, type Tensors } from '../../runtime/graph-session.ts';
 import type { FeatureGraph } from '../features/feature-graph.ts';
@@ -31,7 +31,7 @@ export function guardedModel(
   where: string,
 ): ModelProto {
   const widths = new Map(features.taps.map((tap, at) => [tap, features.widths[at]]));
-  const network = flattenTogether(features.model, widths);
+  const network = poolTogether(features.model, widths);
   const whole = joinModels(joinModels(network, scorer, where), decision, where);
   const outputs = [features.logits, ...outputsOf(scorer)].map(
     (name) => whole.graph.output.find((output) => output.name === name)!,
