@@ -14,7 +14,7 @@ interface Section {
 const sections: Readonly<Record<string, Section>> = {
   goldens: { command: 'npm run test:golden', minutes: 15 },
   parity: { command: 'npm run test:parity', minutes: 60 },
-  training: { command: 'npm run test:training', minutes: 25 },
+  training: { command: 'npm run test:training', minutes: 45 },
   recipes: { command: 'npm run test:cluster', minutes: 10 },
   installing: { command: 'bash test/install/all.sh', minutes: 15 },
   benchmarks: { command: 'bash test/bench/all.sh', minutes: 10 },
