@@ -42,7 +42,11 @@ DEVIATION = "[deviation]"
 
 def network(name):
     torch.manual_seed(0)
-    return NETWORKS[name]().eval()
+    created = NETWORKS[name]().eval()
+    for module in created.modules():
+        if isinstance(module, torch.nn.Linear) and not module.weight.any():
+            torch.nn.init.trunc_normal_(module.weight, std=0.02)  # torchvision's ViT begins with a head of zeros: all images have the same logits.
+    return created
 
 
 def files(folder):
