@@ -47,7 +47,7 @@ export function conditionTaps(backbone: ModelProto): string[] {
 const FUSED = [
   ['BatchNormalization'],
   ['Add'],
-  ['Relu', 'LeakyRelu', 'Clip', 'HardSigmoid', 'Sigmoid', 'Tanh'],
+  ['Relu', 'LeakyRelu', 'Clip', 'HardSigmoid', 'HardSwish', 'Sigmoid', 'Tanh'],
   ['QuantizeLinear'],
   ['DequantizeLinear'],
 ] as const;

@@ -20,8 +20,8 @@ describe('The taps that tell of conditions', () => {
     expect(taps.map((tap) => widths[all.indexOf(tap)])).to.deep.equal(Array(12).fill(16));
   });
 
-  it('are the smallest map where the network is too small for one, and none where it has none', () => {
-    const network = (side: number) => {
+  it('are the smallest map where the network is too small for one, behind what is computed with it, and none where it has none', () => {
+    const network = (side: number, activation?: string) => {
       const graph = new GraphBuilder('small');
       graph.input('x', ElementType.float, ['batch', 3, side, side]);
       const weights = graph.initializer('w', {
@@ -30,10 +30,13 @@ describe('The taps that tell of conditions', () => {
         data: new Float32Array(12),
       });
       graph.node('Conv', ['x', weights], { name: 'conv' });
-      graph.output('conv', ElementType.float, ['batch', 4, side, side]);
+      const output = activation ? graph.node(activation, ['conv'], { name: 'activated' }) : 'conv';
+      graph.output(output, ElementType.float, ['batch', 4, side, side]);
       return graph.build();
     };
     expect(conditionTaps(network(8))).to.deep.equal(['conv']);
+    expect(conditionTaps(network(8, 'HardSwish'))).to.deep.equal(['activated']);
+    expect(conditionTaps(network(8, 'Elu'))).to.deep.equal(['conv']);
     expect(conditionTaps(network(1))).to.deep.equal([]);
   });
 });
