@@ -14,9 +14,9 @@ interface Section {
 const sections: Readonly<Record<string, Section>> = {
   goldens: { command: 'npm run test:golden', minutes: 15 },
   parity: { command: 'npm run test:parity', minutes: 60 },
-  training: { command: 'npm run test:training', minutes: 25 },
+  training: { command: 'npm run test:training', minutes: 45 },
   recipes: { command: 'npm run test:cluster', minutes: 10 },
-  installing: { command: 'bash test/install/all.sh', minutes: 15 },
+  installing: { command: 'bash test/install/all.sh', minutes: 30 },
   benchmarks: { command: 'bash test/bench/all.sh', minutes: 10 },
   kills: { command: 'LA_OOD_KILLS=100 npm run test:kills', minutes: 20 },
   fuzz: { command: 'npm run fuzz -- --minutes 8', minutes: 10 },
