@@ -34,8 +34,8 @@ function deviateTogether(model: ModelProto, widths: ReadonlyMap<string, number>)
   const bySize = new Map<string, Map<string, string>>();
   for (const name of lastOf(model, widths)) {
     const maps = deviatingMaps(name, producer);
-    const [, , ...size] = (maps !== undefined && shapes.get(maps)?.shape) || [];
-    if (maps === undefined || !size.every((side) => typeof side === 'number')) continue;
+    const size = shapes.get(maps ?? '')?.shape?.slice(2);
+    if (maps === undefined || !size?.every((side) => typeof side === 'number')) continue;
     const key = size.join('×');
     bySize.set(key, (bySize.get(key) ?? new Map()).set(name, maps));
   }
@@ -53,7 +53,9 @@ function flattenTogether(model: ModelProto, widths: ReadonlyMap<string, number>)
   const producer = producers(model.graph);
   const pooled = lastOf(model, widths).flatMap((name) => {
     const value = inputOf(name, 'Flatten', producer);
-    return producer.get(value ?? '')?.opType === 'GlobalAveragePool' ? [[name, value!] as const] : [];
+    return value !== undefined && inputOf(value, 'GlobalAveragePool', producer)
+      ? [[name, value] as const]
+      : [];
   });
   return inOne(model, new Map(pooled), widths, (add, all) => add('Flatten', [all], 'flat'));
 }
@@ -76,7 +78,7 @@ function deviatingMaps(output: string, producer: ReadonlyMap<string, NodeProto>)
   return isDeviation ? maps : undefined;
 }
 
-/** What the node takes that yields a value, where it is of that operator. */
+/** What the node takes that yields a value, where it is of that operator and has no attributes. */
 function inputOf(
   value: string | undefined,
   opType: string,
@@ -84,7 +86,7 @@ function inputOf(
   at = 0,
 ): string | undefined {
   const node = value === undefined ? undefined : producer.get(value);
-  return node?.opType === opType ? node.input[at] : undefined;
+  return node?.opType === opType && node.attribute.length === 0 ? node.input[at] : undefined;
 }
 
 /**
