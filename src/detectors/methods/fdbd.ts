@@ -1,5 +1,5 @@
+import { headMean } from './head-mean.ts';
 import { matrices } from './head-moments.ts';
-import { headMean } from './head-totals.ts';
 import type { Method } from './method.ts';
 
 /** Weights of two classes that are the same have no boundary between them: they count as if they were far apart. */

@@ -1,5 +1,4 @@
 import { DetectorError } from '../../common/errors.ts';
-import { leastHeadInput } from './head-totals.ts';
 import type { FittedMethod, Method, MethodOptions, Need } from './method.ts';
 import type { Training } from './training.ts';
 
@@ -32,7 +31,7 @@ export async function fitMethods(
   for (const method of methods) {
     const start = performance.now();
     try {
-      const missing = await firstMissing(training, method.needs);
+      const missing = method.needs.find((need) => !has(training, need));
       if (missing) refused.push({ method, reason: reasons[missing] });
       else {
         const result = await method.fit(training, options);
@@ -47,12 +46,7 @@ export async function fitMethods(
   return { fitted, refused };
 }
 
-async function firstMissing(training: Training, needs: readonly Need[]): Promise<Need | undefined> {
-  for (const need of needs) if (!(await has(training, need))) return need;
-  return undefined;
-}
-
-async function has(training: Training, need: Need): Promise<boolean> {
+function has(training: Training, need: Need): boolean {
   const { width, head, labels, layers, svms, isMultiLabel } = training.features;
   switch (need) {
     case 'head input':
@@ -68,7 +62,7 @@ async function has(training: Training, need: Need): Promise<boolean> {
     case 'one class an image':
       return !isMultiLabel;
     case 'activations':
-      return (await leastHeadInput(training)) >= 0;
+      return !training.firstHeadInputs().some((value) => value < 0);
   }
 }
 

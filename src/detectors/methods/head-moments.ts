@@ -1,7 +1,7 @@
 import { Matrices } from '../algebra/matrices.ts';
 import { type Precision, ScatterSum } from '../algebra/scatter.ts';
-import { addNormalized, normalize } from './operators.ts';
-import type { Rows, Training } from './training.ts';
+import { addNormalized, normalize, unitScale } from './operators.ts';
+import { type Rows, requireFinite, type Training } from './training.ts';
 
 /** Means of the training images' head inputs, in float64. */
 export interface HeadMeans {
@@ -39,37 +39,48 @@ const TOGETHER = 4;
  * The sums of head inputs by group, in float64: groups × width.
  *
  * @param groupOf the group of each image; those of none, `groups` or more, are left out
+ * @throws DetectorError where a number of a group is not finite, which names the image
  */
 export function groupSums(
   training: Training,
-  options: HeadOptions,
+  { normalized }: HeadOptions,
   groupOf: Uint32Array,
   groups: number,
 ): { sums: Float64Array; counts: Float64Array } {
   const { width } = training;
   const sums = new Float64Array(groups * width);
   const counts = new Float64Array(groups);
-  // The first values of rows that wait to be added, by group.
-  const waiting = Array.from({ length: groups }, (): number[] => []);
-  for (const { start, count, values } of headRows(training, options)) {
+  // The first values of rows that wait to be added, by group, and what they are multiplied by.
+  const waiting = Array.from({ length: groups }, () => ({ rows: [] as number[], scales: [] as number[] }));
+  for (const { start, count, values } of training.uncheckedHeadInputs()) {
     for (let row = 0; row < count; row++) {
       const group = groupOf[start + row];
       if (group >= groups) continue;
       counts[group]++;
-      const rows = waiting[group];
+      const { rows, scales } = waiting[group];
+      scales.push(normalized ? unitScale(values, row * width, width) : 1);
       if (rows.push(row * width) < TOGETHER) continue;
       const [a, b, c, d] = rows;
+      const [ofA, ofB, ofC, ofD] = scales;
       const to = group * width;
       for (let j = 0; j < width; j++)
-        sums[to + j] += values[a + j] + values[b + j] + (values[c + j] + values[d + j]);
+        sums[to + j] +=
+          ofA * values[a + j] + ofB * values[b + j] + (ofC * values[c + j] + ofD * values[d + j]);
       rows.length = 0;
+      scales.length = 0;
     }
-    waiting.forEach((rows, group) => {
+    waiting.forEach(({ rows, scales }, group) => {
       const to = group * width;
-      for (const from of rows) for (let j = 0; j < width; j++) sums[to + j] += values[from + j];
+      rows.forEach((from, at) => {
+        for (let j = 0; j < width; j++) sums[to + j] += scales[at] * values[from + j];
+      });
       rows.length = 0;
+      scales.length = 0;
     });
   }
+  // In float64 no sum of finite float32 numbers overflows: it tells of one that is not finite.
+  if (!sums.every(Number.isFinite))
+    for (const block of training.uncheckedHeadInputs()) requireFinite(block, width);
   return { sums, counts };
 }
 
@@ -84,7 +95,8 @@ export function scatterWithin(
     const { classMeans } = headMeans(training, options);
     const prepare = options.normalized ? addNormalized : undefined;
     const scatter = await ScatterSum.open(width, classMeans, { precision, prepare });
-    for (const { start, count, values } of training.headInputs())
+    // The means have told that they are finite.
+    for (const { start, count, values } of training.uncheckedHeadInputs())
       await scatter.add(values, labels.subarray(start, start + count));
     return scatter.end();
   });

@@ -1,7 +1,8 @@
 import type { Method } from './method.ts';
+import { runOnRows } from './run-on-rows.ts';
 
-/** Where a class has no probability in any training image, its logarithm is taken of this. */
-const LEAST = 1e-300;
+/** Where a class has no probability in any training image, its logarithm is taken of this, the smallest float32 number. */
+const LEAST = 2 ** -149;
 
 /**
  * KL matching: min_k KL(p ‖ d_k), d_k the mean softmax of the training images that are predicted as class k; classes that
@@ -20,17 +21,13 @@ export const klMatching: Method = {
     const { classes, predictions } = training;
     const sums = new Float64Array(classes * classes);
     const counts = new Float64Array(classes);
-    const p = new Float64Array(classes);
-    for (const { start, count, values } of training.logits())
-      for (let row = 0; row < count; row++) {
-        const z = values.subarray(row * classes, (row + 1) * classes);
-        const k = predictions[start + row];
-        let sum = 0;
-        for (let c = 0; c < classes; c++) {
-          p[c] = Math.exp(z[c] - z[k]);
-          sum += p[c];
-        }
-        for (let c = 0; c < classes; c++) sums[k * classes + c] += p[c] / sum;
+    const blocks = runOnRows(training.logits(), classes, (nodes, logits) =>
+      nodes.node('Softmax', [logits], 'p', { axis: 1 }),
+    );
+    for await (const { block, result: p } of blocks)
+      for (let row = 0; row < block.count; row++) {
+        const k = predictions[block.start + row];
+        for (let c = 0; c < classes; c++) sums[k * classes + c] += p[row * classes + c];
         counts[k]++;
       }
     const present = [...counts.keys()].filter((k) => counts[k] > 0);

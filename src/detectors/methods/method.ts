@@ -10,7 +10,7 @@ import type { Training } from './training.ts';
  * - `one-class SVMs`: those that `la-ood fit` fitted;
  * - `labels`: the class of each training image;
  * - `one class an image`: classes that exclude each other, by a softmax;
- * - `activations`: head inputs that are not negative, as behind a ReLU.
+ * - `activations`: head inputs that are not negative, as behind a ReLU; the first few hundred images tell.
  */
 export type Need =
   | 'labels'

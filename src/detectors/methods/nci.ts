@@ -1,4 +1,4 @@
-import { headMean } from './head-totals.ts';
+import { headMean } from './head-mean.ts';
 import type { Method } from './method.ts';
 
 /**

@@ -46,7 +46,7 @@ export const nnguide: Method = {
 
 /** log Σ exp of the logits of head inputs. */
 async function energiesOf(rows: Float32Array, head: Training['head'], width: number): Promise<Float32Array> {
-  const negated = await scoreRows(rows, width, (nodes, { headInput }) =>
+  const negated = await scoreRows(rows, width, (nodes, headInput) =>
     addEnergy(nodes, addHead(nodes, head, headInput)),
   );
   return negated.map((energy) => -energy);

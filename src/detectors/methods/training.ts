@@ -80,12 +80,17 @@ export class Training {
 
   /** The head inputs, block by block. */
   *headInputs(): Generator<Rows> {
-    for (const block of this.uncheckedHeadInputs(BLOCK_BYTES))
-      yield this.#finite('headInput', block, this.width);
+    for (const block of this.uncheckedHeadInputs()) yield this.#finite('headInput', block, this.width);
   }
 
-  /** The same, not known to be finite: for sums, which tell. @param bytes of a block */
-  uncheckedHeadInputs(bytes: number): Generator<Rows> {
+  /** Those of the first few hundred images. */
+  firstHeadInputs(): Float32Array {
+    const { value } = this.headInputs().next();
+    return value.values;
+  }
+
+  /** All of them, not known to be finite: for sums, which tell. @param bytes of a block */
+  uncheckedHeadInputs(bytes = BLOCK_BYTES): Generator<Rows> {
     return this.#blocks('headInput', this.width, bytes);
   }
 

@@ -19,7 +19,7 @@ export const vim: Method = {
   settings: {},
   async fit(training) {
     const residual = await fitResidual(training);
-    const lengths = await scoreTraining(training, (nodes, { headInput }) =>
+    const lengths = await scoreTraining(training, (nodes, headInput) =>
       addResidualLength(nodes, residual, headInput),
     );
     let largest = 0;
