@@ -56,7 +56,7 @@ describe('weights that were trained here', () => {
     const { scripts } = JSON.parse(await readFile(new URL('package.json', packageRoot), 'utf8'));
     const [, line] = /main\.js (train .*)$/.exec(scripts['demo:backbone'])!;
     const run = join(folder, 'drawn');
-    const smaller = { 'runs/demo-backbone': run, 'demo:train:16000': 'demo:train:1000', '20': '2' };
+    const smaller = { 'runs/demo-backbone': run, 'demo:train:64000': 'demo:train:1000', '6': '2' };
     const args = line.split(' ').map((arg) => smaller[arg as keyof typeof smaller] ?? arg);
     const { epochs } = await json<TrainReport>(...args);
     expect(epochs).length(2);
