@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { UsageError } from '../../src/common/errors.ts';
 import { sha256Files } from '../../src/common/files.ts';
+import { questions } from '../../src/detectors/guard/questions.ts';
 import { methods as allMethods } from '../../src/detectors/methods/method-registry.ts';
-import { GUARD, guardMethods } from '../../src/evaluation/guard-scores.ts';
+import { answerName, GUARD, guardMethods } from '../../src/evaluation/guard-scores.ts';
 import {
   misclassifiedPanels,
   panelsMarkdown,
@@ -133,8 +134,9 @@ function methodList(names: readonly string[]): string {
 function regretTables(runs: readonly MeasuredRun[], options: { resamples: number; seed: number }): string {
   const present = setKinds.filter((kind) => runs.some(({ sets }) => sets.some((set) => set.kind === kind)));
   const groups: (SetKind | undefined)[] = [...present, undefined];
+  const guard = [GUARD, ...questions.map(answerName)];
   const byGroup = groups.map((kind) =>
-    regrets(runs, (set) => kind === undefined || set.kind === kind, [GUARD], options),
+    regrets(runs, (set) => kind === undefined || set.kind === kind, guard, options),
   );
   const sets = (kind: SetKind | undefined) =>
     runs.flatMap((run) => run.sets.filter((set) => kind === undefined || set.kind === kind)).length;

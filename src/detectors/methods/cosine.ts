@@ -16,7 +16,7 @@ export const cosine: Method = {
   settings: {},
   async fit(training) {
     const { width } = training;
-    const { classMeans, classCounts } = headMeans(training, { normalized: false });
+    const { classMeans, classCounts } = await headMeans(training, { normalized: false });
     const present = [...classCounts.keys()].filter((k) => classCounts[k] > 0);
     const means = new Float32Array(present.length * width);
     present.forEach((k, row) => {

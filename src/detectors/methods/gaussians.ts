@@ -75,7 +75,7 @@ async function fitIn(
   training: Training,
   { normalized, about, shrunk }: GaussianOptions,
 ): Promise<(Gaussians & { inflation: number }) | undefined> {
-  const means = headMeans(training, { normalized });
+  const means = await headMeans(training, { normalized });
   const { width, count, mean, classMeans, classCounts } = means;
   const within = await scatterWithin(training, { normalized }, precision);
   const between = await scatterBetween(training, { normalized });

@@ -100,24 +100,12 @@ export function normalize(
   into: Float32Array = new Float32Array(rows.length),
 ): Float32Array {
   for (let first = 0; first < rows.length; first += width) {
-    const scale = unitScale(rows, first, width);
+    let sum = 0;
+    for (let j = first; j < first + width; j++) sum += rows[j] * rows[j];
+    const scale = 1 / Math.max(Math.sqrt(sum), LEAST_LENGTH);
     for (let j = first; j < first + width; j++) into[j] = rows[j] * scale;
   }
   return into;
-}
-
-/** What a row that begins at `first` is multiplied by to be of length 1. */
-export function unitScale(rows: Float32Array, first: number, width: number): number {
-  // Two sums wait for each other less than one for itself.
-  let [even, odd] = [0, 0];
-  const end = first + width;
-  let j = first;
-  for (; j + 1 < end; j += 2) {
-    even += rows[j] * rows[j];
-    odd += rows[j + 1] * rows[j + 1];
-  }
-  if (j < end) even += rows[j] * rows[j];
-  return 1 / Math.max(Math.sqrt(even + odd), LEAST_LENGTH);
 }
 
 /** Features less a centre in float64, which is subtracted in two parts: the first leaves next to nothing to be rounded. */

@@ -41,7 +41,7 @@ async function fitIn(
   training: Training,
   origin: Float64Array,
 ): Promise<Residual & { isExact: boolean }> {
-  const { mean, count, width } = headMeans(training, { normalized: false });
+  const { mean, count, width } = await headMeans(training, { normalized: false });
   const within = await scatterWithin(training, { normalized: false }, precision);
   const between = await scatterBetween(training, { normalized: false });
   const second = new Float64Array(width * width);

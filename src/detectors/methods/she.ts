@@ -1,4 +1,4 @@
-import { groupSums } from './head-moments.ts';
+import { groupSums } from './group-sums.ts';
 import type { Method } from './method.ts';
 
 /**
@@ -17,7 +17,7 @@ export const she: Method = {
   async fit(training) {
     const { classes, width, labels, predictions } = training;
     const rightClasses = labels.map((label, image) => (predictions[image] === label ? label : classes));
-    const { sums, counts } = groupSums(training, { normalized: false }, rightClasses, classes);
+    const { sums, counts } = await groupSums(training, { normalized: false }, rightClasses, classes);
     const all = new Float64Array(width);
     sums.forEach((sum, at) => {
       all[at % width] += sum;
