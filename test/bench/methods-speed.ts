@@ -18,7 +18,7 @@ const ROWS = 500;
 
 /** What the seconds are of. */
 const INCLUDED = [
-  'Ours: fitting checks that numbers are finite and, for SCALE and ASH, that none is negative, reads blocks of 2 to 4 MiB, and opens',
+  'Ours: fitting checks that numbers are finite (SCALE, ASH: in the first block, and that none is negative), reads blocks, and opens',
   `the sessions that it computes with; scoring runs the graph on ${ROWS} images at a time. Opening the session that scores is left out.`,
   'Theirs: fit_logits, fit_features and predict_… on whole tensors, without such checks. Logits are given to us; pytorch-ood computes',
   "the head's for ViM, fDBD and NCI. Neither writes files, and what scores in la-ood evaluate, a worker thread, is left out.",

@@ -4,15 +4,12 @@ import { ElementType } from '../../graph/onnx.ts';
 import { encodeModel } from '../../graph/write.ts';
 import * as ort from '../../runtime/onnxruntime.ts';
 import { addNormalized } from './operators.ts';
-import { requireFinite, type Training } from './training.ts';
+import { BLOCK_BYTES, requireFinite, type Training } from './training.ts';
 
 export interface HeadOptions {
   /** Whether head inputs are brought to length 1 before. */
   readonly normalized: boolean;
 }
-
-/** Bytes of a block, at least. */
-const BLOCK_BYTES = 2 << 20;
 
 /**
  * The sums of head inputs by group: groups × width. onnxruntime adds rows up in float64.
@@ -32,9 +29,8 @@ export async function groupSums(
   const session = await ort.openSession(encodeModel(sumsOfRows(width, groups, normalized)));
   try {
     // A block is no smaller than its sums, which are added to all.
-    for (const { start, count, values } of training.uncheckedHeadInputs(
-      Math.max(BLOCK_BYTES, 8 * groups * width),
-    )) {
+    const bytes = Math.max(BLOCK_BYTES, 8 * groups * width);
+    for (const { start, count, values } of training.uncheckedHeadInputs(bytes)) {
       const own = new Int32Array(count);
       for (let row = 0; row < count; row++) {
         const group = Math.min(groups, groupOf[start + row]);

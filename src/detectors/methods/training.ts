@@ -42,7 +42,7 @@ export interface Rows {
 }
 
 /** Bytes of a block of rows: what is done with it finds it in the processor's cache. */
-const BLOCK_BYTES = 2 << 20;
+export const BLOCK_BYTES = 2 << 20;
 
 /** The training features as methods are fitted on them: what several methods need is computed once. */
 export class Training {
