@@ -47,7 +47,7 @@ export async function groupSums(
   } finally {
     await session.release();
   }
-  // In float64 no sum of finite float32 numbers overflows: it tells of one that is not finite.
+  // In float64 no sum of finite float32 numbers overflows: it is not finite where one of them is not.
   if (!sums.every(Number.isFinite))
     for (const block of training.uncheckedHeadInputs()) requireFinite(block, width);
   return { sums, counts };

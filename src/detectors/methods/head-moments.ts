@@ -39,7 +39,7 @@ export function scatterWithin(
     const { classMeans } = await headMeans(training, options);
     const prepare = options.normalized ? addNormalized : undefined;
     const scatter = await ScatterSum.open(width, classMeans, { precision, prepare });
-    // The means have told that they are finite.
+    // They are finite: their means are.
     for (const { start, count, values } of training.uncheckedHeadInputs())
       await scatter.add(values, labels.subarray(start, start + count));
     return scatter.end();

@@ -10,7 +10,7 @@ import type { Training } from './training.ts';
  * - `one-class SVMs`: those that `la-ood fit` fitted;
  * - `labels`: the class of each training image;
  * - `one class an image`: classes that exclude each other, by a softmax;
- * - `activations`: head inputs that are not negative, as behind a ReLU; the first few hundred images tell.
+ * - `activations`: head inputs that are not negative, as behind a ReLU; those of the first few hundred images are looked at.
  */
 export type Need =
   | 'labels'

@@ -89,7 +89,7 @@ export class Training {
     return value.values;
   }
 
-  /** All of them, not known to be finite: for sums, which tell. @param bytes of a block */
+  /** All of them, not checked to be finite: for sums, which are not finite where they are not. @param bytes of a block */
   uncheckedHeadInputs(bytes = BLOCK_BYTES): Generator<Rows> {
     return this.#blocks('headInput', this.width, bytes);
   }
