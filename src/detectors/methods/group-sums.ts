@@ -26,7 +26,9 @@ export async function groupSums(
   const { width } = training;
   const sums = new Float64Array(groups * width);
   const counts = new Float64Array(groups);
-  const session = await ort.openSession(encodeModel(sumsOfRows(width, groups, normalized)));
+  // ScatterND's threads would add to the same sum at once, and lose some.
+  const oneThread = { intraOpNumThreads: 1 };
+  const session = await ort.openSession(encodeModel(sumsOfRows(width, groups, normalized)), oneThread);
   try {
     // A block is no smaller than its sums, which are added to all.
     const bytes = Math.max(BLOCK_BYTES, 8 * groups * width);
