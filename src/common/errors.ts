@@ -10,7 +10,7 @@ export interface CommandAdvice {
   readonly takes: readonly (string | OptionAdvice)[];
 }
 
-/** Words of advice, and between them the options and commands that they speak of. */
+/** Words of advice, and between them the options and commands that it names. */
 export type Advice = string | readonly (string | OptionAdvice | CommandAdvice)[];
 
 /** How options and commands are said; the command line says them as they are typed there. */

@@ -7,8 +7,8 @@ const usual = [0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.1, 0.
 
 /**
  * The false-alarm rates that one can choose for a model, ascending; its own is among them. None is below what so few
- * calibration images can support. Images leave a model with early exit by its own rate, and it has not seen the rest of
- * what speaks against them: its rate can only be raised.
+ * calibration images can support. Images leave a model with early exit by its own rate, before its later layers have
+ * scored them: its rate can only be raised.
  */
 export function choosableRates({ calibration, stages }: GuardFacts): number[] {
   const least = stages ? calibration.rate : 1 / (calibration.count + 1);

@@ -17,7 +17,7 @@ describe('sums of head inputs by group', () => {
   for (const normalized of [false, true])
     it(`add every image once, each time${normalized ? ', at length 1' : ''}`, async () => {
       const wanted = summed(normalized);
-      // Threads that add to the same sum at once lose some: seldom, and others each time.
+      // Threads that add to the same sum at once lose some of the images, others each time.
       for (let turn = 0; turn < 10; turn++) {
         const { sums, counts } = await groupSums(training, { normalized }, groupOf, CLASSES);
         expect([...counts]).to.deep.equal(wanted.counts);
