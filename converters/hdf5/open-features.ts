@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { advice, command, FeatureError } from '../../src/common/errors.ts';
 import { calling } from '../../src/common/hdf5.ts';
-import { Hdf5File } from '../../src/common/hdf5-file.ts';
+import { type DatasetFacts, Hdf5File } from '../../src/common/hdf5-file.ts';
 
 const REMEDY = advice`make it again with ${command('features')}`;
 
@@ -54,7 +54,8 @@ export class FeatureFile {
     file: Hdf5File,
   ) {
     this.#file = file;
-    this.#layers = layerNames(path, file).map((name) => layerOf(path, file, name));
+    const names = layerNames(path, file);
+    this.#layers = file.datasets(names).map((dataset, layer) => layerOf(path, names[layer], dataset));
     this.widths = this.#layers.map((layer) => layer.width);
     this.count = this.#layers[0].count;
     this.#layers.forEach((layer, index) => {
@@ -164,7 +165,7 @@ async function checkSignature(path: string): Promise<void> {
 
 /** `0`, `1`, … as far as they go. HDF5 lists names as text: 0, 1, 10, 11, …, 2. */
 function layerNames(path: string, file: Hdf5File): string[] {
-  const names = file.names();
+  const { names } = file;
   const present = new Set(names.filter((name) => /^(0|[1-9]\d*)$/.test(name)));
   if (present.size === 0) {
     const found = names.length > 0 ? `, but ${names.slice(0, 3).map((name) => `"${name}"`)}` : '';
@@ -177,8 +178,7 @@ function layerNames(path: string, file: Hdf5File): string[] {
   return expected;
 }
 
-function layerOf(path: string, file: Hdf5File, name: string): Layer {
-  const dataset = file.dataset(name);
+function layerOf(path: string, name: string, dataset: DatasetFacts | undefined): Layer {
   if (!dataset) throw new FeatureError(path, `layer ${name} is not an HDF5 dataset`);
   const { dtype, shape, chunks, valueBytes } = dataset;
   if (!/^[<>][fd]$/.test(String(dtype)))

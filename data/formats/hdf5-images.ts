@@ -82,7 +82,7 @@ export function beginsHdf5(head: Uint8Array): boolean {
 
 /** Whether an HDF5 file holds images; else it may be one of features. */
 export async function holdsImages(path: string): Promise<boolean> {
-  return withFile(path, (file) => file.names().includes('data'));
+  return withFile(path, (file) => file.names.includes('data'));
 }
 
 /** Opened for each use, as a set of images has no end at which to close it. */
@@ -100,7 +100,7 @@ function withFile<T>(path: string, use: (file: Hdf5File) => T): T {
 function dataOf(path: string, file: Hdf5File): DatasetFacts {
   const data = file.dataset('data');
   if (data) return data;
-  const found = file.names().slice(0, 3).join(', ');
+  const found = file.names.slice(0, 3).join(', ');
   throw new DataError(path, `has no HDF5 dataset data${found && `, but ${found}`}`, REMEDY);
 }
 

@@ -20,7 +20,7 @@ let files = 0;
 let thread: Hdf5Thread | undefined;
 
 /** What a dataset of an HDF5 file is. */
-export type DatasetFacts = NonNullable<ReturnType<Operations['dataset']>>;
+export type DatasetFacts = NonNullable<ReturnType<Operations['datasets']>[number]>;
 
 /**
  * An HDF5 file that is read. The library works in a thread, which is ended where a call takes longer than the file's bytes
@@ -28,6 +28,8 @@ export type DatasetFacts = NonNullable<ReturnType<Operations['dataset']>>;
  * tell it in one line by `calling`. Close the file when done.
  */
 export class Hdf5File {
+  /** The names in the root group. */
+  readonly names: readonly string[];
   readonly #path: string;
   readonly #number = files++;
   readonly #bytes: number;
@@ -36,12 +38,7 @@ export class Hdf5File {
     this.#path = resolve(path);
     this.#bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
     // Opens it.
-    this.names();
-  }
-
-  /** The names in the root group. */
-  names(): readonly string[] {
-    return this.#call('names') as readonly string[];
+    this.names = this.#call('names') as readonly string[];
   }
 
   /** The root group's attributes that are texts or numbers. */
@@ -51,11 +48,18 @@ export class Hdf5File {
 
   /** A dataset of the root group; undefined where there is none of that name. */
   dataset(name: string): DatasetFacts | undefined {
-    const facts = this.#call('dataset', name) as DatasetFacts | undefined;
-    const claimed = (facts?.shape ?? []).reduce((product, size) => product * size, facts?.valueBytes ?? 0);
-    if (claimed > Math.max(ALWAYS_ALLOWED, MAX_PACKING * this.#bytes))
-      throw new Hdf5Refusal(`claims ${claimed} bytes of ${name} in a file of ${this.#bytes}`);
-    return facts;
+    return this.datasets([name])[0];
+  }
+
+  /** Several of them, in one call: on a machine that does other things, the thread is waited for longer than it works. */
+  datasets(names: readonly string[]): (DatasetFacts | undefined)[] {
+    const all = this.#call('datasets', names) as (DatasetFacts | undefined)[];
+    for (const [i, facts] of all.entries()) {
+      const claimed = (facts?.shape ?? []).reduce((product, size) => product * size, facts?.valueBytes ?? 0);
+      if (claimed > Math.max(ALWAYS_ALLOWED, MAX_PACKING * this.#bytes))
+        throw new Hdf5Refusal(`claims ${claimed} bytes of ${names[i]} in a file of ${this.#bytes}`);
+    }
+    return all;
   }
 
   /**

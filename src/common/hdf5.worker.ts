@@ -63,12 +63,14 @@ const operations = {
       plain.filter(([, value]) => typeof value === 'string' || typeof value === 'number'),
     );
   },
-  dataset(open: OpenFile, name: string) {
-    const dataset = open.dataset(name);
-    if (!dataset) return undefined;
-    const { dtype, shape, metadata } = dataset;
-    return { dtype, shape, chunks: metadata.chunks, valueBytes: metadata.size };
-  },
+  /** What the datasets of these names are; undefined where there is none. */
+  datasets: (open: OpenFile, names: readonly string[]) =>
+    names.map((name) => {
+      const dataset = open.dataset(name);
+      if (!dataset) return undefined;
+      const { dtype, shape, metadata } = dataset;
+      return { dtype, shape, chunks: metadata.chunks, valueBytes: metadata.size };
+    }),
   /** The values of a dataset, or some of them: from where to before where, for each axis. */
   values(open: OpenFile, name: string, ranges?: [number, number][]): OutputData | null {
     const dataset = open.dataset(name)!;

@@ -21,7 +21,7 @@ describe('la-ood with a classifier of whatever origin', () => {
 
   before(async () => {
     await Promise.all([
-      imageFolder(at('train'), 'demo:train', 160),
+      imageFolder(at('train'), 'demo:train', 60),
       imageFolder(at('test'), 'demo:test', 30),
       imageFolder(at('noise'), 'demo:noise', 30),
       checkpoint(at('weights.pth')),
@@ -61,9 +61,9 @@ describe('la-ood with a classifier of whatever origin', () => {
     );
     expect(exitCode, stderr).to.equal(0);
     expect(stdout)
-      .to.match(/^demo_train +160 /m)
+      .to.match(/^demo_train +60 /m)
       .and.match(/^demo_test +30 /m);
-    expect(stdout).to.include('3 detectors on 160 images');
+    expect(stdout).to.include('3 detectors on 60 images');
     expect(stdout).to.include(`Next: npx la-ood features --run ${at('run')} --ood FOLDER`);
     const { detectors } = (await inspectFile(at('run', 'detectors.onnx'))) as DetectorsInspection;
     expect(detectors.map(({ tap }) => tap)).to.deep.equal(['conv0a', 'conv0b', 'sum0']);

@@ -1,18 +1,17 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { importCheckpoint } from '../../src/index.ts';
 import { png, tar, zip } from '../data/files.ts';
-import { checkpoint, temporaryFolder } from './files.ts';
+import { temporaryFolder } from './files.ts';
 import { json, laOod } from './run.ts';
+import { copyBackbone } from './run-states.ts';
 
 describe('la-ood features, of sets in every form', () => {
   const at = temporaryFolder();
   const features = (...args: string[]) => laOod('features', '--run', at('run'), '--batch', '4', ...args);
 
   before(async () => {
-    await checkpoint(at('weights.pth'));
-    await importCheckpoint(at('weights.pth'), at('run', 'backbone.onnx'));
+    await copyBackbone(at('run'));
     const images = await Promise.all([1, 2, 3].map((i) => png(80 * i, 7, 9, 32)));
     const members = images.map((bytes, i) => ({ name: `images/${i}.png`, bytes }));
     await writeFile(at('whole.zip'), await zip(members));
@@ -78,7 +77,7 @@ describe('la-ood features, of sets in every form', () => {
     }
     await writeFile(join(half, 'b.heic'), '\0\0\0\x18ftypheic\0\0\0\0mif1heic');
     const run = ['--run', at('half-run')];
-    await importCheckpoint(at('weights.pth'), at('half-run', 'backbone.onnx'));
+    await copyBackbone(at('half-run'));
     const sets = ['--train', `half=${half}`, '--test', `half=${others}`, '--ood', `other=${half}`];
     const { stdout } = await laOod('features', ...run, '--batch', '8', '--corrupted', '0', ...sets);
     expect(stdout).to.match(/^set +images +left out .*\nhalf_train +40 +1 /);

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { importCheckpoint } from '../../src/index.ts';
 import { checkpoint, imageFolder, temporaryFolder } from './files.ts';
 import { commandLine, type Finished, laOod, start } from './run.ts';
+import { copyBackbone } from './run-states.ts';
 
 const HIDE_CURSOR = '\x1b[?25l';
 const SHOW_CURSOR = '\x1b[?25h';
@@ -18,8 +18,7 @@ describe('la-ood: progress', () => {
   before(async () => {
     slow = await slowDownload(at('downloaded'));
     await checkpoint(at('weights.pth'));
-    for (const run of ['terminal', 'run'])
-      await importCheckpoint(at('weights.pth'), at(run, 'backbone.onnx'));
+    for (const run of ['terminal', 'run']) await copyBackbone(at(run));
   });
   after(() => slow.server.close());
 

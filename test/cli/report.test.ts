@@ -27,7 +27,7 @@ describe('report.html', () => {
         seed: 3,
       }),
     );
-    await json('fit', '--run', run(), '--layers', 'conv1', 'layer2.1.conv2', 'layer3.2.conv2');
+    await json('fit', '--run', run(), '--layers', 'conv1', 'conv3', 'conv5');
   });
 
   it('is written by evaluate, with the numbers of summary.json', async () => {

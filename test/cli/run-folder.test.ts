@@ -17,11 +17,12 @@ import {
 import { rejection } from '../data/rejection.ts';
 import { checkpoint, imageFolder, temporaryFolder } from './files.ts';
 import { json, laOod } from './run.ts';
+import { copyBackbone } from './run-states.ts';
 
 describe('la-ood features, fit and evaluate', () => {
   const at = temporaryFolder();
   const run = () => at('run');
-  const layers = ['--layers', '0', 'layer2.0.conv1', 'logits'];
+  const layers = ['--layers', '0', 'conv3', 'logits'];
 
   before(async () => {
     await Promise.all([
@@ -29,10 +30,9 @@ describe('la-ood features, fit and evaluate', () => {
       imageFolder(at('shapes', 'test'), 'demo:test', 60),
       imageFolder(at('noise'), 'demo:noise', 40),
       imageFolder(at('blank'), 'demo:blank', 30),
-      checkpoint(at('weights.pth')),
-      checkpoint(at('other.pth'), 2),
+      checkpoint(at('other.pth')),
     ]);
-    await importCheckpoint(at('weights.pth'), at('run', 'backbone.onnx'));
+    await copyBackbone(run());
   });
 
   it('computes features, names the sets, and shows plain progress lines where there is no terminal', async () => {
@@ -57,11 +57,11 @@ describe('la-ood features, fit and evaluate', () => {
     const found = (await inspectFile(path)) as FeaturesInspection;
     expect(found).to.include({ kind: 'features', images: 60 });
     // Behind the taps lie what goes into the last layer, and what tells of conditions.
-    expect(found.layers.slice(19, 23)).to.deep.equal([
-      { index: 19, tap: 'logits', width: 10, hasDetector: true },
-      { index: 20, tap: 'head_input', width: 64, hasDetector: false },
-      { index: 21, tap: 'bn1.relu', width: 16, hasDetector: false },
-      { index: 22, tap: 'bn1.relu[deviation]', width: 16, hasDetector: false },
+    expect(found.layers.slice(6, 10)).to.deep.equal([
+      { index: 6, tap: 'logits', width: 10, hasDetector: true },
+      { index: 7, tap: 'head_input', width: 64, hasDetector: false },
+      { index: 8, tap: 'relu1', width: 16, hasDetector: false },
+      { index: 9, tap: 'relu1[deviation]', width: 16, hasDetector: false },
     ]);
   });
 
@@ -83,7 +83,7 @@ describe('la-ood features, fit and evaluate', () => {
     const { detectors, backbone } = (await inspectFile(path)) as DetectorsInspection;
     expect(detectors.map(({ tap, nu }) => [tap, nu])).to.deep.equal([
       ['conv1', 0.01],
-      ['layer2.0.conv1', 0.01],
+      ['conv3', 0.01],
       ['logits', 0.01],
     ]);
     expect(backbone).to.match(/^[0-9a-f]{64}$/);
@@ -150,12 +150,10 @@ describe('la-ood features, fit and evaluate', () => {
   });
 
   it('suggests the nearest layer and the nearest set', async () => {
-    const line = ['fit', '--run', run(), '--layers', 'layer2.0.conv3'];
+    const line = ['fit', '--run', run(), '--layers', 'conv9'];
     const { exitCode, stderr } = await laOod(...line);
     expect(exitCode).to.equal(2);
-    expect(stderr).to.match(
-      /^layer layer2\.0\.conv3: there is none of that name; did you mean layer2\.0\.conv\d\?/,
-    );
+    expect(stderr).to.match(/^layer conv9: there is none of that name; did you mean conv\d\?/);
     const set = RunFolder.use(run(), (folder) => evaluateRun(folder, { ind: 'knowns' }));
     expect((await rejection(set, RunError)).message).to.include('features of knowns; did you mean known?');
   });

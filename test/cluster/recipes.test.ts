@@ -169,8 +169,10 @@ function rowsOfCsv(text: string): Row[] {
   const [head, ...lines] = text.trim().split('\r\n');
   const names = head.split(',');
   return lines.map((line) => {
-    const row = Object.fromEntries(line.split(',').map((cell, i) => [names[i], cell]));
-    const [label, ood_score, p_value] = [row.label, row.ood_score, row.p_value].map(Number);
-    return { ...(row as unknown as Row), label, ood_score, p_value, is_ood: row.is_ood === 'true' };
+    const cells = line.split(',').map((cell, i) => {
+      if (/^label$|_score$|p_value$/.test(names[i])) return Number(cell);
+      return names[i] === 'is_ood' ? cell === 'true' : cell;
+    });
+    return Object.fromEntries(cells.map((cell, i) => [names[i], cell])) as unknown as Row;
   });
 }

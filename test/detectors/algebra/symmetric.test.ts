@@ -46,7 +46,7 @@ describe('symmetric matrices', () => {
           const differences = some.vectors.map((value, at) => Math.abs(value - vectors[at]));
           expect(Math.max(...differences)).to.be.below(1e-13 * size);
         }),
-        { numRuns: 15 },
+        { numRuns: 8 },
       );
     });
 
