@@ -18,7 +18,7 @@ import { sixConvolutions } from './run-states.ts';
 
 /** What is drawn for each set of the miniature, how many images of it, and whether its list has labels. */
 const drawn = {
-  'train_cifar10 cifar10/train': ['demo:train', 300, true],
+  'train_cifar10 cifar10/train': ['demo:train', 150, true],
   'test_cifar10 cifar10/test': ['demo:test', 60, true],
   'test_cifar100 cifar100/test': ['demo:shapes', 40, false],
   'test_tin tin/test': ['demo:patterned', 30, false],

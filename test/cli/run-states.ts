@@ -3,8 +3,8 @@ import { copyFile, cp, mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { extractFeatures, fitDetectors, guardRun, RunFolder } from '../../src/index.ts';
 import { imageFolder } from './files.ts';
+import { json } from './run.ts';
 
 /** Six convolutions, which cost a sixteenth of the demo's ResNet-20: see `six-convolutions/make.ts`. */
 export const sixConvolutions = fileURLToPath(new URL('./six-convolutions/backbone.onnx', import.meta.url));
@@ -18,26 +18,20 @@ const states = {
   async features(run: string): Promise<void> {
     await copyBackbone(run);
     const [train, test, noise] = await Promise.all(imageSets.map(imagesOf));
-    await RunFolder.use(run, (folder) =>
-      extractFeatures(folder, {
-        train: { name: 'demo', source: train },
-        test: { name: 'demo', source: test },
-        ood: [{ name: 'noise', source: noise }],
-        corrupted: 100,
-      }),
-    );
+    const known = ['--ind', 'demo', '--train', train, '--test', test];
+    await json('features', '--run', run, ...known, '--ood', `noise=${noise}`, '--corrupted', '100');
   },
 
   /** And detectors of every layer, ν 0.02. */
   async fitted(run: string): Promise<void> {
     await copyOfRun('features', run);
-    await RunFolder.use(run, (folder) => fitDetectors(folder, { nu: 0.02 }));
+    await json('fit', '--run', run, '--nu', '.02');
   },
 
   /** And a guard of a false-alarm rate of 0.1, calibrated by the 500 test images. */
   async guarded(run: string): Promise<void> {
     await copyOfRun('fitted', run);
-    await RunFolder.use(run, (folder) => guardRun(folder, { rate: 0.1 }));
+    await json('guard', '--run', run, '--false-alarms', '.1');
   },
 };
 
