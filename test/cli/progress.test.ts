@@ -39,19 +39,19 @@ describe('la-ood: progress', () => {
 
   it('ends on a terminal with a full bar, the cursor, and what was asked for', async function () {
     if (!hasScript()) skip(this.test!, 'util-linux script is missing here');
-    const terminal = startOnTerminal(['duplicates', 'demo:test:300', 'demo:shapes']);
+    const terminal = startOnTerminal(['duplicates', 'demo:test:60', 'demo:shapes:40']);
     expect(await terminal.exitCode).to.equal(0);
     const text = terminal.text();
     expect(text).to.match(/\[={24}\] 100% (\d+)\/\1 images/);
     expect(text.lastIndexOf(SHOW_CURSOR)).to.be.greaterThan(text.lastIndexOf(HIDE_CURSOR));
-    expect(text.slice(text.lastIndexOf(SHOW_CURSOR))).to.include('Compared with the 300 images');
+    expect(text.slice(text.lastIndexOf(SHOW_CURSOR))).to.include('Compared with the 60 images');
   });
 
   it('draws nothing on a terminal with --quiet', async function () {
     if (!hasScript()) skip(this.test!, 'util-linux script is missing here');
-    const terminal = startOnTerminal(['duplicates', 'demo:test:300', 'demo:shapes', '--quiet', '--json']);
+    const terminal = startOnTerminal(['duplicates', 'demo:test:60', 'demo:shapes:40', '--quiet', '--json']);
     expect(await terminal.exitCode).to.equal(0);
-    expect(JSON.parse(terminal.text())).to.include({ images: 300 });
+    expect(JSON.parse(terminal.text())).to.include({ images: 60 });
   });
 
   it('is told by every command that may take long, beside pure JSON', async () => {

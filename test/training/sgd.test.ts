@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { GraphBuilder } from '../../src/graph/builder.ts';
-import { nextOf } from '../../src/graph/gradient/gradient-graph.ts';
+import { nextOf } from '../../src/graph/gradient/output-names.ts';
 import { ElementType } from '../../src/graph/onnx.ts';
 import type { SgdOptions } from '../../src/training/engine.ts';
 import { appendSgd, DECAY, MOMENTUM, RATE, SHARE, velocityOf } from '../../src/training/onnx/sgd-graph.ts';

@@ -9,13 +9,9 @@ import { inferShapes } from '../shapes.ts';
 import { neededValues, nodeLabel, sortNodes } from '../topology.ts';
 import { constantsOf } from './constants.ts';
 import { NodeWriter } from './node-writer.ts';
+import { gradientOf, nextOf } from './output-names.ts';
 import type { Rule, Site } from './rule.ts';
 import { rules } from './rule-table.ts';
-
-/** The output that holds the gradient with respect to a value. */
-export const gradientOf = (name: string) => `gradient/${name}`;
-/** The output that holds what a weight, a running statistic or a velocity is after a step. */
-export const nextOf = (name: string) => `next/${name}`;
 
 /**
  * The gradient of a graph is a graph: it computes what the given one does in training (batch normalisation by the batch's

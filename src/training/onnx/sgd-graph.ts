@@ -1,5 +1,5 @@
 import { extendModel } from '../../graph/gradient/extend.ts';
-import { gradientOf, nextOf } from '../../graph/gradient/gradient-graph.ts';
+import { gradientOf, nextOf } from '../../graph/gradient/output-names.ts';
 import { ElementType, type ModelProto } from '../../graph/onnx.ts';
 import type { SgdOptions } from '../engine.ts';
 

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { DType, Tensor } from '../../common/tensor.ts';
 import { onMessage } from '../../common/workers.ts';
-import { nextOf } from '../../graph/gradient/gradient-graph.ts';
+import { nextOf } from '../../graph/gradient/output-names.ts';
 import * as ort from '../../runtime/onnxruntime.ts';
 import { openOnDevice } from '../../runtime/open-on-device.ts';
 
