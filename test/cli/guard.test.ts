@@ -137,11 +137,13 @@ describe('la-ood guard and score', () => {
       ['noise', 'test', 'train'].map((set) => at(set, '0007.bmp')),
     );
     const paths = [3, 1].map((i) => at('noise', `000${i}.bmp`));
-    const piped = await start(['score', guarded(), '-', '--json'], {}, `${paths.join('\n')}\n`).finished;
+    const [piped, text] = await Promise.all([
+      start(['score', guarded(), '-', '--json'], {}, `${paths.join('\n')}\n`).finished,
+      start(['score', guarded(), '-'], {}, 'notes.txt\n').finished,
+    ]);
     const named: Scores = JSON.parse(piped.stdout);
     expect(named.rows.map(({ image }) => image)).to.deep.equal(paths);
     expect(named.rows[1].score).to.be.closeTo(rows[1].score, 1e-3);
-    const text = await start(['score', guarded(), '-'], {}, 'notes.txt\n').finished;
     expect(text.exitCode).to.equal(1);
     expect(text.stderr).to.match(/^notes\.txt: cannot be read \(ENOENT\); [^\n]+\n$/m);
     const none = await laOod('score', guarded(), `${at()}/*.gif`);

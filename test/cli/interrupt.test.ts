@@ -18,7 +18,15 @@ describe('la-ood: interruptions', () => {
   });
 
   it('gives the folder back on Ctrl-C, and goes on where it was (54, 55)', async () => {
-    const line = (run: string) => ['features', '--run', at(run), '--ood', 'drawn=demo:blank:2600', '--batch', '4'];
+    const line = (run: string) => [
+      'features',
+      '--run',
+      at(run),
+      '--ood',
+      'drawn=demo:blank:2600',
+      '--batch',
+      '4',
+    ];
     const { process, finished } = start(line('cut'));
     await until(() => existsSync(at('cut', '.lock')));
     // A second run in the same folder has to wait.

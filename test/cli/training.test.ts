@@ -105,19 +105,10 @@ describe('la-ood train and cotrain', () => {
   it('ends within a step on Ctrl-C and on SIGTERM, with what was finished kept', async () => {
     // The one step of the first training takes longer than the end may.
     for (const [signal, expected, batch] of [
-      ['SIGINT', 130, '1024'],
+      ['SIGINT', 130, '768'],
       ['SIGTERM', 143, '64'],
     ] as const) {
-      const sets = [
-        '--train',
-        'demo:train:1024',
-        '--test',
-        'demo:test:20',
-        '--epochs',
-        '1',
-        '--batch',
-        batch,
-      ];
+      const sets = ['--train', 'demo:train:768', '--test', 'demo:test:20', '--epochs', '1', '--batch', batch];
       const { process, finished } = start(['train', '--run', at(signal), '--arch', 'resnet20', ...sets]);
       let told = '';
       process.stderr!.on('data', (text: string) => {

@@ -14,7 +14,7 @@ describe('NeighbourSearch', () => {
       fc.asyncProperty(arbitrarySamples(300, [1, 2, 8, 60]), fc.nat(30), async (samples, wanted) => {
         await expectNearest(search, samples, Math.min(wanted, samples.count - 1));
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 
