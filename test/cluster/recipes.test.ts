@@ -169,10 +169,12 @@ function rowsOfCsv(text: string): Row[] {
   const [head, ...lines] = text.trim().split('\r\n');
   const names = head.split(',');
   return lines.map((line) => {
-    const cells = line.split(',').map((cell, i) => {
-      if (/^label$|_score$|p_value$/.test(names[i])) return Number(cell);
-      return names[i] === 'is_ood' ? cell === 'true' : cell;
-    });
-    return Object.fromEntries(cells.map((cell, i) => [names[i], cell])) as unknown as Row;
+    const cells = line.split(',').map((cell, i) => [names[i], valueOf(names[i], cell)]);
+    return Object.fromEntries(cells) as unknown as Row;
   });
+}
+
+function valueOf(name: string, cell: string): Row[keyof Row] {
+  if (name === 'is_ood') return cell === 'true';
+  return /^label$|_score$|p_value$/.test(name) ? Number(cell) : cell;
 }

@@ -24,6 +24,13 @@ describe('The demo', () => {
     expect(found.shapes).to.be.above(0.5);
   });
 
+  it('calls blurred images OOD, more than four times as often as others, at a rate of 10 %', async () => {
+    await json('guard', '--run', at('demo'), '--false-alarms', '.1');
+    const blurred = 'gaussian_blur-5:demo:test:100';
+    const { ood } = await json<{ ood: number }>('score', at('demo', 'guarded.onnx'), blurred);
+    expect(ood).to.be.above(40);
+  });
+
   for (const [change, named] of Object.entries({
     'gaussian_blur-5': 'blurrier',
     'contrast-4': 'of less contrast',

@@ -7,7 +7,7 @@ import { backboneMetadata } from '../../models/metadata.ts';
 import { architectureNamed, architectureNames, recognizeArchitecture } from '../../models/registry.ts';
 import { GraphError } from '../../src/common/errors.ts';
 import { RandomState } from '../../src/common/random.ts';
-import type { StateDict, Tensor } from '../../src/common/tensor.ts';
+import { elementCount, type StateDict, type Tensor } from '../../src/common/tensor.ts';
 import { decodeModel } from '../../src/graph/read.ts';
 import { encodeModel } from '../../src/graph/write.ts';
 
@@ -17,7 +17,7 @@ function numberedWeights(architecture: Architecture, classes: number): StateDict
   return new Map(
     Array.from(architecture.parameters(classes), ([key, shape]): [string, Tensor] => {
       if (key.endsWith('.num_batches_tracked')) return [key, scalar(0n)];
-      const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
+      const data = new Float32Array(elementCount(shape));
       if (key.endsWith('.running_var')) data.fill(1);
       else for (let i = 0; i < data.length; i++) data[i] = (at++ % 20011) / 500000 - 0.02;
       return [key, { dtype: 'float32', shape, data }];

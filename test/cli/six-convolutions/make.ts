@@ -6,8 +6,10 @@
 import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { imagenetNormalization } from '../../../models/architecture.ts';
 import { encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { RandomState } from '../../../src/common/random.ts';
+import { elementCount } from '../../../src/common/tensor.ts';
 import { float, GraphBuilder } from '../../../src/graph/builder.ts';
 import { ElementType, type ModelProto } from '../../../src/graph/onnx.ts';
 import { RunFolder, schedules, trainBackbone, writeModel } from '../../../src/index.ts';
@@ -37,12 +39,9 @@ function untrained(): ModelProto {
   const random = new RandomState(0);
   const graph = new GraphBuilder('six-convolutions');
   const drawn = (name: string, shape: number[], fan: number) => {
-    const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
-    return graph.initializer(name, {
-      dtype: 'float32',
-      shape,
-      data: data.map(() => Math.sqrt(2 / fan) * random.normal()),
-    });
+    const std = Math.sqrt(2 / fan);
+    const data = Float32Array.from({ length: elementCount(shape) }, () => std * random.normal());
+    return graph.initializer(name, { dtype: 'float32', shape, data });
   };
   const filled = (name: string, size: number, value: number) =>
     graph.initializer(name, { dtype: 'float32', shape: [size], data: new Float32Array(size).fill(value) });
@@ -76,8 +75,7 @@ function untrained(): ModelProto {
     metadata: encodeBackboneMetadata({
       taps,
       detectorTaps: taps,
-      mean: [0.485, 0.456, 0.406],
-      std: [0.229, 0.224, 0.225],
+      ...imagenetNormalization,
     }),
   });
 }
