@@ -169,12 +169,12 @@ function rowsOfCsv(text: string): Row[] {
   const [head, ...lines] = text.trim().split('\r\n');
   const names = head.split(',');
   return lines.map((line) => {
-    const cells = line.split(',').map((cell, i) => [names[i], valueOf(names[i], cell)]);
+    const cells = line.split(',').map((cell, i) => [names[i], cellValue(names[i], cell)]);
     return Object.fromEntries(cells) as unknown as Row;
   });
 }
 
-function valueOf(name: string, cell: string): Row[keyof Row] {
+function cellValue(name: string, cell: string): Row[keyof Row] {
   if (name === 'is_ood') return cell === 'true';
   return /^label$|_score$|p_value$/.test(name) ? Number(cell) : cell;
 }
