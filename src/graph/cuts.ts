@@ -34,7 +34,6 @@ export function cutEvenly(model: ModelProto, input: string, output: string, stag
 
 /** Every cut between an input and a value. */
 function narrowPlaces(model: ModelProto, input: string, output: string): Cut[] {
-  const { graph } = model;
   const types = inferShapes(model);
   const network = between(model, input, output);
   const uses = new Map<string, number>();
@@ -44,7 +43,8 @@ function narrowPlaces(model: ModelProto, input: string, output: string): Cut[] {
   const batch = types.get(input)?.shape?.[0];
 
   const cuts: Cut[] = [];
-  const alive = new Set<string>();
+  // The values that nodes to come need. Constants are not among them: each stage has its own.
+  const alive = new Set([input]);
   let done = 0;
   for (const [at, node] of network.entries()) {
     done += multiplyAdds(node, types);
@@ -60,8 +60,7 @@ function narrowPlaces(model: ModelProto, input: string, output: string): Cut[] {
     if (keepsBatch && done > 0 && done < total)
       cuts.push({ value, share: done / total, before: new Set(network.slice(0, at + 1)) });
   }
-  // The input and constants are alive throughout; the input only to begin with.
-  return cuts.filter(({ value }) => graph.input.every(({ name }) => name !== value));
+  return cuts;
 }
 
 /** The nodes that the output needs and that need the input, in the graph's order. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { RandomState } from '../../src/common/random.ts';
-import { fitStandardScaler, standardize } from '../../src/detectors/standard-scaler.ts';
+import { fitStandardScaler, scaleOf, standardize } from '../../src/detectors/standard-scaler.ts';
 
 describe('StandardScaler', () => {
   it('has the mean and the population standard deviation', () => {
@@ -33,6 +33,19 @@ describe('StandardScaler', () => {
     expect(mean[0]).to.equal(65536 + 1 / 256);
     expect(scale[0]).to.equal(1 / 256);
   });
+
+  // _is_constant_feature: variance ≤ n ε variance + (n mean ε)², of ten samples here.
+  for (const [variance, mean, isConstant] of [
+    [1e-20, 0, false],
+    [0, 0, true],
+    [4e-28, 10, true],
+    [6e-28, 10, false],
+    [4e-26, -100, true],
+    [6e-26, -100, false],
+  ] as const)
+    it(`takes a variance of ${variance} about ${mean} for ${isConstant ? 'rounding' : 'one'}, as scikit-learn does`, () => {
+      expect(scaleOf(variance, mean, 10)).to.equal(isConstant ? 1 : Math.sqrt(variance));
+    });
 
   it('makes any features have mean 0 and deviation 1', () => {
     fc.assert(
