@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { RandomState } from '../../src/common/random.ts';
+import type { DriftState } from '../../src/evaluation/drift.ts';
 import { DriftDetector } from '../../src/index.ts';
 
 describe('DriftDetector', () => {
@@ -114,5 +115,33 @@ describe('DriftDetector', () => {
       expect(unlikely(1500, 2000)).to.be.closeTo(unlikely(alarms[0], 1000), 0.07);
       expect(unlikely(2200, 3000)).to.be.closeTo(0.1, 0.04);
     }
+  });
+
+  it('does not rank among the scores of a drift, and goes on to among those before it', () => {
+    // A usual score 20 times, one far out until a drift is found and 20 times more, and the usual one until it is over.
+    for (const extreme of [1000, -1000])
+      for (let seed = 0; seed < 5; seed++) {
+        const calibration = Array.from({ length: 99 }, (_, i) => i + 1);
+        const drift = new DriftDetector(calibration, 100, new RandomState(seed));
+        const takeUntil = (score: number, holds: (state: DriftState) => boolean) => {
+          const states: DriftState[] = [];
+          do states.push(drift.take(score));
+          while (!holds(states.at(-1)!));
+          return states;
+        };
+        for (let i = 0; i < 20; i++) expect(drift.take(50.5).alarm).to.equal(false);
+        const found = takeUntil(extreme, ({ alarm }) => alarm);
+        expect(found.at(-1)!.since).to.equal(21);
+        for (let i = 0; i < 20; i++) {
+          // A single rank among 119 scores: it has no equal among them.
+          const { pValue } = drift.take(extreme);
+          expect(extreme > 0 ? pValue : 1 - pValue).to.be.within(0, 1 / 120);
+        }
+        const usual = takeUntil(50.5, ({ since }) => since === undefined).map(({ pValue }) => pValue);
+        // Between 49 and 50 of the calibration scores, tied with 20 of the stream.
+        for (const p of usual) expect(p).to.be.within(49 / 120, 70 / 120);
+        const again = takeUntil(extreme, ({ alarm }) => alarm);
+        expect(again.at(-1)!.since).to.equal(21 + found.length + 20 + usual.length);
+      }
   });
 });

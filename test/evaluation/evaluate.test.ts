@@ -21,6 +21,8 @@ function set(name: string, first: number[], second: number[], msp: number[]): Sc
   };
 }
 
+const threeOf = (values: number[]): [number[], number[], number[]] => [values, values, values];
+
 const ind = set('cifar10_test', [-3, -1, 0, 2], [-2, -1, -1, -4], [-0.9, -0.8, -0.7, -0.6]);
 const svhn = set('svhn', [-2, 1, 3], [1, 1, -1], [-0.5, -0.85, -0.4]);
 
@@ -108,11 +110,19 @@ describe('evaluate', () => {
   it('chooses among too many OOD images at random, by a seed that it records', () => {
     const values = Array.from({ length: 50 }, (_, i) => i);
     const large = set('large', values, values, values);
-    const { sets } = evaluate(layers, set('ind', [20.5], [20.5], [20.5]), [large], { maxOod: 10, seed: 7 });
-    expect(sets[0].selection).to.deep.equal({ from: 50, kept: 10, seed: 7 });
-    const first = new RandomState(7).permutation(50)[0];
-    expect(sets[0].laOod.metrics.auroc).to.equal(first > 20.5 ? 1 : 0);
-    expect(sets[0].oodCount).to.equal(1);
+    const [ten, tenToo] = ['ten', 'ten too'].map((name) => set(name, ...threeOf(values.slice(0, 10))));
+    const known = set('ind', ...threeOf(values.slice(20, 40)));
+    const { sets } = evaluate(layers, known, [large, ten, tenToo], { maxOod: 10, seed: 7 });
+    expect(sets[0]).to.deep.include({ selection: { from: 50, kept: 10, seed: 7 }, oodCount: 10 });
+    expect(sets[0].laOod.metrics).to.deep.equal(
+      computeMetrics(
+        Float32Array.from(values.slice(20, 30)),
+        Float32Array.from(new RandomState(7).permutation(50).slice(0, 10)),
+      ),
+    );
+    // No more than there may be.
+    expect(sets[1]).not.to.have.property('selection');
+    expect(sets[3].oodCount).to.equal(30);
   });
 
   it('adds intervals where they are asked for', () => {
@@ -142,6 +152,7 @@ describe('evaluate', () => {
     expect(methods.methods.map(({ name }) => name)).to.deep.equal([
       ...['guard', 'guard: content', 'guard: conditions', 'LA-OOD', 'MSP'],
     ]);
+    expect(methods.methods[0].sets.map(({ auroc }) => auroc)).to.deep.equal([10.5 / 12, 1]);
     expect(evaluate(layers, ind, [svhn]).sets[0]).not.to.have.property('guard');
   });
 
@@ -214,7 +225,10 @@ describe('evaluate', () => {
       FeatureError,
       'none: holds no images',
     );
-    expect(() => evaluate(layers, ind, [{ ...svhn, name: 'combined' }])).to.throw(UsageError, 'another name');
+    expect(() => evaluate(layers, ind, [tiny, { ...svhn, name: 'combined' }])).to.throw(
+      UsageError,
+      'another name',
+    );
     expect(() => evaluate([], ind, [])).to.throw(UsageError);
   });
 });
