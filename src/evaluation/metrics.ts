@@ -95,7 +95,6 @@ function interpolatedFpr({ falsePositives, truePositives }: OperatingPoints, tar
   const tpr = (point: number) => truePositives[point] / last(truePositives);
   let point = 0;
   while (tpr(point + 1) <= target) point++;
-  if (tpr(point) === target) return fpr(point);
   const slope = (fpr(point + 1) - fpr(point)) / (tpr(point + 1) - tpr(point));
   return fpr(point) + slope * (target - tpr(point));
 }
