@@ -120,8 +120,10 @@ describe('evaluate', () => {
         Float32Array.from(new RandomState(7).permutation(50).slice(0, 10)),
       ),
     );
-    // No more than there may be.
+    // As many as there may be stay as they are, in their order.
     expect(sets[1]).not.to.have.property('selection');
+    const [first] = evaluate(layers, set('ind', ...threeOf([1, 2])), [ten], { maxOod: 10 }).sets;
+    expect(first.laOod.metrics).to.deep.equal(computeMetrics(Float32Array.of(1, 2), Float32Array.of(0, 1)));
     expect(sets[3].oodCount).to.equal(30);
   });
 
