@@ -25,8 +25,15 @@ export interface FloatAttribute {
   readonly float: number | readonly number[];
 }
 
-/** Plain numbers are integers, `float(…)` makes floats, a tensor becomes a tensor attribute. */
-export type Attribute = number | readonly number[] | FloatAttribute | string | readonly string[] | Tensor;
+/** Plain numbers are integers, `float(…)` makes floats, a tensor becomes a tensor attribute, a graph a branch or body. */
+export type Attribute =
+  | number
+  | readonly number[]
+  | FloatAttribute
+  | string
+  | readonly string[]
+  | Tensor
+  | GraphProto;
 
 export interface NodeOptions {
   /** The node's name and, where `outputs` is not given, its output's too; made from the operator where absent. */
@@ -221,6 +228,7 @@ export function attributeProto(name: string, value: Attribute): AttributeProto {
     return attribute(AttributeType.ints, { ints: value.map((number) => integer(name, number)) });
   }
   if ('dtype' in value) return attribute(AttributeType.tensor, { t: tensorToProto('', value) });
+  if ('node' in value) return attribute(AttributeType.graph, { g: value });
   if (typeof value.float === 'number') return attribute(AttributeType.float, { f: value.float });
   return attribute(AttributeType.floats, { floats: [...value.float] });
 }

@@ -43,7 +43,7 @@ function narrowPlaces(model: ModelProto, input: string, output: string): Cut[] {
   const batch = types.get(input)?.shape?.[0];
 
   const cuts: Cut[] = [];
-  // The values that nodes to come need. Constants are not among them: each stage has its own.
+  // The values that nodes to come need. Constants are not among them: every stage sees them.
   const alive = new Set([input]);
   let done = 0;
   for (const [at, node] of network.entries()) {

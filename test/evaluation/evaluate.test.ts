@@ -110,6 +110,16 @@ describe('evaluate', () => {
   it('chooses among too many OOD images at random, by a seed that it records', () => {
     const values = Array.from({ length: 50 }, (_, i) => i);
     const large = set('large', values, values, values);
+    const { sets } = evaluate(layers, set('ind', [20.5], [20.5], [20.5]), [large], { maxOod: 10, seed: 7 });
+    expect(sets[0].selection).to.deep.equal({ from: 50, kept: 10, seed: 7 });
+    const first = new RandomState(7).permutation(50)[0];
+    expect(sets[0].laOod.metrics.auroc).to.equal(first > 20.5 ? 1 : 0);
+    expect(sets[0].oodCount).to.equal(1);
+  });
+
+  it('chooses among the images of each OOD set, and leaves one that is no larger as it is', () => {
+    const values = Array.from({ length: 50 }, (_, i) => i);
+    const large = set('large', ...threeOf(values));
     const [ten, tenToo] = ['ten', 'ten too'].map((name) => set(name, ...threeOf(values.slice(0, 10))));
     const known = set('ind', ...threeOf(values.slice(20, 40)));
     const { sets } = evaluate(layers, known, [large, ten, tenToo], { maxOod: 10, seed: 7 });
@@ -120,7 +130,6 @@ describe('evaluate', () => {
         Float32Array.from(new RandomState(7).permutation(50).slice(0, 10)),
       ),
     );
-    // As many as there may be stay as they are, in their order.
     expect(sets[1]).not.to.have.property('selection');
     const [first] = evaluate(layers, set('ind', ...threeOf([1, 2])), [ten], { maxOod: 10 }).sets;
     expect(first.laOod.metrics).to.deep.equal(computeMetrics(Float32Array.of(1, 2), Float32Array.of(0, 1)));
@@ -227,10 +236,9 @@ describe('evaluate', () => {
       FeatureError,
       'none: holds no images',
     );
-    expect(() => evaluate(layers, ind, [tiny, { ...svhn, name: 'combined' }])).to.throw(
-      UsageError,
-      'another name',
-    );
+    const combined = { ...svhn, name: 'combined' };
+    for (const sets of [[combined], [tiny, combined]])
+      expect(() => evaluate(layers, ind, sets)).to.throw(UsageError, 'another name');
     expect(() => evaluate([], ind, [])).to.throw(UsageError);
   });
 });

@@ -74,14 +74,12 @@ export function branching(): ModelProto {
   graph.input('x', ElementType.float, [1, 2, 2, 2]);
   graph.node('Abs', ['x'], { name: 'a' });
   graph.initializer('yes', { dtype: 'bool', shape: [], data: Uint8Array.of(1) });
-  graph.node('If', ['yes'], { name: 'y' });
+  graph.node('If', ['yes'], {
+    name: 'y',
+    attributes: { then_branch: branch('Relu'), else_branch: branch('Neg') },
+  });
   graph.output('y', ElementType.float, [1, 2, 2, 2]);
-  const model = graph.build();
-  const attributes = Object.entries({ then_branch: branch('Relu'), else_branch: branch('Neg') });
-  model.graph.node[1].attribute = attributes.map(([name, g]) => ({
-    ...{ name, type: 5, g, floats: [], ints: [], strings: [], tensors: [], graphs: [] },
-  }));
-  return model;
+  return graph.build();
 }
 
 /** `count` images for `smallNet`. */

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { GraphError } from '../../src/common/errors.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { makeNode } from '../../src/graph/make.ts';
-import { AttributeType, ElementType, type GraphProto, type NodeProto } from '../../src/graph/onnx.ts';
+import { ElementType, type GraphProto, type NodeProto } from '../../src/graph/onnx.ts';
 import {
   consumers,
   initializerNames,
@@ -27,13 +27,7 @@ function branch(): GraphProto {
   return { ...graph, input: graph.input.slice(0, 1) };
 }
 
-function withBranch(): NodeProto {
-  const empty = { floats: [], ints: [], strings: [], tensors: [], graphs: [] };
-  return {
-    ...node('choice', ['condition']),
-    attribute: [{ ...empty, name: 'then_branch', type: AttributeType.graph, g: branch() }],
-  };
-}
+const choice = makeNode('If', ['condition'], 'choice', { then_branch: branch() });
 
 describe('topology', () => {
   it('says which inputs are to be fed: not constants, dense or sparse, that are listed among them', () => {
@@ -51,12 +45,12 @@ describe('topology', () => {
 
   it('counts as needed what a graph in an attribute takes from around it, and no input that is left out', () => {
     expect(neededValues(node('n', ['a', '', 'b']))).to.deep.equal(['a', 'b']);
-    expect(neededValues(withBranch())).to.deep.equal(['condition', 'outer', 'kept']);
+    expect(neededValues(choice)).to.deep.equal(['condition', 'outer', 'kept']);
   });
 
   it('finds the one node that yields a value, and all that need it, once each', () => {
     const [a, b, c] = [node('a', ['x']), node('b', ['a', 'a']), node('c', ['a'])];
-    const body = { node: [a, b, c, withBranch()] };
+    const body = { node: [a, b, c, choice] };
     expect(producers(body).get('b')).to.equal(b);
     expect(yielded(consumers(body).get('a'))).to.deep.equal(['b', 'c']);
     expect(yielded(consumers(body).get('outer'))).to.deep.equal(['choice']);

@@ -4,7 +4,6 @@ import { GraphBuilder } from '../../graph/builder.ts';
 import { makeNode, makeValueInfo } from '../../graph/make.ts';
 import { renameValues } from '../../graph/names.ts';
 import {
-  AttributeType,
   ElementType,
   type GraphProto,
   type ModelProto,
@@ -175,14 +174,9 @@ class StageWriter {
       node: results.map(({ name }) => makeNode('Identity', [`own/${name}`], unmerged(name))),
       output: results.map((info) => ({ ...info, name: unmerged(info.name) })),
     };
-    const branch = (name: string, g: GraphProto) => ({
-      ...{ name, type: AttributeType.graph, g },
-      ...{ floats: [], ints: [], strings: [], tensors: [], graphs: [] },
-    });
     return {
-      ...makeNode('If', ['goes_on'], ''),
+      ...makeNode('If', ['goes_on'], '', { then_branch: next, else_branch: otherwise }),
       output: results.map(({ name }) => name),
-      attribute: [branch('then_branch', next), branch('else_branch', otherwise)],
     };
   }
 

@@ -203,15 +203,13 @@ export function withBranches(opset: number): ModelProto {
   };
   const conditional = new GraphBuilder('if');
   conditional.initializer('cond', { dtype: 'bool', shape: [], data: Uint8Array.of(1) });
-  conditional.node('If', ['cond'], { name: 'choice', outputs: ['act1'] });
+  conditional.node('If', ['cond'], {
+    name: 'choice',
+    outputs: ['act1'],
+    attributes: { then_branch: branch('then'), else_branch: branch('else') },
+  });
   const { node, initializer } = conditional.build().graph;
-  const branches = ['then', 'else'].map((name) => ({
-    ...{ name: `${name}_branch`, type: 5, g: branch(name) },
-    ...{ floats: [], ints: [], strings: [], tensors: [], graphs: [] },
-  }));
-  const nodes = model.graph.node.map((own) =>
-    own.output[0] === 'act1' ? { ...node[0], attribute: branches } : own,
-  );
+  const nodes = model.graph.node.map((own) => (own.output[0] === 'act1' ? node[0] : own));
   return {
     ...model,
     graph: { ...model.graph, node: nodes, initializer: [...model.graph.initializer, ...initializer] },
