@@ -61,6 +61,19 @@ describe('split-conformal calibration', () => {
       expect(betaQuantile(q, a, b)).to.be.closeTo(expected, 1e-11);
   });
 
+  it('gives the bound and the interval of 10 alarms among 200', () => {
+    const calibration = calibrate(
+      Array.from({ length: 199 }, (_, i) => i),
+      0.05,
+      0.9,
+    );
+    expect(calibration).to.deep.include({ threshold: 189, rate: 0.05, confidence: 0.9, count: 199 });
+    // scipy.stats.beta(10, 190).ppf([0.9, 0.05, 0.95])
+    expect(calibration.upperBound).to.be.closeTo(0.07045193962695387, 1e-11);
+    expect(calibration.interval.low).to.be.closeTo(0.027513086211224915, 1e-11);
+    expect(calibration.interval.high).to.be.closeTo(0.07759233355693325, 1e-11);
+  });
+
   it('raises false alarms by the beta-binomial law, over 2,000 splits', () => {
     const [calibrated, tested, splits] = [199, 500, 2000];
     const random = new RandomState(1);

@@ -53,11 +53,12 @@ export function addContinuousPValue(
 ): string {
   const count = calibration.length;
   const highest = firstAtLeast(calibration, calibration[count - 1]);
-  // Where all are equal, one that no score is above.
-  const from = highest > 0 ? calibration.subarray(0, highest) : Float32Array.of(LARGEST);
+  // Where all are equal, every p-value is 1: the one that is left counts for nothing.
+  const counted = highest > 0 ? 1 : 0;
+  const from = calibration.subarray(0, Math.max(1, highest));
   const slopes = from.map((value) => {
-    const next = calibration.find((other) => other > value) ?? Number.POSITIVE_INFINITY;
-    return Math.min(1 / (next - value), LARGEST);
+    const next = calibration.find((other) => other > value);
+    return next === undefined ? 1 : Math.min(1 / (next - value), LARGEST);
   });
   const width = from.length;
   // Clip does not say what it makes of no number.
@@ -68,7 +69,7 @@ export function addContinuousPValue(
   const scaled = nodes.node('Mul', [past, scale], `${word}_scaled`);
   const limits = [nodes.float(`${word}_none`, 0), nodes.float(`${word}_whole`, 1)];
   const parts = nodes.node('Clip', [scaled, ...limits], `${word}_parts`);
-  const ones = nodes.floats(`${word}_ones`, [width, 1], new Float32Array(width).fill(1));
+  const ones = nodes.floats(`${word}_ones`, [width, 1], new Float32Array(width).fill(counted));
   const rank = nodes.node('MatMul', [parts, ones], `${word}_rank`);
   const all = nodes.float(`${word}_all`, count + 1);
   return nodes.node('Div', [nodes.node('Sub', [all, rank], `${word}_at_least`), all], `${word}_p_value`);

@@ -1,20 +1,25 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import * as ort from 'onnxruntime-node';
 import { RandomState } from '../../../src/common/random.ts';
 import {
   addCombination,
   answersOf,
+  type Combination,
   type Components,
   calibrationAnswers,
   fitCombination,
 } from '../../../src/detectors/guard/combination.ts';
-import { continuousPValue, continuousPValueAmongOthers } from '../../../src/detectors/guard/p-value.ts';
+import {
+  addContinuousPValue,
+  addPValue,
+  continuousPValue,
+  continuousPValueAmongOthers,
+} from '../../../src/detectors/guard/p-value.ts';
 import { calibrate, conformalPValues } from '../../../src/evaluation/conformal.ts';
 import { GraphBuilder } from '../../../src/graph/builder.ts';
 import { NodeScope } from '../../../src/graph/node-scope.ts';
 import { ElementType } from '../../../src/graph/onnx.ts';
-import { encodeModel } from '../../../src/graph/write.ts';
+import { runModel } from '../../graph/models.ts';
 
 const random = new RandomState(3);
 const normal = (count: number, mean = 0) =>
@@ -70,43 +75,77 @@ describe('The combination of a guard', () => {
     expect(other.content).to.equal(undefined);
   });
 
-  it('is the same in the graph, of numbers that are none too', async () => {
-    const graph = new GraphBuilder('combination');
-    const nodes = new NodeScope(graph, 'combination');
-    const content = ['a', 'b'].map((name) => graph.input(name, ElementType.float, ['batch', 1]));
-    const projections = graph.input('projections', ElementType.float, ['batch', 3]);
-    const values = addCombination(nodes, { content, projections }, combination);
-    const outputs = { content: values.content!, conditions: values.conditions!, ood: values.ood };
-    for (const [name, value] of Object.entries(outputs)) {
-      graph.node('Identity', [value], { name });
-      graph.output(name, ElementType.float, ['batch', 1]);
-    }
-    graph.node('Identity', [values.condition!], { name: 'condition' });
-    graph.output('condition', ElementType.int64, ['batch', 1]);
-    graph.node('Identity', [values.components], { name: 'components' });
-    graph.output('components', ElementType.float, ['batch', 5]);
-    const session = await ort.InferenceSession.create(encodeModel(graph.build()));
-
-    const own = components(50, 1);
-    own.content[0][7] = Number.NaN;
-    const column = (data: Float32Array) => new ort.Tensor('float32', data, [50, 1]);
-    const along = Float32Array.from({ length: 150 }, (_, at) => own.directions[at % 3][Math.floor(at / 3)]);
-    const found = await session.run({
-      a: column(own.content[0]),
-      b: column(own.content[1]),
-      projections: new ort.Tensor('float32', along, [50, 3]),
+  const questions: Record<string, (all: Components) => Components> = {
+    'of both questions': (all) => all,
+    'of content by one method': ({ count, content }) => ({
+      count,
+      content: content.slice(0, 1),
+      directions: [],
+    }),
+    'of content alone': (all) => ({ ...all, content: all.content, directions: [] }),
+    'of conditions alone': (all) => ({ ...all, content: [] }),
+  };
+  for (const [title, asked] of Object.entries(questions))
+    it(`is the same in the graph ${title}, of numbers that are none too`, async () => {
+      const combination = fitCombination(asked(calibration));
+      const all = components(50, 1);
+      all.content[0][7] = Number.NaN;
+      const own = asked(all);
+      const expected = answersOf(own, combination);
+      const found = await answersOfGraph(own, combination);
+      for (const name of ['content', 'conditions', 'ood'] as const) {
+        expect(found[name] === undefined, name).to.equal(expected[name] === undefined);
+        for (const [i, value] of (expected[name] ?? []).entries())
+          expect(found[name].data[i], `${name} ${i}`).to.be.closeTo(value, 1e-3);
+      }
+      expect(
+        found.condition?.data && Uint32Array.from(found.condition.data as BigInt64Array, Number),
+      ).to.deep.equal(expected.condition);
+      // Of each image: −log p of what is no number, which is the most suspicious, and sizes along directions.
+      const parts = own.content.length + own.directions.length;
+      expect(found.components.dims).to.deep.equal([50, parts]);
+      const sum = (i: number, from: number, to: number) =>
+        (found.components.data as Float32Array).subarray(parts * i + from, parts * i + to);
+      if (expected.content) {
+        expect(sum(7, 0, 1)[0]).to.be.closeTo(Math.log(201 / 2), 1e-4);
+        for (const [i, value] of expected.content.entries())
+          expect(sum(i, 0, own.content.length).reduce((a, b) => a + b)).to.be.closeTo(value, 1e-4);
+      }
+      for (const [i, value] of (expected.conditions ?? []).entries())
+        expect(Math.max(...sum(i, own.content.length, parts))).to.be.closeTo(value, 1e-4);
     });
-    const expected = answersOf(own, combination);
-    for (let i = 0; i < 50; i++) {
-      for (const name of ['content', 'conditions', 'ood'] as const)
-        expect(found[name].data[i], `${name} ${i}`).to.be.closeTo(expected[name]![i], 1e-3);
-      expect(Number(found.condition.data[i])).to.equal(expected.condition![i]);
-    }
-    // What is no number is the most suspicious.
-    expect(Number(found.components.data[5 * 7])).to.be.closeTo(Math.log(201 / 2), 1e-4);
-    await session.release();
-  });
 });
+
+/** What a graph with a combination gives. */
+function answersOfGraph({ count, content, directions }: Components, combination: Combination) {
+  const graph = new GraphBuilder('combination');
+  const nodes = new NodeScope(graph, 'combination');
+  const inputs: Parameters<typeof runModel>[1] = {};
+  const input = (name: string, data: Float32Array) => {
+    const width = data.length / count;
+    inputs[name] = { data, dims: [count, width] };
+    return graph.input(name, ElementType.float, ['batch', width]);
+  };
+  const along = directions.length;
+  const projections = Float32Array.from(
+    { length: count * along },
+    (_, at) => directions[at % along][Math.floor(at / along)],
+  );
+  const answers = addCombination(
+    nodes,
+    {
+      content: content.map((scores, part) => input(`scores_${part}`, scores)),
+      projections: along > 0 ? input('projections', projections) : undefined,
+    },
+    combination,
+  );
+  for (const [name, value] of Object.entries(answers)) {
+    if (value === undefined) continue;
+    graph.node('Identity', [value], { name });
+    graph.output(name, name === 'condition' ? ElementType.int64 : ElementType.float, ['batch', 'parts']);
+  }
+  return runModel(graph.build(), inputs);
+}
 
 describe('continuous p-values', () => {
   it('are those of split conformal prediction at calibration scores, and on lines between', () => {
@@ -129,6 +168,26 @@ describe('continuous p-values', () => {
     for (const worst of [Number.NaN, 3, 9, Number.POSITIVE_INFINITY])
       expect(continuousPValue(known, worst)).to.equal(2 / 4);
     expect(continuousPValue(known, Number.NEGATIVE_INFINITY)).to.equal(1);
+  });
+
+  it('are the same in the graph, where calibration scores are all equal too; and so are those with steps', async () => {
+    for (const known of [Float32Array.of(1, 2, 2, 5), Float32Array.of(3, 3)]) {
+      const scores = Float32Array.of(-1, 1, 1.5, 2, 3, 4, 5, 9, Number.NaN, Number.POSITIVE_INFINITY);
+      const graph = new GraphBuilder('p-values');
+      const nodes = new NodeScope(graph, 'p-values');
+      graph.input('scores', ElementType.float, ['batch', 1]);
+      const names = [
+        addContinuousPValue(nodes, 'scores', known, 'lines'),
+        addPValue(nodes, 'scores', known, 'steps'),
+      ];
+      for (const name of names) graph.output(name, ElementType.float, ['batch', 1]);
+      const outputs = await runModel(graph.build(), { scores: { data: scores, dims: [scores.length, 1] } });
+      const steps = conformalPValues(known, scores);
+      for (const [i, score] of scores.entries()) {
+        expect(outputs[names[0]].data[i], `${score}`).to.be.closeTo(continuousPValue(known, score), 1e-6);
+        expect(outputs[names[1]].data[i], `${score}`).to.be.closeTo(steps[i], 1e-6);
+      }
+    }
   });
 });
 

@@ -1,12 +1,12 @@
 import { expect } from 'chai';
-import * as ort from 'onnxruntime-node';
 import { DetectorError } from '../../../src/common/errors.ts';
 import { RandomState } from '../../../src/common/random.ts';
+import { columnsOf } from '../../../src/detectors/guard/combination.ts';
 import { addProjections, fitDirections } from '../../../src/detectors/guard/directions.ts';
 import { GraphBuilder } from '../../../src/graph/builder.ts';
 import { NodeScope } from '../../../src/graph/node-scope.ts';
 import { ElementType } from '../../../src/graph/onnx.ts';
-import { encodeModel } from '../../../src/graph/write.ts';
+import { runModel } from '../../graph/models.ts';
 import { caught } from '../thrown.ts';
 
 // Two taps of 3 and 2 channels: six and four features.
@@ -14,43 +14,90 @@ const channels = [3, 2];
 const width = 10;
 const random = new RandomState(1);
 
-/** Features that depend on each other: each is half of the one before it, too. */
-function samples(count: number): Float32Array {
+/** Of features, which are of different size. */
+const scaleOf = (j: number) => 1 + (j % 10);
+
+/** Features that depend on each other: each is half of the one before it, too; around 100, in units of their own. */
+function samples(count: number, width: number): Float32Array {
   const rows = new Float32Array(count * width);
-  for (let at = 0; at < rows.length; at++)
-    rows[at] = 100 + random.normal() + (at % width ? 0.5 * (rows[at - 1] - 100) : 0);
+  let before = 0;
+  for (let at = 0; at < rows.length; at++) {
+    before = random.normal() + (at % width ? 0.5 * before : 0);
+    rows[at] = scaleOf(at % width) * (100 + before);
+  }
   return rows;
 }
 
-const moved = (rows: Float32Array, by: readonly number[]) => rows.map((value, at) => value + by[at % width]);
+/** Moved in the features' own units. */
+const moved = (rows: Float32Array, by: readonly number[]) =>
+  rows.map((value, at) => value + scaleOf(at % by.length) * by[at % by.length]);
+
+/** The Mahalanobis length of a shift in these units, by the covariance as it was made: x_j = e_j + x_(j − 1) / 2. */
+const lengthOf = (shift: readonly number[]) =>
+  Math.hypot(...shift.map((value, j) => value - 0.5 * (shift[j - 1] ?? 0)));
+
+const meanOf = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 describe('Corruption directions', () => {
-  const images = samples(3000);
+  const images = samples(3000, width);
   const unchanged = images.slice(0, 200 * width);
   const shift = [0, 0.5, 0, 0, 0, 0, 0, 0, -0.3, 0];
+  const brighter = Array.from({ length: width }, () => 0.5);
 
-  it('are Fisher’s discriminant: unit variance, and the shift in units of it', async () => {
+  it('are Fisher’s discriminants: unit variance, and the shift in units of it', async () => {
+    const shifts = [shift, brighter];
+    const changed = shifts.map((by) => moved(unchanged, by));
+    const directions = await fitDirections({ channels, images, unchanged, changed });
+    expect(directions.changes).to.deep.equal([0, 1]);
+    const before = await projected(directions, images);
+    for (const [d, by] of shifts.entries()) {
+      const mean = meanOf(before[d]);
+      // Two groups of taps would have variance 2 where they are independent; 128 channels are one.
+      expect(meanOf(before[d].map((value) => (value - mean) ** 2))).to.be.closeTo(1, 0.02);
+      const after = await projected(directions, moved(images, by));
+      expect(meanOf(after[d]) - mean).to.be.closeTo(lengthOf(by), 0.03);
+    }
+  });
+
+  it('are those of each group of taps, added up', async () => {
+    const taps = [70, 70];
+    const wide = samples(1500, 280);
+    const directionsOf = (channels: number[], images: Float32Array) => {
+      const unchanged = images.slice(0, (images.length / 1500) * 100);
+      const by = Array.from({ length: images.length / 1500 }, (_, j) => Math.sin(j % 140));
+      return fitDirections({ channels, images, unchanged, changed: [moved(unchanged, by), unchanged] });
+    };
+    const together = await directionsOf(taps, wide);
+    expect(together.changes).to.deep.equal([0]);
+    for (const group of [0, 1]) {
+      const own = (j: number) => Math.floor(j / 140) === group;
+      const alone = await directionsOf(
+        [70],
+        wide.filter((_, at) => own(at % 280)),
+      );
+      const weights = together.weights.filter((_, j) => own(j));
+      for (const [j, weight] of alone.weights.entries()) expect(weights[j]).to.be.closeTo(weight, 1e-9);
+    }
+  });
+
+  it('bear features that are the same', async () => {
+    const twice = (rows: Float32Array) => rows.map((value, at) => (at % width === 9 ? rows[at - 1] : value));
+    const same = twice(unchanged);
     const directions = await fitDirections({
       channels,
-      images,
-      unchanged,
-      changed: [moved(unchanged, shift)],
+      images: twice(images),
+      unchanged: same,
+      changed: [twice(moved(unchanged, shift))],
     });
-    expect(directions.changes).to.deep.equal([0]);
-    const projections = await projected(directions, images);
-    const mean = projections.reduce((sum, value) => sum + value, 0) / projections.length;
-    const variance = projections.reduce((sum, value) => sum + (value - mean) ** 2, 0) / projections.length;
-    // Two groups of taps would have variance 2 where they are independent; 128 channels are one.
-    expect(variance).to.be.closeTo(1, 0.02);
-    const after = await projected(directions, moved(images, shift));
-    const distance = after.reduce((sum, value) => sum + value, 0) / after.length - mean;
-    // The Mahalanobis distance of the shift, by the covariance as it was made: x_j = e_j + x_(j − 1) / 2.
-    const innovations = shift.map((value, j) => value - 0.5 * (shift[j - 1] ?? 0));
-    expect(distance).to.be.closeTo(Math.hypot(...innovations), 0.03);
+    expect(directions.weights[8]).to.be.closeTo(directions.weights[9], 1e-9);
+    const [before] = await projected(directions, same);
+    const [after] = await projected(directions, twice(moved(unchanged, shift)));
+    // As without the last feature, but for what is added to every variance.
+    expect(meanOf(after) - meanOf(before)).to.be.closeTo(lengthOf(shift.slice(0, 9)), 0.03);
   });
 
   it('leave out a change that changes nothing, and features that hardly vary or are rounding', async () => {
-    const dead = images.map((value, at) => (at % width === 4 ? 100 + 1e-3 * Math.sign(value - 100) : value));
+    const dead = images.map((value, at) => (at % width === 4 ? 100 + 1e-3 * Math.sign(value - 500) : value));
     const few = dead.slice(0, 200 * width);
     const errors = Array.from({ length: width }, (_, j) => (j === 7 ? 1e-2 : 1e-6));
     const changed = [few, moved(few, shift)];
@@ -73,18 +120,16 @@ describe('Corruption directions', () => {
   });
 });
 
+/** The projections on each direction. */
 async function projected(
   directions: Awaited<ReturnType<typeof fitDirections>>,
   rows: Float32Array,
-): Promise<Float32Array> {
+): Promise<Float32Array[]> {
   const graph = new GraphBuilder('directions');
   graph.input('features', ElementType.float, ['batch', width]);
   const value = addProjections(new NodeScope(graph, 'directions'), 'features', directions);
   graph.output(value, ElementType.float, ['batch', directions.changes.length]);
-  const session = await ort.InferenceSession.create(encodeModel(graph.build()));
-  const outputs = await session.run({
-    features: new ort.Tensor('float32', rows, [rows.length / width, width]),
-  });
-  await session.release();
-  return outputs[value].data as Float32Array;
+  const count = rows.length / width;
+  const outputs = await runModel(graph.build(), { features: { data: rows, dims: [count, width] } });
+  return columnsOf(outputs[value].data as Float32Array, count);
 }
