@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import * as ort from 'onnxruntime-node';
 import { RandomState } from '../../src/common/random.ts';
-import { decisionModel } from '../../src/detectors/decision-model.ts';
 import { fitGaussians } from '../../src/detectors/fit-gaussians.ts';
 import { fitKnn } from '../../src/detectors/fit-knn.ts';
 import {
@@ -18,8 +17,7 @@ import {
 } from '../../src/detectors/layer-detectors.ts';
 import { moments } from '../../src/detectors/moments.ts';
 import { fitStandardScaler, standardize } from '../../src/detectors/standard-scaler.ts';
-import { joinModels } from '../../src/graph/join.ts';
-import { conformalPValues, DetectorError, encodeModel, GraphError } from '../../src/index.ts';
+import { DetectorError, encodeModel } from '../../src/index.ts';
 import { caught } from './thrown.ts';
 
 /** Taps of 20, 60, 60 (two groups) and 150 channels, whose values depend on each other; five classes. */
@@ -236,34 +234,5 @@ describe('the aggregation of layers', () => {
       expect(ood_score.data[0], tap).to.be.NaN;
       expect(ood_score.data[1]).to.not.be.NaN;
     }
-  });
-});
-
-describe('decisionModel', () => {
-  const calibration = Float32Array.of(0, 1, 2, 3, 3, 4, 5, 6, 7);
-  const model = decisionModel('logits', 2, calibration, 5);
-
-  it('gives label, p-value and decision; a score that is no number is the most suspicious', async () => {
-    const session = await ort.InferenceSession.create(encodeModel(model));
-    const scores = Float32Array.of(-1, 3, 5, 5.5, 100, Number.POSITIVE_INFINITY, Number.NaN);
-    const logits = new ort.Tensor(
-      'float32',
-      Float32Array.from({ length: 14 }, (_, i) => (i % 2 ? 0.5 : (i / 2) % 2)),
-      [7, 2],
-    );
-    const outputs = await session.run({ ood_score: new ort.Tensor('float32', scores, [7]), logits });
-    expect(Array.from(outputs.is_ood.data as Uint8Array)).to.deep.equal([0, 0, 0, 1, 1, 1, 1]);
-    const pValues = Array.from(outputs.p_value.data as Float32Array);
-    const expected = [...conformalPValues(calibration, scores.subarray(0, 6)), 0.1];
-    for (const [i, p] of pValues.entries()) expect(p).to.be.closeTo(expected[i], 1e-6);
-    await session.release();
-  });
-
-  it('is not put behind a graph that has values of its names', async () => {
-    const error = await caught(async () => joinModels(model, model, 'here.onnx'));
-    expect(error).to.be.instanceOf(GraphError);
-    expect(error.message).to.match(
-      /^here\.onnx: has a value named .* already; la-ood import gives it another name$/,
-    );
   });
 });
