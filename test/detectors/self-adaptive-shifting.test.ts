@@ -66,6 +66,29 @@ describe('self-adaptive shifting', () => {
     }
   });
 
+  it('shifts along the sum of the unit vectors from the neighbours', async () => {
+    const { features, width, count } = gaussian(80, 3);
+    const k = Math.ceil(5 * Math.log10(count));
+    const point = (i: number) => features.subarray(i * width, (i + 1) * width);
+    const shifted = await shift({ features, width, count }, 0.2);
+    const expected: number[] = [];
+    for (let i = 0; i < count; i++) {
+      // The nearest is the point itself.
+      const from = Array.from({ length: count }, (_, other) => point(i).map((x, j) => x - point(other)[j]))
+        .sort((a, b) => Math.hypot(...a) - Math.hypot(...b))
+        .slice(1, k + 1);
+      const units = from.map((along) => along.map((x) => x / Math.hypot(...along)));
+      const normal = point(i).map((_, j) => units.reduce((sum, unit) => sum + unit[j], 0));
+      const product = (unit: Float64Array) => unit.reduce((sum, x, j) => sum + x * normal[j], 0);
+      if (units.filter((unit) => product(unit) >= 0).length / k <= 1 - 0.2) continue;
+      expect(shifted.edges[expected.length / width]).to.equal(i);
+      expected.push(...point(i).map((x, j) => x + (shifted.length * normal[j]) / Math.hypot(...normal)));
+    }
+    expect(shifted.edges.length).to.be.within(5, 75);
+    expect(shifted.features).to.have.length(expected.length);
+    expect(largestDifference(shifted.features, expected)).to.be.lessThan(1e-6);
+  });
+
   it('moves every edge point by the shift length, whatever the width', async () => {
     for (const [count, width] of [
       [200, 3],
