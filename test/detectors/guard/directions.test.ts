@@ -14,7 +14,7 @@ const channels = [3, 2];
 const width = 10;
 const random = new RandomState(1);
 
-/** Of features, which are of different size. */
+/** The unit of a feature: they are not all of one size. */
 const scaleOf = (j: number) => 1 + (j % 10);
 
 /** Features that depend on each other: each is half of the one before it, too; around 100, in units of their own. */
