@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { GraphError } from '../../src/common/errors.ts';
-import { elementCount } from '../../src/common/tensor.ts';
+import { elementCount, type Tensor } from '../../src/common/tensor.ts';
 import { type Attribute, float, GraphBuilder } from '../../src/graph/builder.ts';
 import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
 import { shapeRules } from '../../src/graph/shape-rules.ts';
-import { inferShapes } from '../../src/graph/shapes.ts';
+import { inferShapes, type Shape } from '../../src/graph/shapes.ts';
 import { numbers, runModel, smallNet } from './models.ts';
 
 /** What stands for the free size `n` when a model is run. */
@@ -94,6 +94,9 @@ const cases: Case[] = [
   on('Pad', [image, ints(1, 2, 3, 4), undefined, ints(-1, 2)]),
   on('Slice', [image, ints(1, 0), ints(Number.MAX_SAFE_INTEGER, 5), ints(2, -1)]),
   on('Slice', [image, ints(-1), ints(-Number.MAX_SAFE_INTEGER), ints(1), ints(-2)]),
+  on('Slice', [image, ints(-1), ints(-Number.MAX_SAFE_INTEGER), ints(2), ints(-2)]),
+  on('Slice', [image, ints(100), ints(-Number.MAX_SAFE_INTEGER), ints(2), ints(-1)]),
+  on('Slice', [image, ints(0, 1), ints(9, 8), ints(2, 3), ints(2, 3)]),
   on('Split', [image], { axis: 1, num_outputs: 3 }, { outputs: 3 }),
   on('Split', [image], { axis: 3, num_outputs: 3 }, { outputs: 3 }),
   on('Split', [image, ints(2, 4)], { axis: -3 }, { outputs: 2 }),
@@ -102,6 +105,13 @@ const cases: Case[] = [
   on('Squeeze', [x('n', 6, 1, 1), ints(2, -1)]),
   on('Squeeze', [x(3, 1, 2, 1)]),
   on('Expand', [x('n', 1), ints(3, 1, 4)]),
+  on('OneHot', [ints(1, 0, 1), ints(5), x(2)]),
+  on('OneHot', [ints(1, 0, 1), ints(5), x(2)], { axis: -1 }),
+  on('ConstantOfShape', [ints(2, 3)]),
+  on('Shape', [image], { start: 1, end: 3 }),
+  on('Shape', [image], { start: -1 }),
+  on('QuantizeLinear', [image, x()]),
+  on('Constant', [], { value: { dtype: 'int32', shape: [2, 3], data: new Int32Array(6) } }),
   on('ArgMax', [image], { axis: 1 }),
   on('ArgMax', [image], { axis: -1, keepdims: 0 }),
   ...['ReduceMean', 'ReduceMax', 'ReduceSum', 'ReduceL2'].flatMap((op) => [
@@ -145,6 +155,141 @@ describe('inferShapes', () => {
       elemType: ElementType.float,
       shape: ['n', 432],
     });
+  });
+
+  describe('where sizes are free', () => {
+    const open = x('n', 6, 'h', 8);
+    const free: [Case, Shape | undefined][] = [
+      [on('Conv', [open, x(4, 6, 3, 3)]), ['n', 4, undefined, 6]],
+      [on('Conv', [open, x(4, 6, 'k', 3)]), ['n', 4, undefined, 6]],
+      [on('Slice', [open, ints(1, 1), ints(3, 3), ints(1, 2)]), ['n', 2, undefined, 8]],
+      [on('Pad', [open, ints(0, 0, 1, 0, 0, 0, 0, 2)]), ['n', 6, undefined, 10]],
+      [on('Split', [open], { axis: 2 }, { outputs: 2 }), ['n', 6, undefined, 8]],
+      [on('Concat', [open, open], { axis: 2 }), ['n', 6, undefined, 8]],
+      [on('Concat', [open, x('n', 6, 5, 8)], { axis: 1 }), ['n', 12, 5, 8]],
+      [on('Concat', [open, x('n', 'c', 'h', 8)], { axis: 1 }), ['n', undefined, 'h', 8]],
+      [on('Flatten', [open]), ['n', undefined]],
+      [on('Flatten', [x('n', 1, 'h', 1)]), ['n', 'h']],
+      [on('Flatten', [x('n', 1, 'h', 'w')]), ['n', undefined]],
+      [on('Squeeze', [x('n', 1, 'h', 1)]), undefined],
+      [on('Add', [open, x('n', 6, 5, 1)]), ['n', 6, 5, 8]],
+      [on('Add', [x('n', 6, 5, 1), open]), ['n', 6, 5, 8]],
+      [on('Add', [open, x('n', 6, 'w', 1)]), ['n', 6, undefined, 8]],
+      [on('Reshape', [open, ints(0, -1)]), ['n', undefined]],
+      [on('Reshape', [x('n', 6, 2), ints(-1, 12)]), ['n', 12]],
+      [on('Reshape', [x('n', 6, 2), ints(-1, 4)]), [undefined, 4]],
+      [on('Reshape', [x(4, 6), ints(5, -1)]), [5, undefined]],
+      [on('OneHot', [x('n'), ints(5), x(2)], { axis: 0 }), undefined],
+    ];
+    for (const [one, shape] of free)
+      it(`says what it can of ${title(one)}`, () => {
+        expect(inferShapes(build(one).model).get('y0')!.shape).to.deep.equal(shape);
+      });
+
+    it('says the number of axes where a list is computed that nobody knows before', () => {
+      const graph = new GraphBuilder('computed');
+      graph.input('x', ElementType.float, ['n', 6, 9, 8]);
+      graph.input('two', ElementType.int64, [2]);
+      graph.input('many', ElementType.int64, [65]);
+      graph.input('some', ElementType.int64, ['k']);
+      graph.node('Reshape', ['x', 'two'], { name: 'reshaped' });
+      graph.node('Reshape', ['x', 'many'], { name: 'too_many' });
+      graph.node('Reshape', ['x', 'some'], { name: 'of_some' });
+      graph.node('ReduceMean', ['x', 'two'], { name: 'kept' });
+      graph.node('ReduceMean', ['x', 'two'], { name: 'reduced', attributes: { keepdims: 0 } });
+      graph.node('Slice', ['x', 'two', 'two', 'two'], { name: 'sliced' });
+      graph.node('Slice', ['x', graph.int64s('from', [0]), graph.int64s('to', [4]), 'some'], {
+        name: 'along',
+      });
+      graph.node('Pad', ['x', 'two', '', 'some'], { name: 'padded' });
+      const types = inferShapes(graph.build());
+      const four = Array(4).fill(undefined);
+      expect(types.get('reshaped')!.shape).to.deep.equal([undefined, undefined]);
+      for (const name of ['too_many', 'of_some', 'reduced'])
+        expect(types.get(name)!.shape, name).to.equal(undefined);
+      for (const name of ['kept', 'sliced', 'along'])
+        expect(types.get(name)!.shape, name).to.deep.equal(four);
+      expect(types.get('padded')!.shape).to.deep.equal(four);
+    });
+  });
+
+  it('follows lists through the operators that exporters compute shapes with', () => {
+    const list = (add: (graph: GraphBuilder) => string) => {
+      const graph = new GraphBuilder('list');
+      graph.input('x', ElementType.float, ['n', 6, 9, 8]);
+      graph.node('Shape', ['x'], { name: 'sizes' });
+      graph.node('Expand', [graph.node('Constant', [], { attributes: { value: one } }), add(graph)], {
+        name: 'y',
+      });
+      return inferShapes(graph.build({ domains: { 'com.example': 1 } })).get('y')!.shape;
+    };
+    const one: Tensor = { dtype: 'float32', shape: [], data: Float32Array.of(1) };
+    const int32s: Tensor = { dtype: 'int32', shape: [2], data: Int32Array.of(2, 3) };
+    const value = (graph: GraphBuilder, tensor: Tensor) =>
+      graph.node('Constant', [], { attributes: { value: tensor } });
+    const zero = (graph: GraphBuilder) => graph.int64s('zero', [0]);
+    const two = (graph: GraphBuilder) => graph.int64s('two', [2]);
+    expect(list(() => 'sizes')).to.deep.equal(['n', 6, 9, 8]);
+    expect(list((g) => g.node('Shape', ['x'], { attributes: { start: 1, end: 3 } }))).to.deep.equal([6, 9]);
+    expect(list((g) => g.node('Slice', ['sizes', zero(g), two(g)]))).to.deep.equal(['n', 6]);
+    expect(list((g) => g.node('Slice', ['sizes', two(g), g.int64s('end', [9])]))).to.deep.equal([9, 8]);
+    expect(list((g) => g.node('Gather', ['sizes', two(g)]))).to.deep.equal([9]);
+    expect(list((g) => g.node('Cast', ['sizes'], { attributes: { to: ElementType.int64 } }))).to.deep.equal([
+      'n',
+      6,
+      9,
+      8,
+    ]);
+    expect(list((g) => value(g, int32s))).to.deep.equal([2, 3]);
+    expect(list((g) => g.initializer('initial', int32s))).to.deep.equal([2, 3]);
+    // What is left open.
+    const stepped = (g: GraphBuilder) =>
+      g.node('Slice', ['sizes', zero(g), two(g), g.int64s('axis', [0]), g.int64s('step', [2])]);
+    expect(list(stepped)).to.equal(undefined);
+    expect(list((g) => g.node('Slice', ['sizes', g.input('from', ElementType.int64, [1]), two(g)]))).to.equal(
+      undefined,
+    );
+    expect(list((g) => g.node('Slice', ['sizes', zero(g), g.input('to', ElementType.int64, [1])]))).to.equal(
+      undefined,
+    );
+    const joined = (g: GraphBuilder) => {
+      const unknown = g.input('unknown', ElementType.int64, [1]);
+      return g.node('Concat', ['sizes', unknown], { attributes: { axis: 0 } });
+    };
+    expect(list(joined)).to.equal(undefined);
+    expect(list((g) => g.node('Mul', ['sizes', two(g)]))).to.equal(undefined);
+    const floats: Tensor = { dtype: 'float32', shape: [2], data: Float32Array.of(2, 3) };
+    expect(list((g) => value(g, floats))).to.equal(undefined);
+    const table: Tensor = { dtype: 'int64', shape: [2, 1], data: BigInt64Array.of(2n, 3n) };
+    expect(list((g) => value(g, table))).to.equal(undefined);
+    const ones = (length: number): Tensor => ({
+      dtype: 'int64',
+      shape: [length],
+      data: new BigInt64Array(length).fill(1n),
+    });
+    expect(list((g) => value(g, ones(64)))).to.have.length(64);
+    expect(list((g) => value(g, ones(65)))).to.equal(undefined);
+    expect(list((g) => g.node('Identity', ['sizes'], { domain: 'com.example' }))).to.equal(undefined);
+  });
+
+  it('says the type of what is quantised and dequantised, and of constants', () => {
+    const graph = new GraphBuilder('types');
+    graph.input('x', ElementType.float, ['n', 6]);
+    const zero = graph.initializer('zero', { dtype: 'int8', shape: [], data: Int8Array.of(0) });
+    const scale = graph.initializer('scale', { dtype: 'float32', shape: [], data: Float32Array.of(1) });
+    graph.node('QuantizeLinear', ['x', scale], { name: 'bytes' });
+    graph.node('QuantizeLinear', ['x', scale, zero], { name: 'integers' });
+    graph.node('DequantizeLinear', ['integers', scale, zero], { name: 'floats' });
+    const value: Tensor = { dtype: 'int64', shape: [1], data: BigInt64Array.of(7n) };
+    graph.node('ConstantOfShape', [graph.int64s('shape', [2])], { name: 'sevens', attributes: { value } });
+    const types = inferShapes(graph.build());
+    const typeOf = (name: string) => types.get(name)!.elemType;
+    expect(['bytes', 'integers', 'floats', 'sevens'].map(typeOf)).to.deep.equal([
+      ElementType.uint8,
+      ElementType.int8,
+      ElementType.float,
+      ElementType.int64,
+    ]);
   });
 
   it('takes what the model says of operators that it does not know', () => {
@@ -226,6 +371,7 @@ const ortTypes: Record<string, number> = {
   float32: ElementType.float,
   int32: ElementType.int32,
   int64: ElementType.int64,
+  uint8: ElementType.uint8,
   bool: ElementType.bool,
 };
 

@@ -38,7 +38,8 @@ export function imageFlow(
   types: ReadonlyMap<string, ValueType>,
 ): ImageFlow {
   const nodes = flowNodes(model, input, logits);
-  const carried = new Set([input, ...nodes.flatMap(({ output }) => output)]);
+  // An output that a node leaves out has no name, and neither has an input.
+  const carried = new Set([input, ...nodes.flatMap(({ output }) => output)].filter((name) => name !== ''));
   const users = new Map<string, NodeProto[]>();
   for (const node of nodes)
     for (const name of imageInputs(node, carried)) users.set(name, [...(users.get(name) ?? []), node]);

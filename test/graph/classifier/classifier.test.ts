@@ -3,7 +3,7 @@ import { GraphError } from '../../../src/common/errors.ts';
 import { GraphBuilder } from '../../../src/graph/builder.ts';
 import { checkModel } from '../../../src/graph/check.ts';
 import { describeClassifier, toBackbone } from '../../../src/graph/classifier/classifier.ts';
-import { ElementType } from '../../../src/graph/onnx.ts';
+import { ElementType, type ModelProto } from '../../../src/graph/onnx.ts';
 import { images, runModel } from '../models.ts';
 import { convolutionalNet, severalOutputs, type transformer } from './networks.ts';
 
@@ -142,5 +142,100 @@ describe('toBackbone', () => {
       describeClassifier(toBackbone(model, 'net.onnx', { size }), 'net.onnx');
     expect(sized(convolutionalNet({ size: 'side' }))).to.include(size);
     expect(sized(convolutionalNet())).to.include({ height: 8, width: 8 });
+  });
+
+  it('forgets what was declared of values within, where a size is said, and keeps it where none is', () => {
+    const declared = (model: ModelProto, options = {}) => {
+      model.graph.valueInfo = [{ name: 'stem' }];
+      return toBackbone(model, 'net.onnx', options).graph.valueInfo.length;
+    };
+    const size = { height: 8, width: 8 };
+    expect(declared(convolutionalNet({ size: 'side' }), { size })).to.equal(0);
+    expect(declared(convolutionalNet(), { size })).to.equal(1);
+    const halfFree = convolutionalNet();
+    const { dim } = halfFree.graph.input[0].type!.tensorType!.shape!;
+    dim[3] = { dimParam: 'width' };
+    expect(declared(halfFree, { size })).to.equal(0);
+    expect(declared(convolutionalNet({ size: 'side' }))).to.equal(0);
+  });
+
+  it('makes two classes of one number before a sigmoid', async () => {
+    const graph = new GraphBuilder('g');
+    graph.input('image', ElementType.float, ['n', 3, 8, 8]);
+    const weight = graph.initializer('w', {
+      dtype: 'float32',
+      shape: [3, 1],
+      data: Float32Array.of(1, 2, -3),
+    });
+    const row = graph.node('Flatten', [graph.node('GlobalAveragePool', ['image'])]);
+    graph.node('MatMul', [row, weight], { name: 'logits' });
+    graph.node('Sigmoid', ['logits'], { name: 'p' });
+    graph.output('p', ElementType.float, ['n', 1]);
+    const model = graph.build();
+    const backbone = toBackbone(model, 'net.onnx');
+    checkModel(backbone, 'net.onnx');
+    const { logits } = await runModel(backbone, { image: images(4) });
+    const { p } = await runModel(model, { image: images(4) });
+    expect(logits.dims).to.deep.equal([4, 2]);
+    for (const [i, second] of (p.data as Float32Array).entries()) {
+      const [a, b] = (logits.data as Float32Array).subarray(2 * i, 2 * i + 2);
+      expect(a).to.equal(-b);
+      expect(Math.exp(b) / (Math.exp(a) + Math.exp(b))).to.be.closeTo(second, 1e-6);
+    }
+  });
+
+  it('gives values that are called like those of a guard other names, whatever yields them', () => {
+    const graph = new GraphBuilder('g');
+    graph.input('threshold', ElementType.float, ['n', 3, 8, 8]);
+    const data = new Float32Array(9);
+    graph.initializer('is_ood', { dtype: 'float32', shape: [3, 3, 1, 1], data });
+    graph.node('Conv', ['threshold', 'is_ood'], { name: 'conv', outputs: ['layer_scores/conv'] });
+    graph.node('GlobalAveragePool', ['layer_scores/conv'], { name: 'pool', outputs: ['label'] });
+    graph.node('Flatten', ['label'], { name: 'flat' });
+    graph.node('MatMul', ['flat', graph.initializer('p_value', { dtype: 'float32', shape: [3, 3], data })], {
+      name: 'logits',
+    });
+    graph.output('logits', ElementType.float, ['n', 3]);
+    const { graph: renamed } = toBackbone(graph.build(), 'net.onnx');
+    expect(renamed.input.map(({ name }) => name)).to.deep.equal(['threshold_1']);
+    expect(renamed.initializer.map(({ name }) => name)).to.deep.equal(['is_ood_1', 'p_value_1']);
+    expect(renamed.node.flatMap(({ output }) => output)).to.deep.equal([
+      'layer_scores/conv_1',
+      'label_1',
+      'flat',
+      'logits',
+    ]);
+  });
+
+  it('leaves an input that is called pixels, in whose place the guard’s own comes', () => {
+    const graph = new GraphBuilder('g');
+    graph.input('pixels', ElementType.float, ['n', 3, 8, 8]);
+    graph.node('GlobalAveragePool', ['pixels'], { name: 'pool' });
+    graph.node('Flatten', ['pool'], { name: 'scores' });
+    graph.output('scores', ElementType.float, ['n', 3]);
+    expect(toBackbone(graph.build(), 'net.onnx').graph.input[0].name).to.equal('pixels');
+  });
+
+  it('gives another value that is called logits another name', () => {
+    const graph = new GraphBuilder('g');
+    graph.input('image', ElementType.float, ['n', 3, 8, 8]);
+    graph.node('GlobalAveragePool', ['image'], { name: 'logits' });
+    graph.node('Flatten', ['logits'], { name: 'scores' });
+    graph.output('scores', ElementType.float, ['n', 3]);
+    const { node, output } = toBackbone(graph.build(), 'net.onnx').graph;
+    expect(node.map(({ output }) => output[0])).to.deep.equal(['logits_before', 'logits']);
+    expect(output.map(({ name }) => name)).to.deep.equal(['logits']);
+  });
+
+  it('changes no other input, and says what its own is', () => {
+    const model = convolutionalNet({ batch: 2 });
+    const optional = { name: 'stem.weight', type: { tensorType: { elemType: ElementType.float } } };
+    model.graph.input.push(optional);
+    const { graph } = toBackbone(model, 'net.onnx');
+    expect(graph.input[1]).to.deep.equal(optional);
+    const sizes = ({ type }: (typeof graph.output)[number]) =>
+      type!.tensorType!.shape!.dim.map(({ dimValue }) => dimValue);
+    expect(sizes(graph.input[0])).to.deep.equal([2, 3, 8, 8]);
+    expect(sizes(graph.output[0])).to.deep.equal([2, 5]);
   });
 });

@@ -3,6 +3,7 @@ import { encodeBackboneMetadata } from '../../../models/metadata.ts';
 import { RandomState } from '../../../src/common/random.ts';
 import { GraphBuilder } from '../../../src/graph/builder.ts';
 import { describeClassifier, toBackbone } from '../../../src/graph/classifier/classifier.ts';
+import { findHead } from '../../../src/graph/classifier/head.ts';
 import { ElementType, type ModelProto } from '../../../src/graph/onnx.ts';
 import { setMetadata } from '../../../src/graph/rewrite.ts';
 import { featureGraph } from '../../../src/pipeline/features/feature-graph.ts';
@@ -50,6 +51,7 @@ const linear: Record<string, (graph: GraphBuilder, maps: string) => string> = {
   },
 };
 
+/** Ends without a linear layer that has the features as its input. */
 const others: Record<string, (graph: GraphBuilder, maps: string) => string> = {
   'a ReLU behind the layer': (graph, maps) => graph.node('Relu', [gemm(graph, pooled(graph, maps), 1)]),
   'weights that depend on the image': (graph, maps) => {
@@ -62,6 +64,174 @@ const others: Record<string, (graph: GraphBuilder, maps: string) => string> = {
     return columns;
   },
 };
+
+/** A head of maps `[n, 2, 4, 4]`; classes, and the constants that `add` may use: `rows`, 2×2, and `bias`. */
+function headOf(add: (graph: GraphBuilder) => string, classes = 2, sizes: readonly number[] = [2, 4, 4]) {
+  const graph = new GraphBuilder('network');
+  const data = Float32Array.of(1, 2, 3, 4);
+  graph.initializer('rows', { dtype: 'float32', shape: [2, 2], data });
+  graph.initializer('kernel', { dtype: 'float32', shape: [2, 2, 1, 1], data });
+  graph.initializer('bias', { dtype: 'float32', shape: [2], data: Float32Array.of(10, 20) });
+  graph.input('maps', ElementType.float, ['n', ...sizes]);
+  if (sizes.length === 3)
+    graph.node('Flatten', [graph.node('GlobalAveragePool', ['maps'])], { name: 'pooled' });
+  const logits = add(graph);
+  return findHead(graph.build({ domains: { 'com.example': 1 } }), logits, classes, 'net.onnx');
+}
+
+const scalar = (value: number) => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) }) as const;
+
+describe('findHead', () => {
+  const product = (graph: GraphBuilder, weight: string) => graph.node('MatMul', ['pooled', weight]);
+  const weightOf = (add: Parameters<typeof headOf>[0]) => [...(headOf(add)?.weight ?? [])];
+
+  it('gives weights by class, whatever way they lie', () => {
+    expect(weightOf((g) => product(g, 'rows'))).to.deep.equal([1, 3, 2, 4]);
+    const turned = (g: GraphBuilder, attributes = {}) => g.node('Transpose', ['rows'], { attributes });
+    expect(weightOf((g) => product(g, turned(g)))).to.deep.equal([1, 2, 3, 4]);
+    expect(weightOf((g) => product(g, turned(g, { perm: [1, 0] })))).to.deep.equal([1, 2, 3, 4]);
+    expect(weightOf((g) => product(g, turned(g, { perm: [0, 1] })))).to.deep.equal([1, 3, 2, 4]);
+    expect(weightOf((g) => product(g, g.node('Identity', ['rows'])))).to.deep.equal([1, 3, 2, 4]);
+    const to = ElementType.float;
+    expect(weightOf((g) => product(g, g.node('Cast', ['rows'], { attributes: { to } })))).to.have.length(4);
+  });
+
+  it('reads weights that a node holds', () => {
+    const value = { dtype: 'float32', shape: [2, 2], data: Float32Array.of(5, 6, 7, 8) } as const;
+    const constant = (g: GraphBuilder) => g.node('Constant', [], { attributes: { value } });
+    expect(weightOf((g) => product(g, constant(g)))).to.deep.equal([5, 7, 6, 8]);
+  });
+
+  it('reads quantised weights: with and without zero point, of one scale or one a row or column', () => {
+    const dequantize = (g: GraphBuilder, scales: number[], zeros?: number[], attributes = {}) => {
+      const ofScales = scales.length > 1 ? [scales.length] : [];
+      const bytes = { dtype: 'int8', shape: [2, 2], data: Int8Array.of(1, 2, 3, 4) } as const;
+      g.initializer('bytes', bytes);
+      g.initializer('scale', { dtype: 'float32', shape: ofScales, data: Float32Array.from(scales) });
+      if (zeros) g.initializer('zero', { dtype: 'int8', shape: ofScales, data: Int8Array.from(zeros) });
+      const inputs = zeros ? ['bytes', 'scale', 'zero'] : ['bytes', 'scale'];
+      return product(g, g.node('DequantizeLinear', inputs, { attributes }));
+    };
+    expect(weightOf((g) => dequantize(g, [2]))).to.deep.equal([2, 6, 4, 8]);
+    expect(weightOf((g) => dequantize(g, [2], [1]))).to.deep.equal([0, 4, 2, 6]);
+    // Along the columns, unless something else is said.
+    expect(weightOf((g) => dequantize(g, [1, 10], [0, 1]))).to.deep.equal([1, 3, 10, 30]);
+    expect(weightOf((g) => dequantize(g, [1, 10], [0, 1], { axis: -1 }))).to.deep.equal([1, 3, 10, 30]);
+    expect(weightOf((g) => dequantize(g, [1, 10], [0, 1], { axis: 0 }))).to.deep.equal([1, 20, 2, 30]);
+    expect(weightOf((g) => dequantize(g, [1, 10], [0, 1], { axis: -2 }))).to.deep.equal([1, 20, 2, 30]);
+    expect(weightOf((g) => dequantize(g, [1, 10], undefined, { axis: 0, block_size: 1 }))).to.deep.equal([]);
+    const computed = (g: GraphBuilder) => g.node('ReduceMax', ['pooled'], { attributes: { keepdims: 0 } });
+    expect(weightOf((g) => product(g, g.node('DequantizeLinear', ['rows', computed(g)])))).to.deep.equal([]);
+  });
+
+  it('adds up what is added, on either side, to one class or to all', () => {
+    const biasOf = (add: Parameters<typeof headOf>[0]) => [...(headOf(add)?.bias ?? [])];
+    expect(biasOf((g) => product(g, 'rows'))).to.deep.equal([0, 0]);
+    expect(biasOf((g) => g.node('Add', [product(g, 'rows'), 'bias']))).to.deep.equal([10, 20]);
+    expect(biasOf((g) => g.node('Add', ['bias', product(g, 'rows')]))).to.deep.equal([10, 20]);
+    const twice = (g: GraphBuilder) =>
+      g.node('Add', [g.node('Add', [product(g, 'rows'), 'bias']), g.initializer('one', scalar(1))]);
+    expect(biasOf(twice)).to.deep.equal([11, 21]);
+    const gemm = (g: GraphBuilder) =>
+      g.node('Gemm', ['pooled', 'rows', 'bias'], { attributes: { beta: { float: 0.5 } } });
+    expect(biasOf(gemm)).to.deep.equal([5, 10]);
+  });
+
+  it('sees through what changes no number, and through quantised logits', () => {
+    const passed = (g: GraphBuilder) => {
+      const [scale, zero] = [g.initializer('scale', scalar(0.1)), g.int64s('zero', [0])];
+      const logits = g.node('Identity', [product(g, 'rows')]);
+      return g.node('DequantizeLinear', [g.node('QuantizeLinear', [logits, scale, zero]), scale, zero]);
+    };
+    expect(headOf(passed)).to.include({ input: 'pooled', classes: 2, width: 2 });
+  });
+
+  it('takes one feature, and fewer features than classes', () => {
+    const column = (g: GraphBuilder) =>
+      g.initializer('column', { dtype: 'float32', shape: [1, 2], data: Float32Array.of(1, 2) });
+    const head = headOf((g) => g.node('MatMul', ['maps', column(g)], { name: 'y' }), 2, [1]);
+    expect(head).to.include({ input: 'maps', classes: 2, width: 1 });
+  });
+
+  it('takes means before the layer or after it, of all positions and nothing else', () => {
+    const conv = (g: GraphBuilder, x = 'maps') => g.node('Conv', [x, 'kernel', 'bias']);
+    const whole = (g: GraphBuilder, attributes = {}) =>
+      g.node('AveragePool', [conv(g)], { attributes: { kernel_shape: [4, 4], ...attributes } });
+    const means: Record<string, (g: GraphBuilder) => string> = {
+      global: (g) => g.node('GlobalAveragePool', [conv(g)]),
+      window: (g) => whole(g),
+      'unpadded window': (g) => whole(g, { pads: [0, 0, 0, 0] }),
+      reduced: (g) => g.node('ReduceMean', [conv(g), g.int64s('axes', [2, 3])]),
+      'reduced to a row': (g) =>
+        g.node('ReduceMean', [conv(g), g.int64s('axes', [2, 3])], { attributes: { keepdims: 0 } }),
+    };
+    for (const [name, mean] of Object.entries(means))
+      expect(
+        headOf((g) => g.node('Flatten', [mean(g)])),
+        name,
+      ).to.include({ input: 'maps', width: 2 });
+    const others: Record<string, (g: GraphBuilder) => string> = {
+      none: (g) => conv(g),
+      'smaller window': (g) => whole(g, { kernel_shape: [4, 2] }),
+      'padded window': (g) => whole(g, { pads: [1, 1, 1, 1] }),
+      'window of no size': (g) => g.node('AveragePool', [conv(g)]),
+      'half reduced': (g) => g.node('ReduceMean', [conv(g), g.int64s('axes', [2])]),
+      'over the batch': (g) => g.node('ReduceMean', [conv(g), g.int64s('axes', [0, 2, 3])]),
+      maximum: (g) => g.node('GlobalMaxPool', [conv(g)]),
+    };
+    for (const [name, mean] of Object.entries(others))
+      expect(
+        headOf((g) => g.node('Flatten', [mean(g)])),
+        name,
+      ).to.equal(undefined);
+    const ofRow = (g: GraphBuilder) => g.node('ReduceMean', [product(g, 'rows'), g.int64s('axes', [0])]);
+    expect(headOf(ofRow), 'of rows').to.equal(undefined);
+  });
+
+  it('takes convolutions of one position, and no other', () => {
+    const conv = (attributes: Record<string, number[] | number>) => (g: GraphBuilder) =>
+      g.node('Flatten', [g.node('GlobalAveragePool', [g.node('Conv', ['maps', 'kernel'], { attributes })])]);
+    expect(headOf(conv({ pads: [0, 0, 0, 0], strides: [1, 1], group: 1 }))).to.include({ width: 2 });
+    expect(headOf(conv({ pads: [0, 0, 1, 1] }))).to.equal(undefined);
+    expect(headOf(conv({ strides: [1, 2] }))).to.equal(undefined);
+    expect(headOf(conv({ group: 2 }))).to.equal(undefined);
+    const wide = (g: GraphBuilder) => {
+      const shape = [2, 2, 1, 3];
+      const kernel = g.initializer('wide', { dtype: 'float32', shape, data: new Float32Array(12) });
+      return g.node('Flatten', [g.node('GlobalAveragePool', [g.node('Conv', ['maps', kernel])])]);
+    };
+    expect(headOf(wide)).to.equal(undefined);
+    // Two channels of two positions are no head of four classes.
+    const positions = (g: GraphBuilder) => g.node('Flatten', [g.node('Conv', ['maps', 'kernel'])]);
+    expect(headOf(positions, 4, [2, 2, 1])).to.equal(undefined);
+    expect(headOf(positions, 2, [2, 1, 1])).to.include({ input: 'maps', width: 2 });
+  });
+
+  it('is none where weights or what is added depend on the image, or fit no class', () => {
+    const noBias = (g: GraphBuilder, values: number[]) =>
+      g.initializer('more', { dtype: 'float32', shape: [values.length, 1], data: Float32Array.from(values) });
+    const ends: Record<string, (g: GraphBuilder) => string> = {
+      'sum of two products': (g) => g.node('Add', [product(g, 'rows'), g.node('Relu', ['pooled'])]),
+      'what is added by image': (g) => g.node('Add', [product(g, 'rows'), noBias(g, [1, 2, 3])]),
+      'a bias by image': (g) => g.node('Gemm', ['pooled', 'rows', 'pooled']),
+      'a convolution’s bias by image': (g) =>
+        g.node('Flatten', [g.node('GlobalAveragePool', [g.node('Conv', ['maps', 'kernel', 'pooled'])])]),
+      'weights by image': (g) => g.node('Gemm', ['pooled', g.node('Relu', ['pooled'])]),
+      'a kernel by image': (g) =>
+        g.node('Flatten', [g.node('GlobalAveragePool', [g.node('Conv', ['maps', 'maps'])])]),
+      'features turned': (g) => g.node('Gemm', ['pooled', 'rows'], { attributes: { transA: 1 } }),
+      'a product of stacks': (g) => g.node('MatMul', ['pooled', 'kernel']),
+      'a product by image': (g) => product(g, g.node('Relu', ['pooled'])),
+      'weights that are computed': (g) => product(g, g.node('Relu', ['rows'])),
+      'an operator of others': (g) => g.node('Gemm', ['pooled', 'rows'], { domain: 'com.example' }),
+      'weights by an operator of others': (g) =>
+        product(g, g.node('Identity', ['rows'], { domain: 'com.example' })),
+      'an activation': (g) => g.node('Relu', [product(g, 'rows')]),
+    };
+    for (const [name, end] of Object.entries(ends)) expect(headOf(end), name).to.equal(undefined);
+    for (const classes of [3, 5, 8]) expect(headOf((g) => product(g, 'rows'), classes)).to.equal(undefined);
+  });
+});
 
 describe('the last layer of a classifier', () => {
   for (const [name, end] of Object.entries(linear))
