@@ -89,7 +89,17 @@ describe('prependPreprocessing', () => {
     const { image, operators } = await inputOf(net, { ...plain, channelOrder: 'BGR' });
     const swapped = pixels.map((_, i) => pixels[i + 2 - 2 * (i % 3)]);
     expect(image).to.deep.equal(Float32Array.from(swapped, (byte) => Math.fround(byte / 255)));
-    expect(operators).not.to.include('Sub');
+    expect(operators).to.deep.equal(['Constant', 'Gather', 'Cast', 'Constant', 'Div', 'Cast']);
+    const bytes = await inputOf(net, { ...plain, scale: 1 });
+    expect(bytes.operators).to.deep.equal(['Cast', 'Cast']);
+  });
+
+  it('normalises where only some channels are shifted or scaled', async () => {
+    const net = convolutionalNet({ layout: 'NHWC' });
+    const shifted = await inputOf(net, { mean: [0, 2, 0], std: [1, 1, 1], scale: 1 });
+    expect(shifted.image).to.deep.equal(Float32Array.from(pixels, (byte, i) => byte - (i % 3 === 1 ? 2 : 0)));
+    const scaled = await inputOf(net, { mean: [0, 0, 0], std: [1, 1, 2], scale: 1 });
+    expect(scaled.image).to.deep.equal(Float32Array.from(pixels, (byte, i) => byte / (i % 3 === 2 ? 2 : 1)));
   });
 
   it('hands bytes to a network that normalises by itself', async () => {
@@ -111,6 +121,13 @@ describe('prependPreprocessing', () => {
       GraphError,
       'graph small: its input has 3 channels, and there are 1 means and 1 deviations',
     );
+    expect(() => prependPreprocessing(smallNet(), { mean, std: [0.5] })).to.throw(
+      GraphError,
+      'graph small: its input has 3 channels, and there are 3 means and 1 deviations',
+    );
+    const free = smallNet();
+    free.graph.input[0].type!.tensorType!.shape!.dim[1] = { dimParam: 'channels' };
+    expect(() => prependPreprocessing(free, { mean, std })).not.to.throw();
   });
 
   it('refuses a second time: the input is pixels already', () => {
