@@ -5,13 +5,14 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { GraphError } from '../../src/common/errors.ts';
@@ -20,7 +21,7 @@ import { GraphBuilder } from '../../src/graph/builder.ts';
 import { DataLocation, ElementType, type ModelProto } from '../../src/graph/onnx.ts';
 import { decodeModel, readModel } from '../../src/graph/read.ts';
 import { tensorFromProto } from '../../src/graph/tensor-proto.ts';
-import { encodeModel, writeModel } from '../../src/graph/write.ts';
+import { compareWritten, encodeModel, writeModel } from '../../src/graph/write.ts';
 import { images, runModel, smallNet } from './models.ts';
 
 let folder: string;
@@ -94,6 +95,29 @@ describe('Files that are no models', () => {
     const bytes = encodeModel({ ...smallNet(), producerName: 'XX' });
     bytes.set([0xff, 0xfe], Buffer.from(bytes).indexOf('XX'));
     expect(() => decodeModel(bytes, 'model.onnx')).to.throw(GraphError, 'model.onnx: is no ONNX model');
+  });
+
+  it('takes a size below 1 for a free one', async () => {
+    const model = smallNet();
+    const { dim } = model.graph.input[0].type!.tensorType!.shape!;
+    dim.splice(
+      0,
+      4,
+      { dimValue: 0 },
+      { dimValue: -1, denotation: 'kept' },
+      { dimValue: 1 },
+      { dimParam: 'w' },
+    );
+    const path = join(folder, 'm.onnx');
+    writeFileSync(path, encodeModel(model));
+    const read = (await readModel(path)).graph.input[0].type!.tensorType!.shape!.dim;
+    expect(read.map(({ dimValue, dimParam }) => dimValue ?? dimParam)).to.deep.equal([
+      undefined,
+      undefined,
+      1,
+      'w',
+    ]);
+    expect(read[1].denotation).to.equal('kept');
   });
 
   it('refuses a size beyond 2^53', () => {
@@ -198,7 +222,74 @@ describe('External data', () => {
       expect(await problem(readModel(path))).to.equal(`${place} ${message}`);
     });
 
+  describe('of a model that is a link, as in the cache of a hub', () => {
+    /** `snapshot/model.onnx` and `snapshot/weights.bin`, links to where these blobs lie. */
+    function linked(modelBlob: string, weightsBlob: string): string {
+      const real = external({ location: 'weights.bin' });
+      const at = (name: string) => join(folder, name);
+      for (const [blob, file] of [
+        [modelBlob, real],
+        [weightsBlob, at('weights.bin')],
+      ]) {
+        mkdirSync(dirname(at(blob)), { recursive: true });
+        renameSync(file, at(blob));
+      }
+      mkdirSync(at('snapshot'));
+      symlinkSync(join('..', modelBlob), at('snapshot/model.onnx'));
+      symlinkSync(join('..', weightsBlob), at('snapshot/weights.bin'));
+      return at('snapshot/model.onnx');
+    }
+
+    it('is read through links to where the model lies, or below', async () => {
+      for (const weights of ['blobs/b', 'blobs/below/b']) {
+        const path = linked('blobs/a', weights);
+        const [weight] = (await readModel(path)).graph.initializer;
+        const [expected] = smallNet().graph.initializer;
+        expect(tensorFromProto(weight, path)).to.deep.equal(tensorFromProto(expected, ''));
+        rmSync(join(folder, 'snapshot'), { recursive: true });
+      }
+    });
+
+    it('is read through a link within the model’s own folder', async () => {
+      const path = external({ location: 'weights.bin' });
+      renameSync(join(folder, 'weights.bin'), inSub('b'));
+      symlinkSync('b', inSub('weights.bin'));
+      expect((await readModel(path)).graph.initializer[0].fileRange?.length).to.equal(648);
+    });
+
+    it('is not read where the link leads to another folder, be its name longer or shorter', async () => {
+      for (const weights of ['blobs2/b', 'b', 'other/blobs/b']) {
+        const path = linked('blobs/a', weights);
+        expect(await problem(readModel(path)), weights).to.equal(
+          `FOLDER/snapshot/model.onnx: tensor "conv1.weight": external data "weights.bin" goes through a symbolic link; ${beside}`,
+        );
+        rmSync(join(folder, 'snapshot'), { recursive: true });
+      }
+    });
+  });
+
+  it('ends where its file does, if nothing says how long it is', async () => {
+    const path = external({ location: 'weights.bin', offset: '5' });
+    writeFileSync(inSub('weights.bin'), new Uint8Array(653));
+    expect((await readModel(path)).graph.initializer[0].fileRange).to.include({ offset: 5, length: 648 });
+  });
+
+  it('is refused without a location, and where its file is shorter by the time it is read', async () => {
+    expect(await problem(readModel(external({ offset: '0' })))).to.equal(
+      'FOLDER/sub/model.onnx: tensor "conv1.weight": external data without a location',
+    );
+    const path = external({ location: 'weights.bin', offset: '8', length: '648' });
+    writeFileSync(inSub('weights.bin'), new Uint8Array(656));
+    const [weight] = (await readModel(path)).graph.initializer;
+    writeFileSync(inSub('weights.bin'), new Uint8Array(100));
+    expect(() => tensorFromProto(weight, path)).to.throw(
+      GraphError,
+      /weights\.bin: ended at byte 100: it has changed since the model was read$/,
+    );
+  });
+
   for (const [entries, message] of [
+    [{ offset: ' ' }, 'with offset " "'],
     [{ offset: '-4' }, 'with offset "-4"'],
     [{ length: '-1' }, 'with length "-1"'],
     [{ offset: '1e30' }, 'with offset "1e30"'],
@@ -266,6 +357,27 @@ describe('External data', () => {
     const { y } = await session.run({ x: new Tensor('float32', new Float32Array(400), [400]) });
     await session.release();
     expect((y.data as Float32Array)[7]).to.be.closeTo(7 + 0.7 + 3, 1e-6);
+  });
+
+  it('is compared with what is written, byte by byte', async () => {
+    const path = external({ location: 'weights.bin' });
+    renameSync(join(folder, 'weights.bin'), inSub('weights.bin'));
+    const model = await readModel(path);
+    const copy = join(folder, 'copy.onnx');
+    await writeModel(copy, model);
+    compareWritten(copy, model, 'copy.onnx');
+    const bytes = readFileSync(copy);
+    for (const at of [0, 500, bytes.length - 1]) {
+      writeFileSync(copy, bytes.with(at, bytes[at] ^ 1));
+      expect(() => compareWritten(copy, model, 'copy.onnx'), String(at)).to.throw(
+        GraphError,
+        /^copy\.onnx: does not hold what was written to it, near byte \d+; the disk may be faulty$/,
+      );
+    }
+    writeFileSync(copy, bytes.subarray(0, -1));
+    expect(() => compareWritten(copy, model, 'copy.onnx')).to.throw(GraphError);
+    writeFileSync(copy, '');
+    expect(() => compareWritten(copy, model, 'copy.onnx')).to.throw(GraphError, 'near byte 0;');
   });
 
   it('is not written over while it is in use', async () => {

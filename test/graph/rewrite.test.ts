@@ -3,7 +3,14 @@ import { GraphError } from '../../src/common/errors.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { checkModel } from '../../src/graph/check.ts';
 import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
-import { exposeTaps, getMetadata, pruneUnused, setMetadata } from '../../src/graph/rewrite.ts';
+import {
+  exposeTaps,
+  getMetadata,
+  pruneUnused,
+  setMetadata,
+  withConstants,
+  withUsedInputs,
+} from '../../src/graph/rewrite.ts';
 import { branching, images, largestDifference, numbers, runModel, smallNet } from './models.ts';
 
 describe('exposeTaps', () => {
@@ -241,6 +248,64 @@ describe('pruneUnused', () => {
     const output = [{ name: 'relu1' }];
     const pruned = pruneUnused({ ...model, graph: { ...graph, input, output } });
     expect(pruned.graph.input.map(({ name }) => name)).to.deep.equal(['image', 'conv1.weight']);
+  });
+
+  it('drops sparse constants and descriptions of what is gone, and keeps those of all that a node yields', () => {
+    const graph = new GraphBuilder('sparse');
+    graph.input('x', ElementType.float, ['n', 4]);
+    for (const name of ['left', 'right'])
+      graph.initializer(name, { dtype: 'float32', shape: [4], data: new Float32Array(4) });
+    graph.node('Split', ['x'], {
+      name: 'halves',
+      outputs: ['a', 'b'],
+      attributes: { axis: 1, num_outputs: 2 },
+    });
+    graph.node('Concat', ['a', 'a'], { name: 'whole', attributes: { axis: 1 } });
+    graph.node('Mul', ['whole', 'left'], { name: 'y' });
+    graph.node('Mul', ['whole', 'right'], { name: 'z' });
+    graph.output('y', ElementType.float, ['n', 4]);
+    const model = graph.build();
+    const sparse = model.graph.initializer.splice(0).map((values) => ({ values, dims: [4] }));
+    model.graph.sparseInitializer = [...sparse, { dims: [4] }];
+    model.graph.valueInfo = ['left', 'a', 'b', 'whole', 'z', 'right'].map((name) => ({ name }));
+    const pruned = pruneUnused(model).graph;
+    expect(pruned.sparseInitializer!.map(({ values }) => values?.name)).to.deep.equal(['left']);
+    expect(pruned.valueInfo.map(({ name }) => name)).to.deep.equal(['left', 'a', 'b', 'whole']);
+    expect(pruned.node.map(({ name }) => name)).to.deep.equal(['halves', 'whole', 'y']);
+  });
+});
+
+describe('withConstants', () => {
+  it('puts constants in the place of those of their name, and leaves others', () => {
+    const model = smallNet();
+    const [first, ...others] = model.graph.initializer;
+    const other = { ...first, rawData: new Uint8Array(648) };
+    const changed = withConstants(model, [other], 'small.onnx');
+    expect(changed.graph.initializer).to.deep.equal([other, ...others]);
+    expect(changed.graph.initializer[0]).to.equal(other);
+    expect(model.graph.initializer[0]).to.equal(first);
+  });
+
+  it('refuses one that is not there, or is of another type', () => {
+    const [first] = smallNet().graph.initializer;
+    for (const other of [
+      { ...first, name: 'unlike' },
+      { ...first, dataType: ElementType.double },
+    ])
+      expect(() => withConstants(smallNet(), [first, other], 'small.onnx')).to.throw(
+        GraphError,
+        `small.onnx: has no constant ${other.name}; make it again with la-ood guard`,
+      );
+  });
+});
+
+describe('withUsedInputs', () => {
+  it('keeps the inputs that a node takes, within branches too', () => {
+    const model = branching();
+    const [x] = model.graph.input;
+    model.graph.input.push({ name: 'unused' }, { name: 'a_too' });
+    model.graph.node[1].attribute[0].g!.node[0].input = ['a_too'];
+    expect(withUsedInputs(model).graph.input).to.deep.equal([x, { name: 'a_too' }]);
   });
 });
 
