@@ -10,8 +10,8 @@ export interface Stage {
 
 /**
  * Deals a graph's nodes out to the stages that cuts make of its network. What hangs on the network, such as the pooling of
- * taps, goes to the stage that yields what it needs; constants to the first stage that needs them. What nothing needs that
- * depends on the input is left out.
+ * taps, goes to the last of the stages that yield what it needs; constants, and what is computed of them alone, to the first
+ * stage that needs them, or to none.
  *
  * @param output the value that the network was cut before
  * @returns one stage more than there are cuts

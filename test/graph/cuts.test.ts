@@ -2,7 +2,6 @@ import { expect } from 'chai';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { cutEvenly } from '../../src/graph/cuts.ts';
 import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
-import { dealIntoStages } from '../../src/graph/stages.ts';
 
 /** Four products, around the second and third of which there is a shortcut; and a tap of the first. */
 function shortcut() {
@@ -95,20 +94,5 @@ describe('cutEvenly', () => {
       { elsewhere: 1 },
     );
     expect(namesOfCuts(model, 20)).to.deep.equal(['a', 'b', 'c']);
-  });
-
-  it('deals nodes and constants out, with what hangs on the network', () => {
-    const model = shortcut();
-    const stages = dealIntoStages(model, 'x', 'y', cutEvenly(model, 'x', 'y', 4));
-    expect(stages.map(({ node }) => node.map(({ name }) => name))).to.deep.equal([
-      ['a', 'tap'],
-      ['b', 'c', 'd'],
-      ['y'],
-    ]);
-    expect(stages.map(({ initializer }) => initializer.map(({ name }) => name))).to.deep.equal([
-      ['w0'],
-      ['w1', 'w2'],
-      ['w3'],
-    ]);
   });
 });
