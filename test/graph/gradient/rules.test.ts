@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { GraphError } from '../../../src/common/errors.ts';
 import { RandomState } from '../../../src/common/random.ts';
 import { elementCount } from '../../../src/common/tensor.ts';
 import { type Attribute, float, GraphBuilder, type NodeOptions } from '../../../src/graph/builder.ts';
@@ -11,7 +12,7 @@ import { ElementType } from '../../../src/graph/onnx.ts';
 import { inferShapes } from '../../../src/graph/shapes.ts';
 import { opened, type Values } from './session.ts';
 
-const RUNS = 6;
+const RUNS = 12;
 /** How far values are moved: they are apart by `GRID`, and from every corner by half of it. */
 const STEP = 0.01;
 const GRID = 0.05;
@@ -232,6 +233,90 @@ const cases: Readonly<Record<string, Case>> = {
   Unsqueeze: (draw) => draw.node('Unsqueeze', [image(draw), draw.ints(draw.one(1, 3))]),
 };
 
+const convolutionOf =
+  (x: number[], w: number[], attributes: Record<string, Attribute> = {}): Case =>
+  (draw) =>
+    draw.node('Conv', [draw.input('x', ...x), draw.input('w', ...w)], attributes);
+
+/** What is written in another way than usual, or left to its default. */
+const particular: Readonly<Record<string, Case>> = {
+  'Conv of 1 × 1': convolutionOf([2, 3, 4, 5], [4, 3, 1, 1]),
+  'Conv of 1 × 1, padded': convolutionOf([2, 3, 4, 5], [4, 3, 1, 1], { pads: [1, 0, 0, 1] }),
+  'Conv of 1 × 1, strided': convolutionOf([2, 3, 5, 5], [4, 3, 1, 1], { strides: [2, 2] }),
+  'Conv of 1 × 1, in groups': convolutionOf([2, 4, 4, 5], [4, 2, 1, 1], { group: 2 }),
+  'Conv of 1 × 2': convolutionOf([2, 3, 4, 5], [4, 3, 1, 2]),
+  'Conv of fewer outputs than inputs': convolutionOf([2, 5, 6, 5], [2, 5, 3, 2], { pads: [1, 0, 2, 1] }),
+  'Conv of as many': convolutionOf([2, 3, 6, 5], [3, 3, 3, 2], { pads: [1, 0, 2, 1] }),
+  'Conv of fewer outputs, dilated': convolutionOf([2, 5, 6, 5], [2, 5, 3, 2], { dilations: [2, 1] }),
+  'Conv of fewer outputs, strided': convolutionOf([2, 5, 6, 5], [2, 5, 3, 2], { strides: [1, 2] }),
+  'Conv padded as far as its filter reaches': convolutionOf([2, 3, 4, 4], [2, 3, 3, 3], {
+    pads: [2, 2, 2, 2],
+  }),
+  'Conv padded further': convolutionOf([2, 3, 4, 4], [2, 3, 2, 3], { pads: [2, 3, 2, 0] }),
+  'Conv of 64 positions': convolutionOf([2, 2, 8, 8], [3, 2, 3, 3], { pads: [1, 1, 1, 1] }),
+  'Conv of more': convolutionOf([2, 2, 9, 8], [3, 2, 3, 3], { pads: [1, 1, 1, 1] }),
+  'Conv in groups of more': convolutionOf([2, 4, 9, 8], [4, 2, 3, 3], { group: 2, pads: [1, 1, 1, 1] }),
+  'Conv to 64 positions': convolutionOf([2, 2, 10, 10], [3, 2, 3, 3]),
+  'Conv that leaves rows out': convolutionOf([2, 2, 9, 8], [3, 2, 2, 2], { strides: [3, 5] }),
+  'Conv of one output in groups': convolutionOf([2, 3, 6, 5], [3, 1, 3, 3], { group: 3, dilations: [2, 1] }),
+  ...Object.fromEntries(
+    ['SAME_UPPER', 'SAME_LOWER', 'VALID'].map((auto_pad) => [
+      `Conv, ${auto_pad}`,
+      convolutionOf([2, 3, 6, 7], [2, 3, 2, 4], { auto_pad, strides: [1, 2] }),
+    ]),
+  ),
+  'Gemm without factors': (draw) =>
+    draw.node('Gemm', [draw.input('a', 3, 2), draw.input('b', 2, 4), draw.input('c', 4)]),
+  'Gemm of a bias times 2': (draw) =>
+    draw.node('Gemm', [draw.input('a', 2, 3), draw.input('b', 4, 2), draw.input('c', 4)], {
+      ...{ transA: 1, transB: 1, beta: float(2) },
+    }),
+  'LogSoftmax without an axis': (draw) => draw.node('LogSoftmax', [draw.input('x', 3, 5)]),
+  'Pad of nothing': (draw) => draw.node('Pad', [image(draw), draw.ints(0, 0, 0, 0, 0, 0, 0, 0)]),
+  'Pad of some axes': (draw) =>
+    draw.node('Pad', [image(draw), draw.ints(1, 0, 0, 2), draw.scalar(0), draw.ints(-1, 1)]),
+  'ReduceMean of all axes': (draw) => draw.node('ReduceMean', [image(draw)]),
+  'ReduceMean of axes out of order': (draw) =>
+    draw.node('ReduceMean', [image(draw), draw.ints(-1, 1)], { keepdims: 0 }),
+  'ReduceSum of all axes': (draw) => draw.node('ReduceSum', [image(draw)], { keepdims: 0 }),
+  'Slice of the first axes': (draw) =>
+    draw.node('Slice', [draw.input('a', 3, 4), draw.ints(1, -3), draw.ints(9, -1)]),
+  'Slice of the whole batch': (draw) =>
+    draw.node('Slice', [draw.input('x', 3, 4), draw.ints(0, 1), draw.ints(2 ** 31 - 1, 3)]),
+  'ReduceSum of no axes': (draw) => draw.node('ReduceSum', [image(draw)], { noop_with_empty_axes: 1 }),
+  'Slice by two': (draw) =>
+    draw.node('Slice', [draw.input('a', 7, 4), draw.ints(1), draw.ints(7), draw.ints(0), draw.ints(2)]),
+  'Transpose without an order': (draw) => draw.node('Transpose', [draw.input('a', 2, 3, 4)]),
+  'a value that three take': (draw) => {
+    const x = image(draw);
+    return draw.node('Mul', [draw.node('Mul', [x, x]), draw.node('Relu', [x])]);
+  },
+};
+
+/** Settings without a gradient here, and what the error says of them. */
+const refused: Readonly<Record<string, Case>> = {
+  'Pad with padding by anything but a constant': (draw) =>
+    draw.node('Pad', [image(draw), draw.ints(0, 0, 1, 0, 0, 0, 1, 0)], { mode: 'reflect' }),
+  'Pad with pads that are negative': (draw) =>
+    draw.node('Pad', [image(draw), draw.ints(0, 0, 0, 0, 0, 0, -1, 0)]),
+  'Pad with the batch as its axis': (draw) =>
+    draw.node('Pad', [image(draw), draw.ints(1, 0, 0, 0, 0, 0, 0, 0)]),
+  'Slice with steps backwards': (draw) =>
+    draw.node('Slice', [image(draw), draw.ints(0, 3), draw.ints(2, 0), draw.ints(2, 3), draw.ints(1, -1)]),
+  'Slice with the batch as its axis': (draw) =>
+    draw.node('Slice', [draw.input('x', 3, 2), draw.ints(0), draw.ints(2), draw.ints(0)]),
+  'Concat with the batch as its axis': (draw) => {
+    const x = image(draw);
+    return draw.node('Concat', [x, x], { axis: 0 });
+  },
+  'MatMul with vectors': (draw) => draw.node('MatMul', [draw.input('a', 3, 4), draw.input('b', 4)]),
+  'MatMul with a left operand of fewer dimensions': (draw) =>
+    draw.node('MatMul', [draw.input('a', 3, 4), draw.input('b', 2, 4, 5)]),
+  'ReduceMean with no axes': (draw) => draw.node('ReduceMean', [image(draw)], { noop_with_empty_axes: 1 }),
+  'Conv with convolution in other than two dimensions': (draw) =>
+    draw.node('Conv', [draw.input('x', 2, 3, 8), draw.input('w', 4, 3, 3)]),
+};
+
 describe('the gradient of every operator', () => {
   it('is looked at here', () => {
     expect(Object.keys(cases)).deep.equals(Object.keys(rules));
@@ -247,6 +332,40 @@ describe('the gradient of every operator', () => {
         { numRuns: RUNS },
       );
     });
+});
+
+describe('the gradient of', () => {
+  for (const [name, build] of Object.entries(particular))
+    it(`${name} is what small steps show`, async () => {
+      const draw = new Drawing(7);
+      await comparesWithSteps(draw, build(draw));
+    });
+
+  for (const [name, build] of Object.entries(refused))
+    it(`${name} is refused`, async () => {
+      const draw = new Drawing(7);
+      const output = build(draw);
+      let error: unknown;
+      await comparesWithSteps(draw, output).catch((reason) => {
+        error = reason;
+      });
+      expect(error).instanceOf(GraphError);
+      expect((error as Error).message).equals(
+        `model: node "${output}": training does not know ${name}; export the network in another way`,
+      );
+    });
+
+  it('what the loss does not depend on is zero', async () => {
+    const draw = new Drawing(7);
+    const inputs = [draw.input('a', 2, 3), draw.input('b', 2, 3)];
+    draw.graph.node('Relu', [inputs[1]]);
+    draw.graph.node('ReduceSum', ['a'], { name: 'loss', attributes: { keepdims: 0 } });
+    draw.graph.output('loss', ElementType.float, []);
+    const run = await opened(gradientGraph(draw.graph.build(), 'loss', inputs));
+    const found = await run(draw.values);
+    expect([...found[gradientOf('a')]]).deep.equals(Array(6).fill(1));
+    expect([...found[gradientOf('b')]]).deep.equals(Array(6).fill(0));
+  });
 });
 
 /** Compares gradients along random directions with differences of Σ r y. */
