@@ -227,6 +227,14 @@ describe('findHead', () => {
       'weights by an operator of others': (g) =>
         product(g, g.node('Identity', ['rows'], { domain: 'com.example' })),
       'an activation': (g) => g.node('Relu', [product(g, 'rows')]),
+      'a factor for each class': (g) => g.node('Mul', [product(g, 'rows'), 'bias']),
+      'integers that are no quantised floats': (g) => {
+        const integers = g.node('Cast', [product(g, 'rows')], { attributes: { to: ElementType.int8 } });
+        return g.node('DequantizeLinear', [integers, g.initializer('scale', scalar(1))]);
+      },
+      'a node that holds no tensor': (g) =>
+        product(g, g.node('Constant', [], { attributes: { value_float: { float: 1 } } })),
+      'nothing that a node yields': () => 'pooled_elsewhere',
     };
     for (const [name, end] of Object.entries(ends)) expect(headOf(end), name).to.equal(undefined);
     for (const classes of [3, 5, 8]) expect(headOf((g) => product(g, 'rows'), classes)).to.equal(undefined);

@@ -39,6 +39,25 @@ describe('tapCandidates of a quantised network', () => {
     ]);
   });
 
+  it('are features and logits too, where these are quantised', () => {
+    const model = oddExport({ quantized: 'QDQ' });
+    const last = model.graph.node.pop()!;
+    const quantized = (value: string, ...more: string[]) => [
+      makeNode('QuantizeLinear', [value, 'image_scale', 'image_zero'], `${value}_q`),
+      makeNode('DequantizeLinear', [`${value}_q`, 'image_scale', 'image_zero'], more[0] ?? `${value}_dq`),
+    ];
+    model.graph.node.push(
+      ...quantized('flat'),
+      { ...last, input: ['flat_dq', last.input[1]], output: ['products'] },
+      ...quantized('products', 'scores'),
+    );
+    expect(kinds(model).slice(-3)).to.deep.equal([
+      ['act2', 'block end'],
+      ['flat_dq', 'features'],
+      ['scores', 'logits'],
+    ]);
+  });
+
   it('are values as they were, where something else takes them too, or takes the integers', () => {
     const alsoRead = oddExport({ quantized: 'QDQ' });
     const relu = alsoRead.graph.node.find(({ output }) => output[0] === 'act1')!;
