@@ -1,14 +1,9 @@
 import { expect } from 'chai';
 import { GraphBuilder } from '../../../src/graph/builder.ts';
 import { tapCandidates } from '../../../src/graph/classifier/candidates.ts';
-import { describeClassifier, toBackbone } from '../../../src/graph/classifier/classifier.ts';
-import { ElementType, type ModelProto } from '../../../src/graph/onnx.ts';
-import { convolutionalNet, random, transformer } from './networks.ts';
-
-function candidatesOf(model: ModelProto) {
-  const backbone = toBackbone(model, 'net.onnx');
-  return tapCandidates(backbone, describeClassifier(backbone, 'net.onnx'));
-}
+import { describeClassifier } from '../../../src/graph/classifier/classifier.ts';
+import { ElementType } from '../../../src/graph/onnx.ts';
+import { candidatesOf, convolutionalNet, random, transformer } from './networks.ts';
 
 describe('tapCandidates', () => {
   for (const layout of ['NCHW', 'NHWC'] as const)

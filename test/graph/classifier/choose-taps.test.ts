@@ -1,15 +1,7 @@
 import { expect } from 'chai';
 import { GraphError } from '../../../src/common/errors.ts';
-import { tapCandidates } from '../../../src/graph/classifier/candidates.ts';
 import { chooseTaps, defaultTaps } from '../../../src/graph/classifier/choose-taps.ts';
-import { describeClassifier, toBackbone } from '../../../src/graph/classifier/classifier.ts';
-import type { ModelProto } from '../../../src/graph/onnx.ts';
-import { convolutionalNet, transformer } from './networks.ts';
-
-function candidatesOf(model: ModelProto) {
-  const backbone = toBackbone(model, 'net.onnx');
-  return tapCandidates(backbone, describeClassifier(backbone, 'net.onnx'));
-}
+import { candidatesOf, convolutionalNet, transformer } from './networks.ts';
 
 describe('defaultTaps', () => {
   it('takes every convolution and sum of a small network, and no logits', () => {

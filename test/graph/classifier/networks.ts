@@ -1,6 +1,8 @@
 import type { DType, Tensor } from '../../../src/common/tensor.ts';
 import { elementCount } from '../../../src/common/tensor.ts';
 import { GraphBuilder } from '../../../src/graph/builder.ts';
+import { type TapCandidate, tapCandidates } from '../../../src/graph/classifier/candidates.ts';
+import { describeClassifier, toBackbone } from '../../../src/graph/classifier/classifier.ts';
 import { ElementType, type ModelProto } from '../../../src/graph/onnx.ts';
 import { numbers } from '../models.ts';
 
@@ -125,4 +127,10 @@ export function severalOutputs(): ModelProto {
 
 export function random(shape: number[], seed: number): Tensor & { dtype: DType } {
   return { dtype: 'float32', shape, data: numbers(elementCount(shape), seed) };
+}
+
+/** The tap candidates of a network's backbone. */
+export function candidatesOf(model: ModelProto): TapCandidate[] {
+  const backbone = toBackbone(model, 'net.onnx');
+  return tapCandidates(backbone, describeClassifier(backbone, 'net.onnx'));
 }
