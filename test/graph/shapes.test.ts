@@ -179,6 +179,10 @@ describe('inferShapes', () => {
       [on('Reshape', [x('n', 6, 2), ints(-1, 12)]), ['n', 12]],
       [on('Reshape', [x('n', 6, 2), ints(-1, 4)]), [undefined, 4]],
       [on('Reshape', [x(4, 6), ints(5, -1)]), [5, undefined]],
+      [on('Reshape', [x('', 6, 8), ints(0, -1)]), [undefined, 48]],
+      [on('Reshape', [x('n', '', 8), ints(0, 0, -1)]), ['n', undefined, 8]],
+      [on('Reshape', [x('n', '', 8), ints(0, -1)]), ['n', undefined]],
+      [on('Conv', [open, x(4, 6, 3, 3)], { auto_pad: 'VALID', pads: [1, 1, 1, 1] }), ['n', 4, undefined, 6]],
       [on('OneHot', [x('n'), ints(5), x(2)], { axis: 0 }), undefined],
     ];
     for (const [one, shape] of free)
@@ -202,6 +206,12 @@ describe('inferShapes', () => {
         name: 'along',
       });
       graph.node('Pad', ['x', 'two', '', 'some'], { name: 'padded' });
+      graph.node('Shape', ['x'], { name: 'batch', attributes: { end: 1 } });
+      const one = graph.int64s('one', [1]);
+      graph.node('Slice', ['x', graph.int64s('zero', [0]), 'batch', one], { name: 'to_batch' });
+      graph.node('Slice', ['x', 'batch', graph.int64s('six', [6]), one], { name: 'from_batch' });
+      graph.node('Slice', ['x', 'zero', 'six', one, 'batch'], { name: 'by_batch' });
+      graph.node('Pad', ['x', 'batch', '', one], { name: 'padded_by_batch' });
       const types = inferShapes(graph.build());
       const four = Array(4).fill(undefined);
       expect(types.get('reshaped')!.shape).to.deep.equal([undefined, undefined]);
@@ -210,6 +220,8 @@ describe('inferShapes', () => {
       for (const name of ['kept', 'sliced', 'along'])
         expect(types.get(name)!.shape, name).to.deep.equal(four);
       expect(types.get('padded')!.shape).to.deep.equal(four);
+      for (const name of ['to_batch', 'from_batch', 'by_batch', 'padded_by_batch'])
+        expect(types.get(name)!.shape, name).to.deep.equal(['n', undefined, 9, 8]);
     });
   });
 
@@ -319,6 +331,11 @@ describe('inferShapes', () => {
       { op: 'Transpose', inputs: [{ floats: [2, 3] }], attributes: { perm: [0, 0] } },
       { op: 'ReduceMean', inputs: [{ floats: [2, 3] }], attributes: { axes: [7] }, opset: 13 },
       { op: 'Reshape', inputs: [{ floats: [2, 3] }, { ints: [-2, 3] }] },
+      { op: 'Transpose', inputs: [{ floats: [2, 3] }], attributes: { perm: [0] } },
+      {
+        op: 'Slice',
+        inputs: [{ floats: [2, 3] }, { ints: [1] }, { ints: [2] }, { ints: [0] }, { ints: [0] }],
+      },
       {
         op: 'MaxPool',
         inputs: [{ floats: [1, 3, 8, 8] }],
