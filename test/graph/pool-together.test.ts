@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import { GraphBuilder } from '../../src/graph/builder.ts';
 import { checkModel } from '../../src/graph/check.ts';
-import type { ModelProto } from '../../src/graph/onnx.ts';
+import { ElementType, type ModelProto } from '../../src/graph/onnx.ts';
 import { poolTogether } from '../../src/graph/pool-together.ts';
 import { exposeTaps } from '../../src/graph/rewrite.ts';
 import { images, runModel, smallNet } from './models.ts';
@@ -40,6 +41,57 @@ describe('poolTogether', () => {
   it('leaves a model alone that has no two of them', () => {
     const tapped = exposeTaps(smallNet(), ['conv1', 'conv1[deviation]', 'flat'], 'small.onnx');
     expect(poolTogether(tapped, widths)).to.equal(tapped);
+  });
+
+  describe('leaves alone what only looks alike', () => {
+    /** Two outputs alike, of maps `a` and `b`, and how wide they are. */
+    function twice(
+      add: (step: Step, maps: string, other: string) => string,
+      sides: (number | string)[] = [8, 8],
+    ) {
+      const graph = new GraphBuilder('alike');
+      graph.input('x', ElementType.float, ['n', 4, ...sides]);
+      for (const [maps, opType] of Object.entries({ a: 'Relu', b: 'Neg' }))
+        graph.node(opType, ['x'], { name: maps });
+      const step: Step = (opType, inputs, attributes) => graph.node(opType, inputs, { attributes });
+      const outputs = [add(step, 'a', 'b'), add(step, 'b', 'a')];
+      for (const name of outputs) graph.output(name, ElementType.float, []);
+      return { model: graph.build(), widths: new Map(outputs.map((name) => [name, 4])) };
+    }
+    type Step = (opType: string, inputs: string[], attributes?: Record<string, number>) => string;
+
+    const deviation = (step: Step, maps: string, { mean = maps, second = '' } = {}) => {
+      const centred = step('Sub', [maps, step('GlobalAveragePool', [mean])]);
+      const squares = step('Mul', [centred, second || centred]);
+      return step('Sqrt', [step('Flatten', [step('GlobalAveragePool', [squares])])]);
+    };
+    const cases: Record<string, Parameters<typeof twice>> = {
+      'a mean of other maps': [(step, maps, other) => deviation(step, maps, { mean: other })],
+      'a product with something else': [(step, maps) => deviation(step, maps, { second: maps })],
+      'maps of any size': [(step, maps) => deviation(step, maps), ['h', 'w']],
+      'maps of any height': [(step, maps) => deviation(step, maps), ['h', 8]],
+      'a maximum': [(step, maps) => step('Flatten', [step('GlobalMaxPool', [maps])])],
+      'maps that are not pooled': [(step, maps) => step('Flatten', [maps])],
+      'another flattening': [
+        (step, maps) => step('Flatten', [step('GlobalAveragePool', [maps])], { axis: 2 }),
+      ],
+      'a mean that is not flattened': [(step, maps) => step('GlobalAveragePool', [maps])],
+    };
+    for (const [name, [add, sides]] of Object.entries(cases))
+      it(name, () => {
+        const { model, widths } = twice(add, sides);
+        expect(poolTogether(model, widths)).to.equal(model);
+      });
+
+    it('but not deviations and means that somebody else wrote', () => {
+      for (const add of [
+        (step: Step, maps: string) => deviation(step, maps),
+        (step: Step, maps: string) => step('Flatten', [step('GlobalAveragePool', [maps])]),
+      ]) {
+        const { model, widths } = twice(add);
+        expect(count(poolTogether(model, widths), 'Split')).to.equal(1);
+      }
+    });
   });
 
   const count = ({ graph }: ModelProto, opType: string) =>
