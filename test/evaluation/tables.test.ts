@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 import { evaluate } from '../../src/evaluation/evaluate.ts';
-import { layerCsv, summaryCsv, summaryJson, summaryTable } from '../../src/evaluation/tables.ts';
+import type { GuardScores } from '../../src/evaluation/guard-scores.ts';
+import {
+  fpr95Convention,
+  layerCsv,
+  summaryCsv,
+  summaryJson,
+  summaryTable,
+} from '../../src/evaluation/tables.ts';
 
 const set = (name: string, first: number[], second: number[]) => ({
   name,
@@ -77,5 +84,45 @@ describe('tables', () => {
     expect(text).to.include('tiny, jpeg: 3 of 4 images, chosen at random (seed 1).');
     expect(text).to.not.include('\u001b');
     expect(Math.max(...text.split('\n').map((line) => line.length))).to.be.below(120);
+  });
+
+  it('print intervals below what they are of, and no precision beside other counts of images', () => {
+    const scores = (...values: number[]) => Float64Array.from(values);
+    const guard: GuardScores = {
+      method: 'content',
+      calibration: {
+        ...{ threshold: 0.5, rate: 0.05, upperBound: 0.1, confidence: 0.95, count: 2 },
+        interval: { low: 0, high: 0.1 },
+      },
+      ind: { ood: scores(0, 1), content: scores(0, 1) },
+      sets: new Map([['b', { ood: scores(1, 2), content: scores(2, 3) }]]),
+    };
+    const inputs = [layers, set('a', [0, 1], [0, 1]), [set('b', [1, 2], [2, 3])]] as const;
+    const guarded = evaluate(...inputs, { guard, bootstrap: { resamples: 99 } });
+    const text = summaryTable(guarded);
+    const cells = text
+      .split('\n')
+      .filter((line) => line.startsWith('│'))
+      .map((line) => line.split('│').map((cell) => cell.trim()));
+    expect(cells.slice(0, 2)).to.deep.equal([
+      ['', 'OOD set', 'score', 'FPR95', 'FPR95', 'AUROC', 'AUPR-out', 'AUPR-in', ''],
+      ['', 'InD : OOD', '', 'OOD pos.', 'InD pos.', '', '', '', ''],
+    ]);
+    const rowOf = (name: string) => cells.find(([, , cell]) => cell.startsWith(name))!;
+    expect(rowOf('guard: content').slice(3)).to.deep.equal(['0.00', '0.00', '100.00', '–', '–', '']);
+    expect(rowOf('best method').slice(-3)).to.deep.equal(['–', '–', '']);
+    expect(rowOf('energy').slice(5)).to.deep.equal(['87.50', '91.67', '91.67', '']);
+    const below = cells[cells.indexOf(rowOf('LA-OOD')) + 1];
+    expect(below[2]).to.equal('');
+    for (const cell of below.slice(3, -1)) expect(cell).to.match(/^\d+\.\d\d–\d+\.\d\d$/);
+    expect(text).to.include(
+      'guard: guarded.onnx, its decision and its answers, on all OOD images and on all 2 InD images',
+    );
+    expect(summaryTable(evaluate(...inputs))).not.to.include('guard');
+  });
+
+  it('say how the original reads the false positive rate, where it is asked for', () => {
+    expect(fpr95Convention({ compat: 'original' })[0]).to.include('interpolated as the original LA-OOD does');
+    expect(fpr95Convention({})[0]).to.include('at the first operating point where it is reached');
   });
 });

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { packageRoot } from '../../../src/common/package-root.ts';
 import { type MeasuredSet, measureMethods } from '../../../src/evaluation/method-table.ts';
-import { openOodCsv, openOodText } from '../../../src/evaluation/openood/openood-tables.ts';
+import { openOodCsv, openOodMarkdown, openOodText } from '../../../src/evaluation/openood/openood-tables.ts';
 import { type OpenOodBenchmark, openOodBenchmarks } from '../../../src/evaluation/openood/protocol.ts';
 import { parsePublished, publishedOf } from '../../../src/evaluation/openood/published.ts';
 import { summarizeOpenOod } from '../../../src/evaluation/openood/summary.ts';
@@ -124,6 +124,47 @@ describe('a summary over checkpoints', () => {
   it('leaves out methods that not every checkpoint has', () => {
     const without = { ...tables[1], methods: [] };
     expect(summarizeOpenOod([tables[0], without], theirs, { near: true, far: true }).rows).to.deep.equal([]);
+  });
+
+  it('is the same as Markdown, with what is missing, methods that are tuned, and what nobody published', () => {
+    const near = sets.slice(0, 2);
+    const tuned = measureMethods('cifar10', near, [
+      { name: 'MSP', ind, sets: [ind, ind] },
+      { name: 'ODIN', isTuned: true, ind, sets: [Float64Array.of(5), Float64Array.of(-5)] },
+    ]);
+    const summary = summarizeOpenOod([tuned], theirs, { near: true, far: true });
+    const result = { title: 'CIFAR-10', ...summary };
+    const missing = [{ name: 'svhn', kind: 'far', path: 'data/svhn', from: 'fetch it' }];
+    const checkpoints = [{ source: 'a.ckpt', architecture: 'resnet18' }, { source: 'b.ckpt' }];
+    expect(openOodMarkdown({ results: [result], checkpoints, missing, notes: [] }).split('\n')).to.deep.equal(
+      [
+        'a.ckpt: resnet18',
+        'b.ckpt: network',
+        '',
+        'Missing: svhn (far), looked for at data/svhn; fetch it.',
+        '',
+        'CIFAR-10: near- and far-OOD AUROC in %, means over the sets, ± deviation over checkpoints; nothing is published that could stand beside it',
+        '',
+        '| method | near | published | difference | far | published | difference |',
+        '|---|---:|---:|---:|---:|---:|---:|',
+        '| MSP | 50.00 | 88.03 ± 0.25 | −38.03 | – | 90.73 ± 0.43 | – |',
+        '| ODIN † | 50.00 | – | – | – | – | – |',
+        '',
+        'CIFAR-10: AUROC in % on each set, all its images',
+        '',
+        '| method | cifar100 (near) 4 | tin (near) 2 |',
+        '|---|---:|---:|',
+        '| MSP | 50.00 | 50.00 |',
+        '| ODIN † | 100.00 | 0.00 |',
+        '',
+      ],
+    );
+    // A method without far sets has no row of their mean, and one that nobody published no figures.
+    const rows = openOodCsv([result]).trim().split('\n');
+    expect(rows).to.have.length(1 + 2 * 3);
+    expect(rows[6])
+      .to.match(/^CIFAR-10,ODIN,near,mean,,/)
+      .and.match(/,,,$/);
   });
 
   it('is written beside the published figures', () => {
