@@ -10,9 +10,12 @@ import {
   layersModel,
 } from '../../src/detectors/layer-aggregation.ts';
 import {
+  chooseDetectors,
   type DetectorFitter,
   groupTaps,
+  type LayerDetectors,
   layerNames,
+  sideBySide,
   type TapGroup,
 } from '../../src/detectors/layer-detectors.ts';
 import { moments } from '../../src/detectors/moments.ts';
@@ -63,7 +66,8 @@ async function run(model: Parameters<typeof encodeModel>[0], values: Record<stri
   return outputs;
 }
 
-function sideBySide(values: Record<string, Float32Array>, taps: readonly string[], count: number) {
+/** The values of taps, sample by sample. */
+function joinedRows(values: Record<string, Float32Array>, taps: readonly string[], count: number) {
   const parts = taps.map((tap) => widths.get(tap)!);
   const rows: number[] = [];
   for (let i = 0; i < count; i++)
@@ -77,7 +81,7 @@ function sideBySide(values: Record<string, Float32Array>, taps: readonly string[
 async function* trainingGroups(values: Record<string, Float32Array>): AsyncGenerator<TapGroup> {
   const count = values.logits.length / classes;
   for (const taps of groups) {
-    const features = sideBySide(values, taps, count);
+    const features = joinedRows(values, taps, count);
     yield { taps, features, width: features.length / count };
   }
 }
@@ -88,7 +92,7 @@ function standardizedRows(
   held: Record<string, Float32Array>,
   g: number,
 ) {
-  const rows = (values: typeof train) => sideBySide(values, groups[g], values.logits.length / classes);
+  const rows = (values: typeof train) => joinedRows(values, groups[g], values.logits.length / classes);
   const width = rows(held).length / (held.logits.length / classes);
   const scaler = fitStandardScaler(rows(train), width);
   const cut = (z: Float64Array) =>
@@ -157,6 +161,28 @@ describe('detectors of groups of layers', () => {
   it('puts neighbouring taps together as far as there is room', () => {
     expect(groupTaps([...widths.values()])).to.deep.equal([[0, 1], [2], [3]]);
     expect(groupTaps([512, 512, 10])).to.deep.equal([[0], [1], [2]]);
+    expect(groupTaps([100, 28, 1])).to.deep.equal([[0, 1], [2]]);
+    expect(groupTaps([])).to.deep.equal([]);
+  });
+
+  it('lays the values of taps side by side, sample by sample', () => {
+    const columns = [Float32Array.of(1, 2, 3, 4, 5, 6), Float32Array.of(7, 8, 9)];
+    expect([...sideBySide(columns, [2, 1])]).to.deep.equal([1, 2, 7, 3, 4, 8, 5, 6, 9]);
+    expect(sideBySide(columns.slice(0, 1), [2])).to.equal(columns[0]);
+  });
+
+  it('chooses some of them, in another order, and some of these again', async () => {
+    const detectors = await fitGaussians(trainingGroups(train), 1);
+    const chosen = chooseDetectors(detectors, [2, 0]);
+    expect(chosen.groups).to.deep.equal([groups[2], groups[0]]);
+    const scores = async (of: LayerDetectors) =>
+      (await run(layersModel(of, widths), held)).layer_scores.data as Float32Array;
+    const all = await scores(detectors);
+    const [two, one] = [await scores(chosen), await scores(chooseDetectors(chosen, [1]))];
+    for (let i = 0; i < 40; i++) {
+      expect([...two.subarray(2 * i, 2 * i + 2)]).to.deep.equal([all[3 * i + 2], all[3 * i]]);
+      expect(one[i]).to.equal(all[3 * i]);
+    }
   });
 
   it('measures the distance from a Gaussian', async () => {
