@@ -68,7 +68,7 @@ const LAST = 2 ** 31 - 1;
 export const slice: Rule = {
   backward(site, dy) {
     const shape = site.shape(0);
-    const [starts, ends] = [site.integers(1)!, site.integers(2)!];
+    const starts = site.integers(1)!;
     const axes = site.integers(3) ?? [...starts.keys()];
     const steps = site.integers(4) ?? axes.map(() => 1);
     if (steps.some((step) => step < 1)) throw site.unsupported('steps backwards');
@@ -77,9 +77,11 @@ export const slice: Rule = {
     axes.forEach((given, i) => {
       const axis = (given + shape.length) % shape.length;
       const [size, count] = [shape[axis], sizes[axis]];
-      if (starts[i] === 0 && ends[i] >= LAST && steps[i] === 1) return;
-      if (typeof size === 'string' || typeof count === 'string')
+      if (typeof size === 'string' || typeof count === 'string') {
+        const isWhole = starts[i] === 0 && steps[i] === 1 && site.integers(2)![i] >= LAST;
+        if (isWhole) return;
         throw site.unsupported('the batch as its axis');
+      }
       if (size === count) return;
       const start = Math.min(size, Math.max(0, starts[i] < 0 ? starts[i] + size : starts[i]));
       gradient = spaced(site, gradient, sizes, { axis, start, step: steps[i], size });

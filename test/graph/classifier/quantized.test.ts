@@ -42,9 +42,9 @@ describe('tapCandidates of a quantised network', () => {
   it('are features and logits too, where these are quantised', () => {
     const model = oddExport({ quantized: 'QDQ' });
     const last = model.graph.node.pop()!;
-    const quantized = (value: string, ...more: string[]) => [
+    const quantized = (value: string, output = `${value}_dq`) => [
       makeNode('QuantizeLinear', [value, 'image_scale', 'image_zero'], `${value}_q`),
-      makeNode('DequantizeLinear', [`${value}_q`, 'image_scale', 'image_zero'], more[0] ?? `${value}_dq`),
+      makeNode('DequantizeLinear', [`${value}_q`, 'image_scale', 'image_zero'], output),
     ];
     model.graph.node.push(
       ...quantized('flat'),

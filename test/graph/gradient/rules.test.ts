@@ -282,6 +282,11 @@ const particular: Readonly<Record<string, Case>> = {
   'ReduceSum of all axes': (draw) => draw.node('ReduceSum', [image(draw)], { keepdims: 0 }),
   'Slice of the first axes': (draw) =>
     draw.node('Slice', [draw.input('a', 3, 4), draw.ints(1, -3), draw.ints(9, -1)]),
+  'Slice to an end that is computed': (draw) => {
+    const a = draw.input('a', 3, 4);
+    const end = draw.node('Shape', [a], { start: 1, end: 2 });
+    return draw.node('Slice', [a, draw.ints(1), end, draw.ints(1)]);
+  },
   'Slice of the whole batch': (draw) =>
     draw.node('Slice', [draw.input('x', 3, 4), draw.ints(0, 1), draw.ints(2 ** 31 - 1, 3)]),
   'ReduceSum of no axes': (draw) => draw.node('ReduceSum', [image(draw)], { noop_with_empty_axes: 1 }),
