@@ -13,23 +13,21 @@ function bytesOf(add: (graph: GraphBuilder) => void, outputs = ['y']): number {
   return largestLiveBytes(model);
 }
 const relu = (graph: GraphBuilder, from: string, name: string) => graph.node('Relu', [from], { name });
+/** An activation after the other, from `x` on. */
+const chain =
+  (...names: string[]) =>
+  (graph: GraphBuilder) =>
+    names.reduce((from, name) => relu(graph, from, name), 'x');
 
 describe('largestLiveBytes', () => {
   it('counts what is computed and what it is computed of, an image', () => {
-    expect(bytesOf((g) => relu(g, 'x', 'y'))).to.equal(400);
-    const chain = (g: GraphBuilder) => {
-      relu(g, 'x', 'a');
-      relu(g, 'a', 'b');
-      relu(g, 'b', 'y');
-    };
-    expect(bytesOf(chain)).to.equal(800);
+    expect(bytesOf(chain('y'))).to.equal(400);
+    expect(bytesOf(chain('a', 'b', 'y'))).to.equal(800);
   });
 
   it('counts what is needed later, until it was used for the last time', () => {
     const shortcut = (g: GraphBuilder) => {
-      relu(g, 'x', 'a');
-      relu(g, 'a', 'b');
-      relu(g, 'b', 'c');
+      chain('a', 'b', 'c')(g);
       g.node('Add', ['a', 'c'], { name: 'd' });
       relu(g, 'd', 'y');
     };
@@ -37,14 +35,8 @@ describe('largestLiveBytes', () => {
   });
 
   it('counts outputs to the end, and what nobody takes while it is computed', () => {
-    const chain = (g: GraphBuilder) => {
-      relu(g, 'x', 'a');
-      relu(g, 'a', 'b');
-      relu(g, 'b', 'c');
-      relu(g, 'c', 'y');
-    };
-    expect(bytesOf(chain)).to.equal(800);
-    expect(bytesOf(chain, ['a', 'y'])).to.equal(1200);
+    expect(bytesOf(chain('a', 'b', 'c', 'y'))).to.equal(800);
+    expect(bytesOf(chain('a', 'b', 'c', 'y'), ['a', 'y'])).to.equal(1200);
     const unused = (g: GraphBuilder) => {
       g.node('Split', ['x'], { name: 'halves', outputs: ['a', 'b'], attributes: { axis: 1 } });
       relu(g, 'a', 'y');

@@ -208,11 +208,10 @@ describe('findHead', () => {
   });
 
   it('is none where weights or what is added depend on the image, or fit no class', () => {
-    const noBias = (g: GraphBuilder, values: number[]) =>
-      g.initializer('more', { dtype: 'float32', shape: [values.length, 1], data: Float32Array.from(values) });
+    const column = { dtype: 'float32', shape: [3, 1], data: Float32Array.of(1, 2, 3) } as const;
     const ends: Record<string, (g: GraphBuilder) => string> = {
       'sum of two products': (g) => g.node('Add', [product(g, 'rows'), g.node('Relu', ['pooled'])]),
-      'what is added by image': (g) => g.node('Add', [product(g, 'rows'), noBias(g, [1, 2, 3])]),
+      'what is added by image': (g) => g.node('Add', [product(g, 'rows'), g.initializer('column', column)]),
       'a bias by image': (g) => g.node('Gemm', ['pooled', 'rows', 'pooled']),
       'a convolution’s bias by image': (g) =>
         g.node('Flatten', [g.node('GlobalAveragePool', [g.node('Conv', ['maps', 'kernel', 'pooled'])])]),
